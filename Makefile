@@ -1,0 +1,41 @@
+PYTHON ?= python3
+BIN := .venv/bin
+SWEEP ?= main
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sweep report test test-all check bench clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready  ## make .venv with pinned packages
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+sweep: setup  ## the main sweep, then its report: masks none, full, partial at 100 and 1,000 examples
+	$(BIN)/python -m harness -m sweep=$(SWEEP) mask=none,full,partial data.size=small,large
+
+report: setup  ## plots and report of a sweep again (SWEEP=main)
+	$(BIN)/python -m analysis runs/$(SWEEP)
+
+test: setup  ## the default tests
+	$(BIN)/python -m pytest
+
+test-all: setup  ## all tests, the slow ones too
+	$(BIN)/python -m pytest -m 'not gpu and not slurm'
+
+check: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## measure training, evaluation and generation against the arithmetic floor
+	$(BIN)/python tests/benchmarks/bench.py
+
+clean:  ## remove the virtual environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,62 @@
+"""`python -m analysis runs/<sweep> [runs/<other> ...]`: verdict, figures, tables and a report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis import columns, table
+from analysis.figures import FIGURES, draw, write
+from analysis.load import LoadError
+from analysis.report import write_report
+from analysis.study import study
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code: 2, after one line, where nothing can be analysed."""
+    given = _parser().parse_args(arguments)
+    if given.columns:
+        print(columns.describe())
+        return 0
+    try:
+        # Written where the sweep lies; several sweeps share a folder beside them.
+        folders = [Path(folder) for folder in given.runs]
+        found = study(folders, given.baseline, given.vary)
+        out = given.out or (folders[0] if len(folders) == 1 else folders[0].resolve().parent / found.name) / "report"
+        if given.figure:
+            drawn, unfit = draw(found, given.figure)
+            write(drawn, out / "figures")
+            for name in drawn:
+                print(out / "figures" / f"{name}.svg")
+            for name, reason in unfit.items():
+                print(f"{name}: not drawn: {reason}", file=sys.stderr)
+            return 2 if unfit else 0
+        table.show(found, Console())
+        print(f"report: {write_report(found, out)}")
+    except (LoadError, OSError) as error:
+        print(f"analysis: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
+    parser.add_argument("runs", nargs="*", metavar="RUNS", help="folder of a sweep; several are compared")
+    parser.add_argument("--out", type=Path, help="folder of the report; RUNS/report if not given")
+    parser.add_argument("--baseline", default="full", help="mask that the others are compared with (default: full)")
+    parser.add_argument(
+        "--vary", nargs="+", default=[], metavar="KEY", help="config keys in which arms may differ beside the mask"
+    )
+    parser.add_argument(
+        "--figure", nargs="+", choices=FIGURES, metavar="NAME", help=f"draw these alone: {', '.join(FIGURES)}"
+    )
+    parser.add_argument("--columns", action="store_true", help="explain the columns of the run table")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

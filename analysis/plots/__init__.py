@@ -1,0 +1,1 @@
+"""Frames to figures. No files and no statistics here: what is drawn was worked out before."""

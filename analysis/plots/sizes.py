@@ -1,0 +1,211 @@
+"""Figures against training size: outcomes by mask, Δ, the heat map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from analysis.plots import style
+
+
+def by_mask(
+    runs: pd.DataFrame,
+    arms: Sequence[str],
+    conditions: Sequence[str],
+    outcomes: Mapping[str, str],
+    shares: Sequence[str] = (),
+) -> Figure:
+    """Outcomes against training size: every seed a point, each arm's means a line.
+
+    Args:
+        runs: the run table.
+        arms, conditions: in the order to draw them; every condition starts a line of panels.
+        outcomes: column -> label of its axis.
+        shares: columns to print in per cent.
+    """
+    columns = min(len(outcomes), 3)
+    block = math.ceil(len(outcomes) / columns)
+    figure, rows = style.panels(block * len(conditions), columns)
+    sizes = sorted(runs["n_examples"].unique())
+    drawn: dict[str, list[Axes]] = {outcome: [] for outcome in outcomes}
+    for number, condition in enumerate(conditions):
+        places = [axes for row in rows[number * block : (number + 1) * block] for axes in row]
+        places[0].set_title(condition, loc="left")
+        for axes, (outcome, label) in zip(places, outcomes.items(), strict=False):
+            _lines(axes, runs[runs["condition"] == condition], arms, outcome)
+            axes.set_ylabel(label)
+            if outcome in shares:
+                axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            style.size_axis(axes, sizes)
+            drawn[outcome].append(axes)
+        for spare in places[len(outcomes) :]:
+            spare.set_visible(False)
+    for outcome, together in drawn.items():
+        style.same_scale(together)
+        if outcome in shares:
+            for axes in together:
+                axes.set_ylim(0, min(1.02, max(0.1, axes.get_ylim()[1])))
+    style.legend(figure, rows[0][0])
+    return figure
+
+
+def _lines(axes: Axes, runs: pd.DataFrame, arms: Sequence[str], outcome: str) -> None:
+    """Points for seeds and a line through the means, for each arm."""
+    sizes = sorted(runs["n_examples"].unique())
+    for place, (arm, look) in enumerate(style.looks(arms).items()):
+        own = runs[runs["arm"] == arm].dropna(subset=[outcome])
+        aside = style.dodge(sizes, place, len(arms))
+        axes.plot(
+            own["n_examples"] * aside, own[outcome], look.marker, color=look.colour, ms=3, alpha=0.5, mew=0, zorder=2
+        )
+        means = own.groupby("n_examples")[outcome].mean()
+        axes.plot(means.index.to_numpy() * aside, means, look.marker, ls="-", color=look.colour, ms=4.5, label=arm)
+
+
+def difference(
+    pairs: pd.DataFrame,
+    effects: pd.DataFrame,
+    trends: pd.DataFrame,
+    arms: Sequence[str],
+    conditions: Sequence[str],
+    outcome: str,
+    label: str,
+    margin: float,
+) -> Figure:
+    """Δ against training size: zero line, margin of equivalence, every seed, means with intervals, crossover.
+
+    Args:
+        pairs: every seed's difference.
+        effects: mean and interval per cell.
+        trends: crossover per condition and arm; may be empty.
+        arms: without the baseline, in the order of all arms.
+        conditions: a panel each.
+        outcome: whose difference it is.
+        label: of the y axis.
+        margin: half the height of the band of equivalence.
+    """
+    figure, places = style.grid(len(conditions), 2)
+    all_sizes = sorted(pairs["n_examples"].unique())
+    looks = style.looks(["", *arms])
+    for axes, condition in zip(places, conditions, strict=True):
+        axes.axhspan(-margin, margin, color="#f0f0f0", zorder=0)
+        axes.axhline(0, color="black", lw=0.8, zorder=1)
+        here = effects[effects["condition"] == condition]
+        own = pairs[pairs["condition"] == condition]
+        for place, arm in enumerate(arms):
+            look = looks[arm]
+            aside = style.dodge(all_sizes, place, len(arms))
+            seeds = own[own["arm"] == arm]
+            axes.plot(
+                seeds["n_examples"] * aside, seeds[f"delta.{outcome}"], look.marker,
+                color=look.colour, ms=2.5, alpha=0.4, mew=0, zorder=2,
+            )  # fmt: skip
+            cell = here[here["arm"] == arm].sort_values("n_examples")
+            x = cell["n_examples"].to_numpy() * aside
+            axes.plot(x, cell["delta"], look.marker, ls="-", color=look.colour, ms=4, label=arm, zorder=3)
+            axes.vlines(x, cell["low"], cell["high"], color=look.colour, lw=1.2, zorder=3)
+        axes.set_title(condition, loc="left")
+        axes.set_ylabel(label)
+        style.size_axis(axes, all_sizes)
+    style.same_scale(places)
+    for axes, condition in zip(places, conditions, strict=True):
+        _crossovers(axes, trends, condition, {arm: looks[arm] for arm in arms}, all_sizes)
+    style.legend(figure, places[0])
+    return figure
+
+
+def _crossovers(
+    axes: Axes, trends: pd.DataFrame, condition: str, looks: Mapping[str, style.Look], sizes: Sequence[float]
+) -> None:
+    """N* of each arm as a diamond with its interval, in a row of its own at the foot of the panel."""
+    if trends.empty:
+        return
+    low, high = axes.get_ylim()
+    step = 0.06 * (high - low)
+    found = trends[(trends["condition"] == condition) & trends["n_star"].notna()]
+    for line, trend in enumerate(found.itertuples(), start=1):
+        y = low - line * step
+        look = looks[trend.arm]
+        if not math.isnan(trend.n_star_low):
+            ends = np.clip([trend.n_star_low, trend.n_star_high], min(sizes) / 1.3, max(sizes) * 1.3)
+            axes.hlines(y, *ends, color=look.colour, lw=1.2)
+        axes.plot(trend.n_star, y, "D", color=look.colour, ms=4, mfc="white")
+    axes.set_ylim(low - (len(found) + 0.7) * step, high)
+
+
+def heat_map(effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[str], label: str, share: bool) -> Figure:
+    """Δ over condition (model and whatever else varies) × training size, a panel per arm; bold beyond the interval.
+
+    Args:
+        effects: one row per cell.
+        arms: without the baseline.
+        conditions: from the smallest model up.
+        label: of the colour bar.
+        share: whether to print hundredths, as points.
+    """
+    sizes = sorted(effects["n_examples"].unique())
+    height = 0.42 * len(conditions) + 0.9
+    figure, places = style.grid(len(arms), 2, height)
+    bound = float(effects["delta"].abs().max()) or 1.0
+    image = None
+    for place, (axes, arm) in enumerate(zip(places, arms, strict=True)):
+        cells = effects[effects["arm"] == arm].set_index(["condition", "n_examples"])
+        table = cells["delta"].unstack().reindex(index=list(conditions), columns=sizes)
+        image = axes.imshow(table.to_numpy(float), cmap="PuOr", vmin=-bound, vmax=bound, aspect="auto")
+        for (row, column), value in np.ndenumerate(table.to_numpy(float)):
+            if math.isnan(value):
+                continue
+            cell = cells.loc[(conditions[row], sizes[column])]
+            clear = cell["low"] > 0 or cell["high"] < 0
+            text = f"{100 * value:+.1f}" if share else f"{value:+.3f}"
+            axes.text(
+                column, row, text.replace("-", "−"), ha="center", va="center", fontsize=6.5,
+                fontweight="bold" if clear else "normal", color="white" if abs(value) > 0.65 * bound else "black",
+            )  # fmt: skip
+        axes.grid(False)
+        axes.set_title(arm, loc="left")
+        axes.set_xticks(range(len(sizes)), [style.thousands(size) for size in sizes])
+        axes.set_yticks(range(len(conditions)), list(conditions) if place % 2 == 0 else [""] * len(conditions))
+        axes.set_xlabel("training examples")
+    if image is not None:
+        figure.colorbar(image, ax=places, label=label, shrink=0.9, aspect=12)
+    return figure
+
+
+def against_ratio(pairs: pd.DataFrame, arms: Sequence[str], outcome: str, label: str, margin: float) -> Figure:
+    """Δ against the ratio of prompt to response length, a panel per training size.
+
+    Args:
+        pairs: every seed's difference, with its length ratio.
+        arms: without the baseline.
+        outcome: whose difference it is.
+        label: of the y axis.
+        margin: half the height of the band of equivalence.
+    """
+    sizes = sorted(pairs["n_examples"].unique())
+    figure, places = style.grid(len(sizes), 3)
+    looks = style.looks(["", *arms])
+    for axes, size in zip(places, sizes, strict=True):
+        axes.axhspan(-margin, margin, color="#f0f0f0", zorder=0)
+        axes.axhline(0, color="black", lw=0.8, zorder=1)
+        for arm in arms:
+            own = pairs[(pairs["n_examples"] == size) & (pairs["arm"] == arm)]
+            look = looks[arm]
+            axes.plot(
+                own["length.ratio"], own[f"delta.{outcome}"], look.marker, color=look.colour, ms=3, alpha=0.4, mew=0
+            )
+            means = own.groupby(own["length.ratio"].round(2))[f"delta.{outcome}"].mean()
+            axes.plot(means.index, means, look.marker, ls="-", color=look.colour, ms=4.5, label=arm)
+        axes.set_xscale("log")
+        axes.set_title(f"{style.thousands(size)} examples", loc="left")
+        axes.set_xlabel("prompt / answer length")
+        axes.set_ylabel(label)
+    style.same_scale(places)
+    style.legend(figure, places[0])
+    return figure

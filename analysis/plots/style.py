@@ -1,0 +1,137 @@
+"""One look for every figure: a paper's column, colours that survive colour blindness, the same bytes every time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+COLUMN = 3.4
+WIDE = 7.0
+"""Widths of one and of two columns of a paper, in inches."""
+
+HEIGHT = 2.3
+"""Height of one row of panels."""
+
+PALETTE = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+"""Okabe & Ito (2008), told apart by readers with any common colour blindness; markers repeat the message."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+RC: dict[str, Any] = {
+    "axes.grid": True,
+    "axes.labelsize": 8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8,
+    "figure.dpi": 200,
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "figure",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+}
+
+
+class Look(NamedTuple):
+    """How an arm is drawn, everywhere."""
+
+    colour: str
+    marker: str
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The style, for as long as figures are made and saved."""
+    with matplotlib.rc_context(RC):
+        yield
+
+
+def looks(arms: Sequence[str]) -> dict[str, Look]:
+    """Colour and marker of each arm, by its place."""
+    return {arm: Look(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i, arm in enumerate(arms)}
+
+
+def panels(rows: int, columns: int, height: float = HEIGHT) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of panels, a paper's column wide for one and two for more."""
+    size = (COLUMN if columns == 1 else WIDE, rows * height + 0.4)
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, [list(row) for row in figure.subplots(rows, columns, squeeze=False)]
+
+
+def grid(count: int, most: int = 3, height: float = HEIGHT) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, read line by line, at most `most` in a line."""
+    columns = min(count, most)
+    figure, rows = panels(math.ceil(count / columns), columns, height)
+    places = [axes for row in rows for axes in row]
+    for spare in places[count:]:
+        spare.set_visible(False)
+    return figure, places[:count]
+
+
+def same_scale(panels: Sequence[Axes]) -> None:
+    """Give panels of one quantity one y axis, so that eyes may compare them."""
+    limits = [axes.get_ylim() for axes in panels]
+    for axes in panels:
+        axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+
+
+def legend(figure: Figure, axes: Axes, columns: int = 4) -> None:
+    """One legend for all panels, below them; each name once."""
+    handles, labels = axes.get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    if named:
+        width = 2 if figure.get_figwidth() < WIDE else columns
+        figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(width, len(named)))
+
+
+def size_axis(axes: Axes, sizes: Sequence[float], label: str = "training examples") -> None:
+    """A logarithmic axis with a tick at every size that there is."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator([float(size) for size in sizes]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: thousands(size)))
+    if len(sizes) > 1:
+        pad = (max(sizes) / min(sizes)) ** 0.12
+    else:
+        pad = 2.0
+    axes.set_xlim(min(sizes) / pad, max(sizes) * pad)
+    axes.set_xlabel(label)
+
+
+def thousands(size: float) -> str:
+    """1k for 1,000, as ticks have little room."""
+    return f"{size / 1000:g}k" if size >= 1000 else f"{size:g}"
+
+
+def dodge(sizes: Sequence[float], place: int, count: int) -> float:
+    """The factor by which an arm's points stand aside on a logarithmic axis, so that none hides another."""
+    ordered = sorted(sizes)
+    gap = min((b / a for a, b in zip(ordered, ordered[1:], strict=False)), default=4.0)
+    # At most a third of the gap between two sizes, and never so much that a point seems to be of another size.
+    spread = min(0.3 * math.log(gap), 0.08 * math.log(ordered[-1] / ordered[0]) or 0.2)
+    return math.exp(spread * (place - (count - 1) / 2) / max(count - 1, 1))
+
+
+def wrapped(label: str, width: int = 30) -> str:
+    """A condition's label as a panel's title: broken at its commas before it runs into the next panel's."""
+    lines: list[str] = []
+    for part in label.split(", "):
+        if lines and len(lines[-1]) + len(part) + 2 <= width:
+            lines[-1] += ", " + part
+        else:
+            lines.append(part)
+    return ",\n".join(lines)

@@ -1,0 +1,86 @@
+"""Figures along training: learning curves per role, and held-out against training loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.plots import style
+
+Cell = tuple[str, int]
+"""A condition and a training size."""
+
+
+def learning_curves(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell], roles: Sequence[str]) -> Figure:
+    """Held-out NLL of each role along training: every seed a thin line, each arm's mean a thick one.
+
+    Args:
+        curves: one row per run, evaluation and role.
+        arms: in the order to draw them.
+        cells: a line of panels each.
+        roles: a panel each.
+    """
+    figure, rows = style.panels(len(cells), len(roles), 1.7)
+    test = curves[curves["split"] == "test"]
+    for row, (condition, size) in zip(rows, cells, strict=True):
+        here = test[(test["condition"] == condition) & (test["n_examples"] == size)]
+        row[0].set_ylabel(f"{titled(condition, size)}\nnats/token")
+        for axes, role in zip(row, roles, strict=True):
+            own = here[here["role"] == role]
+            for arm, look in style.looks(arms).items():
+                runs = own[own["arm"] == arm]
+                for _, run in runs.groupby("row"):
+                    axes.plot(run["epoch"], run["nll"], color=look.colour, lw=0.5, alpha=0.4)
+                means = runs.groupby("step")[["epoch", "nll"]].mean()
+                axes.plot(means["epoch"], means["nll"], color=look.colour, marker=look.marker, ms=2.5, label=arm)
+            axes.set_xlabel("epoch" if row is rows[-1] else "")
+            axes.set_title(role if row is rows[0] else "")
+    style.legend(figure, rows[0][0])
+    return figure
+
+
+def mechanism(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell]) -> Figure:
+    """Held-out against training NLL of the answer, along each run.
+
+    A lower curve at the same training loss is a regulariser; the same curve cut short is only less training.
+
+    Args:
+        curves: one row per run, evaluation and role.
+        arms: in the order to draw them.
+        cells: a panel each.
+    """
+    figure, places = style.grid(len(cells), 3)
+    answer = curves[(curves["role"] == "answer") & curves["split"].isin(["train", "test"])]
+    keys = ["condition", "n_examples", "arm", "row", "step"]
+    both = answer.pivot_table(index=keys, columns="split", values="nll").dropna().reset_index()
+    for axes, (condition, size) in zip(places, cells, strict=True):
+        here = both[(both["condition"] == condition) & (both["n_examples"] == size)]
+        for arm, look in style.looks(arms).items():
+            own = here[here["arm"] == arm]
+            for _, run in own.groupby("row"):
+                axes.plot(run["train"], run["test"], color=look.colour, lw=0.5, alpha=0.5)
+                axes.plot(run["train"].iloc[-1], run["test"].iloc[-1], look.marker, color=look.colour, ms=3)
+            means = own.groupby("step")[["train", "test"]].mean()
+            axes.plot(means["train"], means["test"], color=look.colour, marker=look.marker, ms=3, label=arm)
+        _diagonal(axes)
+        axes.set_title(titled(condition, size), loc="left")
+        axes.set_xlabel("train response NLL")
+        axes.set_ylabel("held-out response NLL")
+    style.legend(figure, places[0])
+    return figure
+
+
+def _diagonal(axes: Axes) -> None:
+    """Where held-out and training loss are equal."""
+    low = max(axes.get_xlim()[0], axes.get_ylim()[0])
+    high = min(axes.get_xlim()[1], axes.get_ylim()[1])
+    if low < high:
+        axes.plot([low, high], [low, high], color="#999999", lw=0.8, ls=":", zorder=0)
+
+
+def titled(condition: str, size: int) -> str:
+    """A panel's title."""
+    return style.wrapped(", ".join(filter(None, (f"{style.thousands(size)} examples", condition))))

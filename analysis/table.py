@@ -1,0 +1,164 @@
+"""The tables: as frames of text for every reader, and in the terminal at the end of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from analysis import words
+from analysis.pairs import CO_PRIMARY, PRIMARY
+from analysis.study import Study, study
+
+KEYS = ["condition", "n_examples", "arm"]
+
+
+def results(study: Study) -> pd.DataFrame:
+    """One row per condition, size and mask: seeds, scores, losses, and Δ with interval, p and q.
+
+    Returns:
+        Text, ready to print; columns without any content are left out.
+    """
+    place = {arm: number for number, arm in enumerate(study.arms)}
+    order = {condition: number for number, condition in enumerate(study.conditions)}
+    effects = {outcome: _indexed(frame) for outcome, frame in study.effects.items()}
+    rows = []
+    groups = sorted(study.runs.groupby(KEYS), key=lambda item: (order[item[0][0]], item[0][1], place[item[0][2]]))
+    for key, group in groups:
+        condition, size, arm = key
+        row = {
+            "condition": condition,
+            "examples": f"{size:,}",
+            "mask": arm,
+            "seeds": str(group["seed"].nunique()),
+            "exact match %": _mean(group, CO_PRIMARY),
+            "ROUGE-L %": _mean(group, "scores.rouge_l"),
+            "chrF %": _mean(group, "scores.chrf"),
+            "base NLL": _mean(group, "nll.base.answer"),
+            "train NLL": _mean(group, "nll.train.answer"),
+            "test NLL": _mean(group, PRIMARY),
+        }
+        for outcome, name in ((PRIMARY, "Δ NLL"), (CO_PRIMARY, "Δ exact match")):
+            cell = effects[outcome].get(key)
+            row[f"{name} [95 %]"] = (
+                words.interval(cell["delta"], cell["low"], cell["high"], outcome) if cell is not None else ""
+            )
+            if outcome == PRIMARY:
+                row["p"] = words.chance(cell["p"]) if cell is not None else ""
+                row["q"] = words.chance(cell["q"]) if cell is not None else ""
+        rows.append(row)
+    return _without_empty(pd.DataFrame(rows))
+
+
+def effects(study: Study, outcome: str) -> pd.DataFrame:
+    """Every statistic of Δ in each cell, as text; the interval over seeds × prompts stands beside Student's."""
+    table = study.effects[outcome]
+    if table.empty:
+        return table
+    prompts = study.over_prompts
+    own = prompts[prompts["outcome"] == outcome] if len(prompts) else prompts
+    wider = _indexed(own)
+    rows = []
+    for cell in _ordered(study, table).to_dict("records"):
+        both = wider.get((cell["condition"], cell["n_examples"], cell["arm"]))
+        rows.append(
+            {
+                "condition": cell["condition"],
+                "examples": f"{cell['n_examples']:,}",
+                "mask": cell["arm"],
+                "seeds": str(cell["n"]),
+                "Δ [95 %, seeds]": words.interval(cell["delta"], cell["low"], cell["high"], outcome),
+                "Δ [95 %, seeds × prompts]": (
+                    words.interval(both["estimate"], both["low"], both["high"], outcome) if both else ""
+                ),
+                "p": words.chance(cell["p"]),
+                "floor of p": words.chance(cell["floor"]),
+                "q": words.chance(cell["q"]),
+                "p of difference (TOST)": words.chance(cell["equivalence"]),
+                "IQM": words.number(cell["iqm"], outcome),
+                "P(better)": f"{cell['improvement']:.2f}",
+            }
+        )
+    return _without_empty(pd.DataFrame(rows))
+
+
+def trends(study: Study) -> pd.DataFrame:
+    """Slope of Δ response NLL in log10 N and crossover N*, as text."""
+    rows = [
+        {
+            "condition": trend["condition"],
+            "mask": trend["arm"],
+            "seeds": str(trend["seeds"]),
+            "sizes": str(trend["sizes"]),
+            "slope per tenfold N [95 %]": words.interval(
+                trend["slope"], trend["slope_low"], trend["slope_high"], PRIMARY
+            ),
+            "p": words.chance(trend["slope_p"]),
+            "N* [95 %]": words.place(trend["n_star"], trend["n_star_low"], trend["n_star_high"]),
+            "draws with 0, 1, more crossings": words.shares(trend["none"], trend["one"], trend["several"]),
+            "note": trend["note"],
+        }
+        for trend in (_ordered(study, study.trends).to_dict("records") if len(study.trends) else [])
+    ]
+    return _without_empty(pd.DataFrame(rows))
+
+
+def print_table(folder: Path | str, baseline: str = "full", console: Console | None = None) -> None:
+    """Print a sweep's verdict and results.
+
+    Raises:
+        LoadError: the folder holds nothing to print; one line.
+    """
+    show(study([Path(folder)], baseline), console or Console())
+
+
+def show(study: Study, console: Console) -> None:
+    """Print a study's results, what is missing in it, and its verdicts."""
+    frame = results(study)
+    table = Table(title=f"{study.name}: {len(study.runs)} runs, Δ against '{study.baseline}'", title_justify="left")
+    for name in frame.columns:
+        left = name in ("condition", "mask")
+        table.add_column(name, justify="left" if left else "right", no_wrap=name in ("mask", "examples"))
+    previous = None
+    for row in frame.itertuples(index=False):
+        group = (getattr(row, "condition", ""), row.examples)
+        if previous not in (None, group):
+            table.add_section()
+        previous = group
+        table.add_row(*row)
+    console.print(table)
+    for problem in study.problems:
+        console.print(f"! {problem}", style="yellow", markup=False, highlight=False)
+    if len(study.missing):
+        console.print(f"! {len(study.missing)} cells have no run", style="yellow", markup=False, highlight=False)
+    for verdict in study.verdicts:
+        console.print(f"{verdict.text}: {verdict.verdict.upper()}", style="bold", markup=False, highlight=False)
+        console.print(f"  {verdict.reason}", markup=False, highlight=False)
+
+
+def _indexed(frame: pd.DataFrame) -> dict[tuple[str, int, str], dict[str, float]]:
+    return {(row["condition"], row["n_examples"], row["arm"]): row for row in frame.to_dict("records")}
+
+
+def _ordered(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order of conditions, sizes and arms that every table has."""
+    arms = {arm: number for number, arm in enumerate(study.arms)}
+    conditions = {condition: number for number, condition in enumerate(study.conditions)}
+    keys = [name for name in KEYS if name in frame]
+    known = {"arm": arms, "condition": conditions}
+    return frame.sort_values(
+        keys, key=lambda values: values.map(known[values.name]) if values.name in known else values, ignore_index=True
+    )
+
+
+def _mean(group: pd.DataFrame, outcome: str) -> str:
+    """A cell's mean over its seeds; "" where nothing was measured."""
+    if outcome not in group or group[outcome].isna().all():
+        return ""
+    return words.number(float(group[outcome].mean()), outcome, signed=False)
+
+
+def _without_empty(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[[name for name in frame.columns if (frame[name] != "").any()]]

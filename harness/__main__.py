@@ -1,0 +1,114 @@
+"""Fine-tune with a mask, or sweep over many: `python -m harness [-m] [KEY=VALUE ...]`, also installed as `harness`."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from harness.config import Run
+from harness.paths import CONF
+from harness.validate import ConfigError, keys, parse
+
+FREE = ("hydra", "sweeps")
+"""Keys that Hydra itself reads."""
+
+
+def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], slots: int) -> None:
+    """Check all composed jobs, run what is not finished, then print the table and the report's path.
+
+    Raises:
+        SystemExit: 2 for faulty configs, before any run; 1 where a run failed.
+    """
+    from harness import sweep
+
+    console = Console(stderr=False)
+    try:
+        runs = parse_all(jobs)
+        name = sweep.automatic_name(overrides)
+        runs = [replace(run, sweep=name) if run.sweep == "auto" else run for run in runs]
+        outcome = sweep.launch(runs, slots, console)
+        for folder in sorted({Path(run.runs) / run.sweep for run in runs}):
+            sweep.show(folder, console)
+    except ConfigError as error:
+        sys.exit(_fail(error.faults))
+    except OSError as error:
+        sys.exit(_fail([str(error)]))
+    except KeyboardInterrupt:
+        console.print("interrupted; the same command continues")
+        sys.exit(130)
+    if outcome.failed:
+        console.print(f"{outcome.failed} runs failed: see failure.json in their folders")
+        sys.exit(1)
+
+
+def parse_all(jobs: Sequence[DictConfig]) -> list[Run]:
+    """The checked configs of all jobs.
+
+    Raises:
+        ConfigError: with every distinct fault of every job.
+    """
+    runs, faults = [], []
+    for job in jobs:
+        content = OmegaConf.to_container(job, resolve=True)
+        assert isinstance(content, dict)
+        content.pop("hydra", None)
+        try:
+            runs.append(parse({str(key): value for key, value in content.items()}, Run))
+        except ConfigError as error:
+            faults += [fault for fault in error.faults if fault not in faults]
+    if faults:
+        raise ConfigError(faults)
+    return runs
+
+
+def unknown_keys(arguments: Sequence[str]) -> list[str]:
+    """Faults of `key=value` arguments whose key no config has, all at once; Hydra would stop at the first."""
+    known = keys(Run)
+    faults = []
+    for argument in arguments:
+        if "=" not in argument or argument.startswith("-"):
+            continue
+        try:
+            key = OverridesParser.create().parse_override(argument).key_or_group
+        except OverrideParseException:
+            continue  # Hydra says what is wrong with it
+        key = key.split("@")[0].replace("/", ".")
+        free = key.split(".")[0] in FREE or any(key.startswith(f"mask.{part}.") for part in ("weight", "keep"))
+        if key not in known and not free:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
+            faults.append(f"{argument}: no such key {key}, {hint}")
+    return faults
+
+
+def _fail(faults: Sequence[str]) -> int:
+    for fault in faults:
+        print(f"harness: {fault}", file=sys.stderr)
+    return 2
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def _single(config: DictConfig) -> None:
+    run_sweep([config], [HydraConfig.get().overrides.task], slots=1)
+
+
+def main() -> None:
+    """The command line."""
+    faults = unknown_keys(sys.argv[1:])
+    if faults:
+        sys.exit(_fail(faults))
+    _single()
+
+
+if __name__ == "__main__":
+    main()

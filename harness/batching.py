@@ -1,0 +1,150 @@
+"""Tokens and weights to batches: order, steps, micro-batches. The only place that shifts inputs against targets.
+
+What goes into which step depends on lengths and seed alone, never on a mask: every arm sees the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.model import Layout
+from harness.tokens import ROLE_ID, Tokens
+
+RESPONSE_ROLES = (ROLE_ID["response"], ROLE_ID["end"])
+WASTE = 1.15
+"""A micro-batch closes when its padded grid would exceed its real tokens by more than this factor."""
+
+
+class Row(NamedTuple):
+    """One example shifted: position i predicts token i + 1 of the conversation. Arrays are [time - 1].
+
+    Attributes:
+        inputs, targets: int32 ids.
+        roles: int8, of the targets.
+        weights: float32, of the targets.
+    """
+
+    inputs: NDArray[np.int32]
+    targets: NDArray[np.int32]
+    roles: NDArray[np.int8]
+    weights: NDArray[np.float32]
+
+
+class Batch(NamedTuple):
+    """Rows that pass through the model together, flat and without padding: N targets in all.
+
+    Attributes:
+        inputs, targets: int64 [N].
+        roles: int64 [N], of the targets.
+        weights: float32 [N], of the targets, already divided by the example's Σ w where the normaliser asks it.
+        row: int64 [N], which row each belongs to.
+        layout: where each sits in the grid of rows.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    roles: Tensor
+    weights: Tensor
+    row: Tensor
+    layout: Layout
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device."""
+        slots = self.layout.slots
+        return Batch(
+            self.inputs.to(device),
+            self.targets.to(device),
+            self.roles.to(device),
+            self.weights.to(device),
+            self.row.to(device),
+            self.layout._replace(slots=None if slots is None else slots.to(device)),
+        )
+
+
+def shift(tokens: Tokens, weights: NDArray[np.float32]) -> Row:
+    """Cut an example into inputs and what they are to predict; weights and roles move with the targets."""
+    return Row(tokens.ids[:-1], tokens.ids[1:], tokens.roles[1:], weights[1:])
+
+
+def assemble(rows: Sequence[Row]) -> Batch:
+    """Lay rows end to end."""
+    lengths = np.array([len(row.inputs) for row in rows])
+    length = int(lengths.max())
+    owner = np.repeat(np.arange(len(rows)), lengths)
+    column = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    full = bool((lengths == length).all())
+    return Batch(
+        torch.from_numpy(np.concatenate([row.inputs for row in rows]).astype(np.int64)),
+        torch.from_numpy(np.concatenate([row.targets for row in rows]).astype(np.int64)),
+        torch.from_numpy(np.concatenate([row.roles for row in rows]).astype(np.int64)),
+        torch.from_numpy(np.concatenate([row.weights for row in rows])),
+        torch.from_numpy(owner),
+        Layout(len(rows), length, None if full else torch.from_numpy(owner * length + column)),
+    )
+
+
+def plan(lengths: Sequence[int], batch_tokens: int, epochs: int, seed: int) -> list[list[int]]:
+    """Which examples each optimiser step takes, in order.
+
+    Each epoch is shuffled anew and cut into steps of about `batch_tokens` tokens, equal to within one example, so
+    that no small last step has a loud gradient.
+
+    Args:
+        lengths: tokens of each example.
+        batch_tokens: target number of tokens of a step.
+        epochs: passes over the examples.
+        seed: of the shuffling.
+
+    Returns:
+        Lists of example numbers, none empty.
+    """
+    steps: list[list[int]] = []
+    total = sum(lengths)
+    count = min(len(lengths), max(1, round(total / batch_tokens)))
+    for epoch in range(epochs):
+        order = np.random.default_rng([seed, epoch]).permutation(len(lengths))
+        ends = np.cumsum(np.asarray(lengths)[order])
+        cuts = np.searchsorted(ends, np.arange(1, count) * total / count)
+        steps += [part.tolist() for part in np.split(order, cuts) if len(part)]
+    return steps
+
+
+def order_digest(steps: Sequence[Sequence[int]], ids: Sequence[str]) -> str:
+    """Sixteen hex digits over the examples of every step in order: equal for arms that may be compared."""
+    text = "\n".join(" ".join(ids[number] for number in step) for step in steps)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def split(lengths: Sequence[int], limit: int) -> list[list[int]]:
+    """Cut rows into micro-batches of similar length.
+
+    Args:
+        lengths: tokens of each row.
+        limit: most tokens of a micro-batch's grid, padding counted; a longer row stands alone.
+
+    Returns:
+        Lists of row numbers, longest first; together they hold every row once.
+    """
+    order = sorted(range(len(lengths)), key=lambda number: (-lengths[number], number))
+    parts: list[list[int]] = []
+    real = 0
+    for number in order:
+        grid = (len(parts[-1]) + 1) * lengths[parts[-1][0]] if parts else 0
+        if not parts or grid > limit or grid > WASTE * (real + lengths[number]) + limit / 8:
+            parts.append([])
+            real = 0
+        parts[-1].append(number)
+        real += lengths[number]
+    return parts
+
+
+def is_response(roles: Tensor) -> Tensor:
+    """Bool, of the shape of `roles`: whether the token is the assistant's own, its end token counted."""
+    return (roles == RESPONSE_ROLES[0]) | (roles == RESPONSE_ROLES[1])

@@ -1,0 +1,118 @@
+"""An example to segments of text with a role each: one renderer for training and generation.
+
+Nothing else knows a template, and nothing ever searches a text for its markers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from harness.data.example import Example
+
+
+class Segment(NamedTuple):
+    """A stretch of text with one role.
+
+    Attributes:
+        role: one of `records.ROLES`.
+        text: the text; "" for `end`, which stands for the tokenizer's end token.
+        turn: the exchange it belongs to, from 0.
+    """
+
+    role: str
+    text: str
+    turn: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Template:
+    """How messages are written out; every text here has the role `template`.
+
+    Attributes:
+        preamble: stands before the first message.
+        system, user, input, assistant: stand before a message's (or an Alpaca input's) text.
+        system_close, user_close: stand after it.
+        separator: stands between an answer's end token and the next user message.
+    """
+
+    preamble: str = ""
+    system: str = ""
+    system_close: str = ""
+    user: str = ""
+    input: str = ""
+    user_close: str = ""
+    assistant: str = ""
+    separator: str = ""
+
+
+TEMPLATES = {
+    "alpaca": Template(
+        preamble="Below is an instruction that describes a task. "
+        "Write a response that appropriately completes the request.\n\n",
+        system_close="\n\n",
+        user="### Instruction:\n",
+        input="\n\n### Input:\n",
+        assistant="\n\n### Response:\n",
+        separator="\n\n",
+    ),
+    "headers": Template(
+        system_close="\n\n",
+        user="### Instruction:\n",
+        input="\n\n### Input:\n",
+        assistant="\n\n### Response:\n",
+        separator="\n\n",
+    ),
+    "plain": Template(system_close="\n\n", input="\n", assistant="\n\n", separator="\n\n"),
+}
+
+
+def render(example: Example, template: str) -> tuple[Segment, ...]:
+    """The whole conversation; each answer is followed by its `end`.
+
+    The text of a lone user message is the `instruction`; in a dialogue of several it is `user`.
+    Empty texts leave no segment.
+    """
+    form = TEMPLATES[template]
+    asked = "instruction" if sum(message.speaker == "user" for message in example.messages) == 1 else "user"
+    segments = [Segment("template", form.preamble, 0)]
+    turn = -1
+    for message in example.messages:
+        if message.speaker == "system":
+            segments += [
+                Segment("template", form.system, max(turn, 0)),
+                Segment("system", message.content, max(turn, 0)),
+                Segment("template", form.system_close, max(turn, 0)),
+            ]
+        elif message.speaker == "user":
+            turn += 1
+            segments += [
+                Segment("template", form.separator if turn else "", turn),
+                Segment("template", form.user, turn),
+                Segment(asked, message.content, turn),
+                Segment("template", form.input if message.input else "", turn),
+                Segment("input", message.input, turn),
+                Segment("template", form.user_close, turn),
+            ]
+        else:
+            segments += [
+                Segment("template", form.assistant, turn),
+                Segment("response", message.content, turn),
+                Segment("end", "", turn),
+            ]
+    return tuple(segment for segment in segments if segment.text or segment.role == "end")
+
+
+def render_prompt(example: Example, template: str) -> tuple[Segment, ...]:
+    """What a model sees before it answers: the conversation up to the last answer's first token.
+
+    It is `render` cut short, hence a prefix of the training text by construction.
+    """
+    segments = render(example, template)
+    last = segments[-1].turn
+    cut = next(
+        place
+        for place, segment in enumerate(segments)
+        if segment.turn == last and (segment.role in ("response", "end"))
+    )
+    return segments[:cut]

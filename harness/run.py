@@ -1,0 +1,247 @@
+"""One run from config to result: prepare, measure the base, train, measure, answer, record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from harness import checkpoint, device
+from harness.batching import Row, order_digest, plan
+from harness.config import Run
+from harness.evaluate import Evaluation, evaluate, per_token
+from harness.examples import Encoded, digest, plain_rows, prepare, weighted_rows
+from harness.generate import generate
+from harness.model import GPT, Shape
+from harness.records import (
+    EVALS,
+    RESPONSES,
+    RESULT,
+    ROLES,
+    STEPS,
+    EvalRecord,
+    Fairness,
+    ResponseRecord,
+    Result,
+    Score,
+    Split,
+    append,
+    write_json,
+)
+from harness.scoring import BEHAVIOURS, SCORES, mean, score
+from harness.store import Cell, open_folder, peak_rate, provenance, work
+from harness.tokens import tokenizer_of
+from harness.train import fit
+
+Progress = Callable[[str, float], None]
+"""Told the phase and the share of the run that is done, in [0, 1]."""
+
+
+def shape(run: Run) -> Shape:
+    """The sizes of a run's model."""
+    return Shape(
+        layers=run.model.layers,
+        width=run.model.width,
+        heads=run.model.heads,
+        vocabulary=tokenizer_of(run.model).size,
+        context=run.model.context,
+    )
+
+
+@lru_cache(maxsize=2)
+def _base(path: Path, sizes: Shape) -> GPT:
+    """A base model as loaded, kept by the worker for its next run; never trained itself."""
+    return checkpoint.load(path, sizes)
+
+
+def initial_model(run: Run) -> GPT:
+    """A fresh copy of a run's initial weights, on the CPU."""
+    sizes = shape(run)
+    model = GPT(sizes)
+    if run.model.weights == "random":
+        model.initialise(run.seed)
+    else:
+        model.load_state_dict(_base(checkpoint.find(run.model.weights, run.model.name), sizes).state_dict())
+    return model
+
+
+_base_losses: dict[tuple[object, ...], Evaluation] = {}
+"""Evaluations of untrained bases by this process: equal for all runs of one base and one test set."""
+
+
+def execute(cell: Cell, progress: Progress) -> Result:
+    """Carry out a run and write its records, `result.json` last.
+
+    Raises:
+        DataError, CheckpointError, FloatingPointError, OSError, ValueError: as their one-line messages say.
+    """
+    run, folder = cell.run, cell.folder
+    started = datetime.now(UTC)
+    seconds: dict[str, float] = {}
+    tokens: dict[str, int] = {}
+
+    @contextmanager
+    def phase(name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
+
+    with phase("prepare"):
+        open_folder(cell)
+        where = device.resolve(run.device)
+        examples = prepare(run)
+        rows = weighted_rows(examples.train, run)
+        steps = plan([len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed)
+        model = initial_model(run)
+        weights = checkpoint.digest(model)
+        model.to(where)
+    test = plain_rows(examples.test)
+    sample = plain_rows(examples.train[: run.score.train_examples])
+    amounts = work(run, examples)
+    shares = {name: amount / sum(amounts.values()) for name, amount in amounts.items()}
+    done = 0.0
+
+    with ExitStack() as stack:
+        files = {
+            name: stack.enter_context((folder / name).open("w", encoding="utf-8")) for name in (STEPS, EVALS, RESPONSES)
+        }
+
+        def measure(split: Split, measured: list[Row], step: int, epoch: float) -> Evaluation:
+            with phase("evaluate"):
+                found = evaluate(model, measured, run.score.batch_tokens, run.train.precision)
+            tokens["evaluate"] = tokens.get("evaluate", 0) + found.tokens
+            append(files[EVALS], EvalRecord(step=step, epoch=epoch, split=split, roles=found.roles))
+            return found
+
+        progress("base", done)
+        key = (weights, digest(examples.test), run.score.batch_tokens, run.train.precision, str(where))
+        if key not in _base_losses:
+            _base_losses[key] = evaluate(model, test, run.score.batch_tokens, run.train.precision)
+        base = _base_losses[key]
+        append(files[EVALS], EvalRecord(step=0, epoch=0.0, split="test", roles=base.roles))
+        measure("train", sample, 0, 0.0)
+        done += shares["base"]
+
+        def after_step(step: int) -> None:
+            progress("train", done + shares["train"] * step / len(steps))
+            every = run.score.every * len(steps) // run.train.epochs
+            if every and step % every == 0 and step < len(steps):
+                epoch = step * run.train.epochs / len(steps)
+                measure("test", test[: run.score.examples], step, epoch)
+                measure("train", sample, step, epoch)
+
+        with phase("train"):
+            before = seconds.get("evaluate", 0.0)
+            totals = fit(
+                model, rows, steps, run.train, peak_rate(run, cell.n_examples),
+                lambda record: append(files[STEPS], record), after_step,
+            )  # fmt: skip
+        seconds["train"] -= seconds.get("evaluate", 0.0) - before
+        tokens["train"] = totals.tokens
+        done += shares["train"]
+
+        progress("evaluate", done)
+        last = float(run.train.epochs)
+        finals = {"test": measure("test", test, totals.steps, last)}
+        finals["train"] = measure("train", sample, totals.steps, last)
+        if examples.test_families:
+            finals["test_families"] = measure("test_families", plain_rows(examples.test_families), totals.steps, last)
+        done += shares["evaluate"]
+
+        answered: dict[str, list[ResponseRecord]] = {}
+        with phase("generate"):
+            for split, items in (("test", examples.test), ("test_families", examples.test_families)):
+                asked = items[: run.score.responses]
+                if asked:
+                    answered[split] = _answer(model, run, split, asked, finals[split])  # type: ignore[arg-type]
+                for response in answered.get(split, []):
+                    append(files[RESPONSES], response)
+        tokens["generate"] = sum(response.tokens for found in answered.values() for response in found)
+
+    responses = answered.get("test", [])
+    scores = {name: mean(responses, name) for name in SCORES}
+    mass = totals.weight.sum() or 1.0
+    result = Result(
+        run=folder.name,
+        identity=cell.identity,
+        mask=run.mask.name,
+        model=run.model.name,
+        data=run.data.name,
+        normalize=run.train.normalize,
+        n_examples=cell.n_examples,
+        seed=run.seed,
+        steps=totals.steps,
+        epochs=last,
+        nll={"base": per_token(base.roles), **{name: per_token(found.roles) for name, found in finals.items()}},
+        scores={name: value for name, (value, _) in scores.items()},
+        scored={name: count for name, (_, count) in scores.items()},
+        behaviour={name: mean(responses, name)[0] for name in BEHAVIOURS}
+        | {"length": sum(response.tokens for response in responses) / len(responses) if responses else None},
+        families=_by_family(answered),
+        weight_mass={role: float(weight / mass) for role, weight in zip(ROLES, totals.weight, strict=True) if weight},
+        prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
+        counts={
+            **examples.counts,
+            "unweighted": sum(not row.weights.any() for row in rows),
+            "padding": totals.grid - totals.tokens,
+        },
+        fairness=Fairness(
+            examples=digest(examples.train),
+            batches=order_digest(steps, [item.example.id for item in examples.train]),
+            test=digest(examples.test),
+            weights=weights,
+        ),
+        tokens=tokens,
+        seconds=seconds,
+        provenance={
+            **provenance(),
+            "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+            "threads": torch.get_num_threads(),
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+    write_json(folder / RESULT, result)
+    return result
+
+
+def _answer(model: GPT, run: Run, split: Split, items: list[Encoded], measured: Evaluation) -> list[ResponseRecord]:
+    """Greedy responses to the prompts of `items`, scored."""
+    tokenizer = tokenizer_of(run.model)
+    prompts = [item.tokens.ids[: item.prompt].tolist() for item in items]
+    found = generate(
+        model, prompts, tokenizer.end, run.score.response_tokens, run.score.batch_tokens, run.train.precision
+    )
+    records = []
+    for item, prompt, ids, loss in zip(items, prompts, found, measured.answers, strict=False):
+        text = tokenizer.decode(ids)
+        full = len(ids) == run.score.response_tokens or len(prompt) + len(ids) > run.model.context
+        records.append(
+            ResponseRecord(
+                split=split,
+                id=item.example.id,
+                family=item.example.family,
+                prompt=tokenizer.decode(prompt),
+                reference=item.example.response,
+                response=text,
+                tokens=len(ids),
+                nats=loss.nats,
+                nats_tokens=loss.tokens,
+                scores=score(item.example, text, ended=not full),
+            )
+        )
+    return records
+
+
+def _by_family(answered: dict[str, list[ResponseRecord]]) -> dict[str, dict[str, Score]]:
+    """Family -> score -> mean, over test and held-out families alike."""
+    groups: dict[str, list[ResponseRecord]] = {}
+    for response in (response for found in answered.values() for response in found):
+        if response.family:
+            groups.setdefault(response.family, []).append(response)
+    return {family: {name: mean(found, name)[0] for name in SCORES} for family, found in sorted(groups.items())}

@@ -1,0 +1,90 @@
+"""Machine checks of a response: small functions by name, each told its arguments as data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.data.example import Check
+
+Arguments = Mapping[str, Any]
+
+
+def _plain(text: str) -> str:
+    """Lower case, white space folded, final punctuation gone."""
+    return " ".join(text.lower().split()).rstrip(".!?;,")
+
+
+def _exact(response: str, reference: str, arguments: Arguments) -> bool:
+    """The reference itself; `case` tells upper from lower."""
+    if arguments.get("case"):
+        return " ".join(response.split()) == " ".join(reference.split())
+    return _plain(response) == _plain(reference)
+
+
+def _number(response: str, _: str, arguments: Arguments) -> bool:
+    """The only number in the response is `value`."""
+    found = re.findall(r"-?\d+(?:\.\d+)?", response.replace(",", ""))
+    return len(found) == 1 and float(found[0]) == arguments["value"]
+
+
+def _items(response: str, _: str, arguments: Arguments) -> bool:
+    """The list `values` in order, whatever separates it."""
+    return [_plain(part) for part in re.split(r"[,;\n]+", response.strip())] == [_plain(v) for v in arguments["values"]]
+
+
+def _some_of(response: str, _: str, arguments: Arguments) -> bool:
+    """`count` different members of `values` and nothing else."""
+    parts = [_plain(part) for part in re.split(r"[,;\n]+", response.strip())]
+    return len(parts) == len(set(parts)) == arguments["count"] and set(parts) <= set(arguments["values"])
+
+
+def _starts_with(response: str, _: str, arguments: Arguments) -> bool:
+    """`words` words, the first with `prefix`."""
+    words = _plain(response).split()
+    return len(words) == arguments["words"] and words[0].isalpha() and words[0].startswith(arguments["prefix"])
+
+
+def _contains_all(response: str, _: str, arguments: Arguments) -> bool:
+    """Every one of `words` as a whole word."""
+    return set(arguments["words"]) <= set(re.findall(r"\w+", response.lower()))
+
+
+def _word_count(response: str, _: str, arguments: Arguments) -> bool:
+    """`count` words."""
+    return len(response.split()) == arguments["count"]
+
+
+def _json(response: str, _: str, arguments: Arguments) -> bool:
+    """JSON equal to `value`, whatever its white space and order of keys."""
+    try:
+        return bool(json.loads(response) == arguments["value"])
+    except json.JSONDecodeError:
+        return False
+
+
+CHECKS: dict[str, Callable[[str, str, Arguments], bool]] = {
+    "exact": _exact,
+    "number": _number,
+    "items": _items,
+    "some_of": _some_of,
+    "starts_with": _starts_with,
+    "contains_all": _contains_all,
+    "word_count": _word_count,
+    "json": _json,
+}
+
+
+def verify(check: Check | None, response: str, reference: str) -> bool | None:
+    """Whether a response passes its check; None where there is none, which is not a failure.
+
+    Raises:
+        ValueError: no check has that name.
+    """
+    if check is None:
+        return None
+    if check.kind not in CHECKS:
+        raise ValueError(f"check {check.kind!r}: no such check, expected one of {', '.join(CHECKS)}")
+    return CHECKS[check.kind](response, reference, check.args)

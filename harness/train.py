@@ -1,0 +1,203 @@
+"""The training loop: the same steps for every mask; only the weights differ."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness import device
+from harness.batching import RESPONSE_ROLES, Row, assemble, is_response, split
+from harness.config import Train
+from harness.loss import weighted_loss
+from harness.model import GPT
+from harness.records import ROLES, StepRecord
+
+FLUSH_EVERY = 50
+"""Steps whose figures may wait on a GPU before they are read back, which makes the CPU wait for it."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over a whole training.
+
+    Attributes:
+        steps: optimiser steps done.
+        tokens: targets seen, of every role.
+        grid: grid places those took, padding counted.
+        loss, prompt: Σ w·nll over all tokens and over prompt tokens.
+        weight: float64 [roles], Σ w by role.
+    """
+
+    steps: int = 0
+    tokens: int = 0
+    grid: int = 0
+    loss: float = 0.0
+    prompt: float = 0.0
+    weight: np.ndarray = field(default_factory=lambda: np.zeros(len(ROLES)))
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A step whose figures still lie on the device."""
+
+    record: StepRecord
+    total: Tensor
+    prompt: Tensor
+    norm: Tensor
+    denominator: float
+
+
+def normalise(rows: Sequence[Row], normalize: str) -> tuple[list[Row], float]:
+    """Scale a step's weights and give the denominator that its Σ w·nll is divided by, once.
+
+    With weight w of target t, nll its loss, and e an example of the step:
+
+    - joint: Σ w·nll / Σ w (the field's default);
+    - response: Σ w·nll / n, n the number of response and end targets, so that a response token weighs 1/n
+      however much of the prompt is in the loss;
+    - example: mean over examples with any weight of Σ_e w·nll / Σ_e w.
+
+    Returns:
+        The rows, and the denominator; 1 where the step has nothing in its loss, which then is 0.
+    """
+    if normalize == "response":
+        count = sum(int(np.isin(row.roles, RESPONSE_ROLES).sum()) for row in rows)
+        return list(rows), float(count or 1)
+    sums = [float(row.weights.sum(dtype=np.float64)) for row in rows]
+    if normalize == "joint":
+        return list(rows), sum(sums) or 1.0
+    scaled = [
+        row._replace(weights=(row.weights / np.float32(weight)).astype(np.float32)) if weight else row
+        for row, weight in zip(rows, sums, strict=True)
+    ]
+    return scaled, float(sum(weight > 0 for weight in sums) or 1)
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: float, decay: str) -> float:
+    """The rate at `step` (from 0) of `steps`: linear warm-up over the share `warmup`, then the decay to 0."""
+    rising = warmup * steps
+    if step < rising:
+        return peak * (step + 1) / (rising + 1)
+    past = (step - rising) / max(1.0, steps - rising)
+    if decay == "linear":
+        return peak * (1 - past)
+    if decay == "cosine":
+        return peak * (1 + math.cos(math.pi * past)) / 2
+    return peak
+
+
+def optimizer(model: GPT, train: Train) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices alone."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
+    vectors = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+    groups = [
+        {"params": matrices, "weight_decay": train.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=0.0, betas=(train.beta1, train.beta2), fused=True)
+
+
+def fit(
+    model: GPT,
+    rows: Sequence[Row],
+    steps: Sequence[Sequence[int]],
+    train: Train,
+    peak: float,
+    record: Callable[[StepRecord], None],
+    after_step: Callable[[int], None],
+) -> Totals:
+    """Train `model` in place.
+
+    Args:
+        model: on its device.
+        rows: the training examples, shifted, with their mask's weights.
+        steps: example numbers of each optimiser step, from `batching.plan`.
+        train: how.
+        peak: peak learning rate.
+        record: takes each step's record, in order, soon after the step.
+        after_step: called with the number of steps done; records up to there have been handed over before any
+            evaluation it makes.
+
+    Raises:
+        FloatingPointError: the loss is no longer finite; the message names the step.
+    """
+    where = model.head.device
+    adamw = optimizer(model, train)
+    totals = Totals()
+    pending: list[_Pending] = []
+    per_epoch = len(rows)
+    seen = 0
+
+    def flush() -> None:
+        for waiting in pending:
+            _settle(waiting, totals)
+            record(waiting.record)
+        pending.clear()
+
+    for number, examples in enumerate(steps):
+        began = time.perf_counter()
+        chosen, denominator = normalise([rows[example] for example in examples], train.normalize)
+        lr = learning_rate(number, len(steps), peak, train.warmup, train.decay)
+        for group in adamw.param_groups:
+            group["lr"] = lr
+        total = torch.zeros((), device=where)
+        prompt = torch.zeros((), device=where)
+        for part in split([len(row.inputs) for row in chosen], train.micro_tokens):
+            batch = assemble([chosen[place] for place in part]).to(where)
+            with device.precision(train.precision, where):
+                hidden = model(batch.inputs, batch.layout)
+                loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
+            (loss.total / denominator).backward()  # type: ignore[no-untyped-call]
+            total += loss.total.detach()
+            prompt += loss.prompt
+            totals.grid += batch.layout.rows * batch.layout.length
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip or math.inf)
+        adamw.step()
+        adamw.zero_grad(set_to_none=True)
+
+        seen += len(examples)
+        weights = np.concatenate([row.weights for row in chosen]).astype(np.float64)
+        roles = np.concatenate([row.roles for row in chosen])
+        totals.weight += np.bincount(roles, weights, minlength=len(ROLES))
+        totals.steps += 1
+        totals.tokens += len(weights)
+        written = StepRecord(
+            step=number + 1,
+            epoch=seen / per_epoch,
+            loss=0.0,
+            lr=lr,
+            grad_norm=0.0,
+            prompt_scale=1.0,
+            tokens=len(weights),
+            weighted_tokens=int((weights > 0).sum()),
+            weight=float(weights.sum()),
+            prompt_share=0.0,
+            seconds=time.perf_counter() - began,
+        )
+        pending.append(_Pending(written, total, prompt, norm, denominator))
+        if len(pending) == FLUSH_EVERY or where.type == "cpu" or number + 1 == len(steps):
+            flush()
+        after_step(number + 1)
+    return totals
+
+
+def _settle(waiting: _Pending, totals: Totals) -> None:
+    """Read a step's figures back from the device."""
+    total, prompt = float(waiting.total), float(waiting.prompt)
+    record = waiting.record
+    record.loss = total / waiting.denominator
+    record.grad_norm = float(waiting.norm)
+    if not math.isfinite(record.loss) or not math.isfinite(record.grad_norm):
+        raise FloatingPointError(
+            f"step {record.step}: loss {record.loss}, gradient norm {record.grad_norm}; "
+            f"expected finite numbers (train.lr reached {record.lr:.3g})"
+        )
+    record.prompt_share = prompt / total if total else 0.0
+    totals.loss += total
+    totals.prompt += prompt

@@ -1,0 +1,63 @@
+"""Hydra's side of the sweep engine: the `pool` launcher, and the search path that holds the stored sweeps."""
+
+# No `from __future__ import annotations`: Hydra executes this file before it is in sys.modules, where a dataclass
+# would look its string annotations up.
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class PoolConfig:
+    """Settings of the pool.
+
+    Attributes:
+        slots: worker processes; 0 for one per GPU, or one per CPU core without a GPU.
+    """
+
+    _target_: str = "hydra_plugins.harness.pool_launcher.PoolLauncher"
+    slots: int = 0
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="pool", node=PoolConfig, provider="harness")
+
+
+class PoolLauncher(Launcher):
+    """Composes every job of a sweep, then hands all of them to `harness.sweep`."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra hands to a launcher."""
+        self.context = hydra_context
+        self.config = config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the sweep; raises SystemExit where a config is faulty or a run failed."""
+        from harness.__main__ import run_sweep
+
+        jobs: list[Any] = [
+            self.context.config_loader.load_sweep_config(self.config, list(overrides)) for overrides in job_overrides
+        ]
+        run_sweep(jobs, job_overrides, self.slots)
+        return [JobReturn(overrides=overrides, status=JobStatus.COMPLETED) for overrides in job_overrides]
+
+
+class StoredSweeps(SearchPathPlugin):
+    """Lets `+sweeps=NAME` find the project's stored sweeps from any working directory."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append the folder above `sweeps/`."""
+        from harness.paths import SWEEPS
+
+        search_path.append("harness", f"file://{SWEEPS.parent}")

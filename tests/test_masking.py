@@ -1,0 +1,163 @@
+"""Masks: what each strategy weighs, and the null controls between strategies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.config import Mask, Tier
+from harness.data.example import alpaca
+from harness.data.sources import DataError
+from harness.examples import Encoded, weighted_rows
+from harness.masking import importance, inverse_document_frequency, weigh
+from harness.records import ROLES
+from harness.tokens import ROLE_ID, Tokens
+from tests.tiny import BPE, DIALOGUE, EXAMPLE, MASKS, mask_of, run_of, tokens_of
+
+FLAT = np.zeros(BPE.size, np.float32)
+
+
+def weights(mask: Mask, tokens: Tokens | None = None, score: np.ndarray | None = None) -> np.ndarray:
+    tokens = tokens or tokens_of()
+    return weigh(tokens, mask, np.zeros(len(tokens.ids), np.float32) if score is None else score)
+
+
+def by_role(mask: Mask, tokens: Tokens | None = None) -> dict[str, list[float]]:
+    """Role -> weights of its tokens, rounded, in order; importance falls with the position."""
+    tokens = tokens or tokens_of()
+    score = -np.arange(len(tokens.ids), dtype=np.float32)
+    found = weights(mask, tokens, score)
+    return {
+        role: [round(value, 6) for value in found[tokens.roles == ROLE_ID[role]].tolist()]
+        for role in ROLES
+        if (tokens.roles == ROLE_ID[role]).any()
+    }
+
+
+# The example's tokens by role: 22 template, 8 instruction, 6 input, 3 response, 1 end.
+GOLDEN = {
+    "none": ([1] * 22, [1] * 8, [1] * 6),
+    "full": ([0] * 22, [0] * 8, [0] * 6),
+    "partial": ([0] * 22, [1, 1, 1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]),
+    "hierarchical": ([0] * 22, [1, 1, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1], [1, 1, 0.5, 0.1, 0.1, 0.1]),
+    "template": ([0] * 22, [1] * 8, [1] * 6),
+    "prompt_weight": ([0.1] * 22, [0.1] * 8, [0.1] * 6),
+}
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN))
+def test_trap_24_golden_weights_per_role(name: str) -> None:
+    template, instruction, input = GOLDEN[name]
+    assert by_role(MASKS[name]) == {
+        "template": template,
+        "instruction": instruction,
+        "input": input,
+        "response": [1, 1, 1],
+        "end": [1],
+    }
+
+
+def test_full_trains_every_answer_of_a_dialogue_and_nothing_else() -> None:
+    found = by_role(MASKS["full"], tokens_of(DIALOGUE))
+    assert {role for role, values in found.items() if any(values)} == {"response", "end"}
+    assert found["end"] == [1, 1] and all(found["response"])
+
+
+def test_null_control_prompt_weight_1_is_none_and_0_is_full() -> None:
+    roles = "{template: %s, system: %s, instruction: %s, input: %s, user: %s, response: 1.0, end: 1.0}"
+    for value, name in (("1.0", "none"), ("0.0", "full")):
+        mask = mask_of("prompt_weight", f"mask.weight={roles.replace('%s', value)}")
+        for example in (EXAMPLE, DIALOGUE):
+            tokens = tokens_of(example)
+            assert weights(mask, tokens).tobytes() == weights(MASKS[name], tokens).tobytes()
+
+
+def test_null_control_a_random_mask_of_equal_dose_differs_from_partial() -> None:
+    random = mask_of("partial", "mask.importance=random")
+    tokens = tokens_of(alpaca("Name three rivers that flow into the sea of the north.", "A long input text.", "Elbe"))
+    idf = inverse_document_frequency([tokens, tokens_of()], BPE.size)
+    found = [
+        weigh(tokens, mask, importance(mask.importance, tokens, idf, (0, 1))) for mask in (MASKS["partial"], random)
+    ]
+    for role in ROLES:
+        here = tokens.roles == ROLE_ID[role]
+        assert found[0][here].sum() == found[1][here].sum()
+    assert (found[0] != found[1]).any()
+
+
+@pytest.mark.parametrize("name", sorted(MASKS))
+def test_trap_6_a_fraction_is_neither_0_nor_1(name: str) -> None:
+    halved = Mask(
+        name=name,
+        weight={role: 0.5 * value for role, value in MASKS[name].weight.items()},
+        keep=MASKS[name].keep,
+        importance=MASKS[name].importance,
+        tiers=MASKS[name].tiers,
+    )
+    assert np.allclose(weights(halved), 0.5 * weights(MASKS[name])) and weights(halved).dtype == np.float32
+
+
+def test_partial_keeps_the_most_important_tokens() -> None:
+    """Of eight instruction tokens the four that no other example contains."""
+    tokens = tokens_of()
+    common = [tokens_of(alpaca(text, "", "no")) for text in ("Name of the.", "Name the of.")]
+    idf = inverse_document_frequency([tokens, *common], BPE.size)
+    found = weigh(tokens, MASKS["partial"], importance("idf", tokens, idf, (0,)))
+    instruction = tokens.roles == ROLE_ID["instruction"]
+    assert [BPE.decode([id]) for id in tokens.ids[instruction & (found > 0)].tolist()] == [
+        "N",
+        "ame",
+        " capital",
+        " country",
+    ]
+
+
+def test_idf_is_the_documented_formula() -> None:
+    first, second = tokens_of(alpaca("a b", "", "c")), tokens_of(alpaca("a d", "", "e"))
+    idf = inverse_document_frequency([first, second], BPE.size)
+    assert idf[BPE.encode("a")[0]] == pytest.approx(np.log(3 / 3))
+    assert idf[BPE.encode(" d")[0]] == pytest.approx(np.log(3 / 2))
+    assert idf[BPE.encode(" zebra")[0]] == pytest.approx(np.log(3 / 1))
+
+
+@given(st.integers(1, 60), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_keep_takes_the_rounded_up_share_of_each_role(count: int, share: float, seed: int) -> None:
+    tokens = Tokens(
+        np.arange(2 * count, dtype=np.int32),
+        np.repeat(np.array([ROLE_ID["instruction"], ROLE_ID["response"]], np.int8), count),
+        np.zeros(2 * count, np.int16),
+    )
+    mask = Mask(
+        name="m",
+        weight={"instruction": 0.3, "response": 1.0},
+        keep={"instruction": share},
+        importance="random",
+        tiers=[],
+    )
+    score = importance("random", tokens, FLAT, (seed,))
+    found = weigh(tokens, mask, score)
+    kept = np.flatnonzero(found[:count])
+    assert len(kept) == int(np.ceil(share * count - 1e-9)) and (found[count:] == 1).all()
+    if 0 < len(kept) < count:
+        assert score[kept].min() >= np.delete(score[:count], kept).max()
+
+
+def test_tiers_grade_by_rank_within_each_role() -> None:
+    mask = Mask(
+        name="m",
+        weight={"instruction": 2.0},
+        keep={},
+        importance="idf",
+        tiers=[Tier(top=0.3, weight=1.0), Tier(top=0.6, weight=0.25)],
+    )
+    tokens = Tokens(np.arange(10, dtype=np.int32), np.full(10, ROLE_ID["instruction"], np.int8), np.zeros(10, np.int16))
+    assert weigh(tokens, mask, np.arange(10, dtype=np.float32)).tolist() == [0, 0, 0, 0, 0.5, 0.5, 0.5, 2, 2, 2]
+
+
+def test_trap_26_a_mask_without_any_weight_is_an_error_that_names_the_example() -> None:
+    run = run_of("mask=full", "mask.weight={system: 1.0, response: 0.0, end: 0.0}")
+    item = Encoded(EXAMPLE, tokens_of(), 1, False)
+    with pytest.raises(DataError, match=f"no token of any training example has weight, the first being {EXAMPLE.id}"):
+        weighted_rows([item], run)
