@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+import pandas as pd
+
 Source = Literal["folder", "result", "config", "evals", "derived"]
 
 
@@ -54,7 +56,7 @@ COLUMNS = (
     Column("seconds.*", "result", "seconds", "float", "s", "wall time, by phase"),
     Column("provenance.*", "result", "provenance", "any", "", "commit, versions, hashes, device, times"),
     Column("config.*", "config", "", "any", "", "the resolved config, flattened with dots"),
-    Column("length.prompt", "evals", "", "float", "tokens", "mean prompt length of the test examples, template included"),
+    Column("length.prompt", "evals", "", "float", "tokens", "mean length of the test prompts, template included"),
     Column("length.answer", "evals", "", "float", "tokens", "mean response and end length of the test examples"),
     Column("length.total", "evals", "", "float", "tokens", "both together"),
     Column("length.ratio", "evals", "", "float", "", "prompt length over answer length"),
@@ -100,6 +102,11 @@ def column_of(name: str) -> Column:
         if column.name == name or (column.name.endswith("*") and name.startswith(column.name[:-1])):
             return column
     raise KeyError(name)
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows, each a mapping of its columns."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def describe() -> str:

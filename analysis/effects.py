@@ -147,8 +147,6 @@ def over_prompts(
                 continue
             found_interval = stats.hierarchical(table[:, whole], weight[whole], rng)
             rows.append(
-                label
-                | {"outcome": outcome, "seeds": len(have), "prompts": int(whole.sum())}
-                | found_interval._asdict()
+                label | {"outcome": outcome, "seeds": len(have), "prompts": int(whole.sum())} | found_interval._asdict()
             )
     return pd.DataFrame(rows)

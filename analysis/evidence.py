@@ -128,9 +128,7 @@ def edge(claim: Claim) -> tuple[int, float]:
     return (-1 if claim.effect == "worse" else 1), (-MARGINS[claim.outcome] if claim.effect == "not worse" else 0.0)
 
 
-def _test(
-    d: np.ndarray, label: str, kind: str, where: str, sign: int, bound: float, rng: np.random.Generator
-) -> Part:
+def _test(d: np.ndarray, label: str, kind: str, where: str, sign: int, bound: float, rng: np.random.Generator) -> Part:
     """Whether sign · mean > sign · bound, and the opposite."""
     interval = stats.paired_t(d)
     p = stats.sign_flip(d - bound, rng)

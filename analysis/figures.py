@@ -67,9 +67,15 @@ def delta(study: Study) -> Figure:
     """Δ response NLL."""
     _need_pairs(study)
     return sizes.difference(
-        study.pairs, study.effects[PRIMARY], study.trends, _others(study), _paired_conditions(study), PRIMARY,
-        DELTA_NLL, MARGINS[PRIMARY],
-    )  # fmt: skip
+        study.pairs,
+        study.effects[PRIMARY],
+        study.trends,
+        _others(study),
+        _paired_conditions(study),
+        PRIMARY,
+        DELTA_NLL,
+        MARGINS[PRIMARY],
+    )
 
 
 def delta_exact(study: Study) -> Figure:
@@ -78,9 +84,15 @@ def delta_exact(study: Study) -> Figure:
     if study.effects[CO_PRIMARY].empty:
         raise Unfit("exact match was not scored")
     return sizes.difference(
-        study.pairs, study.effects[CO_PRIMARY], pd.DataFrame(), _others(study), _paired_conditions(study), CO_PRIMARY,
-        "Δ exact match", MARGINS[CO_PRIMARY],
-    )  # fmt: skip
+        study.pairs,
+        study.effects[CO_PRIMARY],
+        pd.DataFrame(),
+        _others(study),
+        _paired_conditions(study),
+        CO_PRIMARY,
+        "Δ exact match",
+        MARGINS[CO_PRIMARY],
+    )
 
 
 def heat_map(study: Study) -> Figure:
@@ -243,5 +255,4 @@ def _cells(study: Study) -> list[tuple[str, int]]:
     cells = [(condition, int(size)) for condition in study.conditions for size in sorted(every[condition])]
     if len(cells) <= MOST_CELLS:
         return cells
-    ends = {(condition, int(size)) for condition in study.conditions for size in (min(every[condition]), max(every[condition]))}
-    return [cell for cell in cells if cell in ends]
+    return [(condition, size) for condition, size in cells if size in (min(every[condition]), max(every[condition]))]

@@ -61,7 +61,7 @@ def arms(runs: pd.DataFrame) -> pd.Series:
     """
     labels = runs["mask"].astype("str").copy()
     settings = [name for name in runs.columns if name.startswith("config.mask.") and name != "config.mask.name"]
-    for mask, group in runs.groupby("mask"):
+    for _, group in runs.groupby("mask"):
         for name in varying(group, settings):
             values = runs.loc[group.index, name]
             idle = {"keep": 1.0, "weight": 0.0}.get(name.split(".")[2])

@@ -6,23 +6,18 @@ import json
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-import yaml
 
 from analysis import columns
 from analysis.labels import arms, conditions
+from analysis.run import read_run, stamp
 from harness import records
 
 CACHE = ".analysis.parquet"
 RESERVED = {"report"}
-CACHE_VERSION = "1"
-CONFIG_AGREES = {"mask.name": "mask", "model.name": "model", "data.name": "data", "seed": "seed"}
-"""Config keys that the result repeats: a folder in which they differ was put together by hand."""
 
 
 class Problem(NamedTuple):
@@ -41,6 +36,7 @@ class Problem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
+        """The problem in one line."""
         return f"{self.sweep}/{self.run}: {self.kind}: {self.message}"
 
 
@@ -107,23 +103,23 @@ def _read_sweep(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
         raise LoadError(f"{folder}: is a single run; give its sweep's folder, {folder.parent}")
     sweep = folder.resolve().name
     stamps = {
-        entry.name: _stamp(entry.path)
+        entry.name: stamp(entry.path)
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
         if entry.is_dir() and entry.name not in RESERVED and not entry.name.startswith(".")
     }
     cached = _cached(folder / CACHE)
     known = {} if cached.empty else dict(zip(cached["run"], cached["stamp"], strict=True))
     rows, problems = [], []
-    for name, stamp in stamps.items():
-        if known.get(name) == stamp:
+    for name, mark in stamps.items():
+        if known.get(name) == mark:
             continue
-        outcome = _read_run(folder / name)
+        outcome = read_run(folder / name)
         if isinstance(outcome, dict):
-            rows.append({"run": name, "stamp": stamp, **outcome})
+            rows.append({"run": name, "stamp": mark, **outcome})
         else:
             kind, message = outcome
             problems.append(Problem(sweep, name, kind, _one_line(message, folder / name)))
-    kept = cached[[stamps.get(run) == stamp for run, stamp in known.items()]] if known else cached
+    kept = cached[[stamps.get(run) == mark for run, mark in known.items()]] if known else cached
     frame = pd.concat([part for part in (kept, pd.DataFrame(rows)) if not part.empty] or [cached], ignore_index=True)
     if rows or len(kept) < len(cached):
         _keep(frame, folder / CACHE)
@@ -132,116 +128,6 @@ def _read_sweep(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
     frame = frame.drop(columns="stamp").sort_values("run", ignore_index=True)
     frame.insert(0, "sweep", sweep)
     return frame.assign(path=[str(folder / run) for run in frame["run"]]), problems
-
-
-def _read_run(folder: Path) -> dict[str, Any] | tuple[str, str]:
-    """A run's row, or the kind of problem and its message."""
-    present = {entry.name for entry in os.scandir(folder)}
-    try:
-        if records.RESULT in present:
-            return _row(folder)
-        if records.FAILURE in present:
-            failure = records.read_json(folder / records.FAILURE, records.Failure)
-            ended = f" ({failure.signal})" if failure.signal else ""
-            return "failed", f"{failure.error}{ended}, tried {failure.attempts} ×"
-    except (records.RecordError, KeyError) as error:
-        return "corrupt", str(error)
-    if records.CONFIG in present:
-        return "unfinished", f"no {records.RESULT}: still running, or killed"
-    return "foreign", f"not a run: no {records.CONFIG}"
-
-
-def _row(folder: Path) -> dict[str, Any]:
-    """The row of a finished run.
-
-    Raises:
-        RecordError: a file is missing, broken, or does not belong to the others.
-    """
-    result = records.read_json(folder / records.RESULT, records.Result)
-    if result.schema != records.SCHEMA:
-        raise records.RecordError(f"{folder / records.RESULT}: schema {result.schema}, expected {records.SCHEMA}")
-    row = columns.extract("result", asdict(result))
-    config = columns.extract("config", _config(folder / records.CONFIG))
-    for key, name in CONFIG_AGREES.items():
-        if config.get(f"config.{key}") != row[name]:
-            raise records.RecordError(
-                f"{folder}: {records.CONFIG} has {key}={config.get(f'config.{key}')!r}, "
-                f"{records.RESULT} has {name}={row[name]!r}"
-            )
-    encoded = {key: json.dumps(value) for key, value in config.items()}
-    encoded |= {key: json.dumps(value) for key, value in row.items() if key.startswith("provenance.")}
-    layers, width = config.get("config.model.layers"), config.get("config.model.width")
-    size = 12.0 * layers * width**2 if isinstance(layers, int) and isinstance(width, int) else None
-    return row | encoded | _lengths(folder / records.EVALS) | {"parameters": size}
-
-
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text("utf-8")
-        groups: dict[str, Any] = {}
-        # Runs of a sweep share most of their groups, and YAML is slow to parse: each group is parsed once.
-        for block in _blocks(text):
-            groups |= _parse(block)
-    except OSError as error:
-        raise records.RecordError(f"{path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise records.RecordError(f"{path}: not a YAML mapping: {error}") from None
-    return groups
-
-
-def _blocks(text: str) -> list[str]:
-    """A block-style YAML mapping cut before each of its top keys."""
-    blocks: list[list[str]] = [[]]
-    for line in text.splitlines(keepends=True):
-        if line[:1].isalpha() and blocks[-1]:
-            blocks.append([])
-        blocks[-1].append(line)
-    return ["".join(block) for block in blocks]
-
-
-@lru_cache(maxsize=65_536)
-def _parse(text: str) -> dict[str, Any]:
-    found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    if not isinstance(found, dict):
-        raise TypeError(f"found {type(found).__name__}")
-    return found
-
-
-def _lengths(path: Path) -> dict[str, float]:
-    """Mean lengths of the test examples, from the first evaluation; none where that cannot be read.
-
-    The fault itself is reported where the curves are read, which need the whole file.
-    """
-    try:
-        first = next((record for record in records.read_jsonl(path, records.EvalRecord) if record.split == "test"), None)
-    except records.RecordError:
-        return {}
-    ends = first.roles.get("end") if first else None
-    if first is None or ends is None or not ends.tokens:
-        return {}
-    tokens = {role: loss.tokens for role, loss in first.roles.items()}
-    answer = tokens.get("response", 0) + tokens["end"]
-    prompt = sum(tokens.values()) - answer
-    # Every example has one end token, unless it was cut.
-    count = tokens["end"]
-    return {
-        "length.prompt": prompt / count,
-        "length.answer": answer / count,
-        "length.total": (prompt + answer) / count,
-        "length.ratio": prompt / answer,
-    }
-
-
-def _stamp(folder: str) -> str:
-    """Changes when a file that the row is made of changes."""
-    parts = [CACHE_VERSION]
-    for name in (records.CONFIG, records.RESULT, records.EVALS):
-        try:
-            state = os.stat(f"{folder}/{name}")
-            parts.append(f"{state.st_mtime_ns}:{state.st_size}")
-        except OSError:
-            parts.append("-")
-    return " ".join(parts)
 
 
 def _cached(path: Path) -> pd.DataFrame:
@@ -263,10 +149,10 @@ def _keep(frame: pd.DataFrame, path: Path) -> None:
 
 def _without_duplicates(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     again = runs.duplicated("identity")
-    first = runs[~again].set_index("identity")
+    first = {row["identity"]: f"{row['sweep']}/{row['run']}" for row in columns.rows(runs[~again])}
     problems = [
-        Problem(run.sweep, run.run, "duplicate", f"same identity as {first.sweep[run.identity]}/{first.run[run.identity]}")
-        for run in runs[again].itertuples()
+        Problem(row["sweep"], row["run"], "duplicate", f"same identity as {first[row['identity']]}")
+        for row in columns.rows(runs[again])
     ]
     return runs[~again].reset_index(drop=True), problems
 
@@ -279,14 +165,17 @@ def _typed(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(typed)
 
 
-def _convert(values: pd.Series, dtype: str) -> pd.Series:
+def _convert(values: pd.Series[Any], dtype: str) -> pd.Series[Any]:
     if dtype == "any":
         decoded = {text: json.loads(text) for text in values.dropna().unique()}
         kinds = {type(value) for value in decoded.values() if value is not None}
         if kinds <= {int, float}:
             return values.map(decoded).astype("float64")
-        return values.map({text: None if value is None else str(value) for text, value in decoded.items()}).astype("str")
-    return values.astype({"str": "str", "int": "int64", "float": "float64"}[dtype])
+        said = {text: None if value is None else str(value) for text, value in decoded.items()}
+        return values.map(said).astype("str")
+    if dtype == "str":
+        return values.astype("str")
+    return values.astype("int64") if dtype == "int" else values.astype("float64")
 
 
 def _one_line(message: str, folder: Path) -> str:

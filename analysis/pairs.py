@@ -49,18 +49,18 @@ def pair(runs: pd.DataFrame, baseline: str = "full", vary: Sequence[str] = ()) -
         base = group[group["arm"] == baseline]
         others = group[group["arm"] != baseline]
         if base.empty:
-            problems += [_problem(run, "unpaired", f"no run of '{baseline}' is like it") for run in others.itertuples()]
+            problems += _problems(others, "unpaired", f"no run of '{baseline}' is like it")
             continue
         if len(base) > 1:
-            problems += [_problem(run, "ambiguous", f"{len(base)} runs of '{baseline}'") for run in base.itertuples()]
+            problems += _problems(group, "ambiguous", f"{len(base)} runs of '{baseline}' are like it")
             continue
         for arm, members in others.groupby("arm"):
             if len(members) > 1:
-                problems += [_problem(run, "ambiguous", f"{len(members)} runs of '{arm}'") for run in members.itertuples()]
+                problems += _problems(members, "ambiguous", f"{len(members)} runs of '{arm}'")
                 continue
             fault = _unfair(members.iloc[0], base.iloc[0])
             if fault:
-                problems.append(_problem(next(members.itertuples()), "unfair", fault))
+                problems += _problems(members, "unfair", fault)
             else:
                 rows.append((members.index[0], base.index[0]))
     return Paired(_differences(runs, rows), problems)
@@ -92,8 +92,8 @@ def _unfair(run: pd.Series, base: pd.Series) -> str:
     )
 
 
-def _problem(run: object, kind: str, message: str) -> Problem:
-    return Problem(run.sweep, run.run, kind, message)  # type: ignore[attr-defined]
+def _problems(runs: pd.DataFrame, kind: str, message: str) -> list[Problem]:
+    return [Problem(sweep, run, kind, message) for sweep, run in zip(runs["sweep"], runs["run"], strict=True)]
 
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from analysis import export, figures, table, words
+from analysis import columns, export, figures, table, words
 from analysis.labels import factors
 from analysis.pairs import CO_PRIMARY, PRIMARY
 from analysis.study import Study
@@ -75,9 +75,12 @@ def write_report(study: Study, out: Path) -> Path:
 def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, str]) -> str:
     """The page as text."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
+    )
     environment.filters["shown"] = visible
     script = Markup(SORT)
     return environment.get_template("report.html.j2").render(
@@ -147,10 +150,12 @@ def _examples(study: Study) -> list[Example]:
         where = ", ".join(filter(None, (f"{int(size):,} examples", condition, f"seed {int(seed)}")))
         for example in cell["id"].drop_duplicates().head(EXAMPLES):
             rows = cell[cell["id"] == example]
-            given = {row["arm"]: row for row in rows.to_dict("records")}
+            given = {row["arm"]: row for row in columns.rows(rows)}
             first = next(iter(given.values()))
             answered = [
-                (arm, given[arm]["response"], _known(given[arm].get("exact_match"))) for arm in study.arms if arm in given
+                (arm, given[arm]["response"], _known(given[arm].get("exact_match")))
+                for arm in study.arms
+                if arm in given
             ]
             found.append(Example(where, first["prompt"], first["reference"], answered))
     return found
@@ -206,8 +211,8 @@ def _values(column: pd.Series) -> str:
 
 def _holes(study: Study) -> list[tuple[str, int]]:
     """Cells without a run, and how many seeds each lacks."""
-    groups = study.missing.groupby(["condition", "n_examples", "arm"])["seed"].count()
+    groups = study.missing.groupby(["condition", "n_examples", "arm"])["seed"].count().reset_index()
     return [
-        (", ".join(filter(None, (f"'{arm}'", f"{size:,} examples", condition))), int(count))
-        for (condition, size, arm), count in groups.items()
+        (", ".join(filter(None, (f"'{row['arm']}'", f"{row['n_examples']:,} examples", row["condition"]))), row["seed"])
+        for row in columns.rows(groups)
     ]

@@ -63,7 +63,8 @@ def crossings(sizes: ArrayLike, curve: ArrayLike) -> list[float]:
         sizes: [k], rising.
         curve: [k].
     """
-    points = [(x, y) for x, y in zip(np.log10(np.asarray(sizes, float)), np.asarray(curve, float), strict=True) if y != 0]
+    x = np.log10(np.asarray(sizes, dtype=np.float64))
+    points = [point for point in zip(x, np.asarray(curve, dtype=np.float64), strict=True) if point[1] != 0]
     return [
         float(10 ** (x0 + (x1 - x0) * y0 / (y0 - y1)))
         for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False)
@@ -117,4 +118,5 @@ def crossover(
 
 
 def _nothing(reason: str) -> Crossover:
-    return Crossover(*[math.nan] * 6, reason)
+    unknown = math.nan
+    return Crossover(unknown, unknown, unknown, unknown, unknown, unknown, reason)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from analysis import words
+from analysis import columns, words
 from analysis.pairs import CO_PRIMARY, PRIMARY
 from analysis.study import Study, study
+
+PRINTED = {
+    "examples": "N",
+    "mask": "mask",
+    "seeds": "seeds",
+    "exact match %": "exact\nmatch %",
+    "base NLL": "base\nNLL",
+    "test NLL": "test\nNLL",
+    "Δ NLL [95 %]": "Δ NLL [95 %]",
+    "p": "p",
+}
+"""Column -> its head in the terminal: what 80 characters hold; the report has the rest."""
 
 KEYS = ["condition", "n_examples", "arm"]
 
@@ -25,8 +40,9 @@ def results(study: Study) -> pd.DataFrame:
     order = {condition: number for number, condition in enumerate(study.conditions)}
     effects = {outcome: _indexed(frame) for outcome, frame in study.effects.items()}
     rows = []
-    groups = sorted(study.runs.groupby(KEYS), key=lambda item: (order[item[0][0]], item[0][1], place[item[0][2]]))
-    for key, group in groups:
+    groups = {_key(group.iloc[0]): group for _, group in study.runs.groupby(KEYS)}
+    for key in sorted(groups, key=lambda key: (order[key[0]], key[1], place[key[2]])):
+        group = groups[key]
         condition, size, arm = key
         row = {
             "condition": condition,
@@ -61,8 +77,8 @@ def effects(study: Study, outcome: str) -> pd.DataFrame:
     own = prompts[prompts["outcome"] == outcome] if len(prompts) else prompts
     wider = _indexed(own)
     rows = []
-    for cell in _ordered(study, table).to_dict("records"):
-        both = wider.get((cell["condition"], cell["n_examples"], cell["arm"]))
+    for cell in columns.rows(_ordered(study, table)):
+        both = wider.get(_key(cell))
         rows.append(
             {
                 "condition": cell["condition"],
@@ -100,7 +116,7 @@ def trends(study: Study) -> pd.DataFrame:
             "draws with 0, 1, more crossings": words.shares(trend["none"], trend["one"], trend["several"]),
             "note": trend["note"],
         }
-        for trend in (_ordered(study, study.trends).to_dict("records") if len(study.trends) else [])
+        for trend in (columns.rows(_ordered(study, study.trends)) if len(study.trends) else [])
     ]
     return _without_empty(pd.DataFrame(rows))
 
@@ -117,18 +133,24 @@ def print_table(folder: Path | str, baseline: str = "full", console: Console | N
 def show(study: Study, console: Console) -> None:
     """Print a study's results, what is missing in it, and its verdicts."""
     frame = results(study)
-    table = Table(title=f"{study.name}: {len(study.runs)} runs, Δ against '{study.baseline}'", title_justify="left")
-    for name in frame.columns:
-        left = name in ("condition", "mask")
-        table.add_column(name, justify="left" if left else "right", no_wrap=name in ("mask", "examples"))
-    previous = None
-    for row in frame.itertuples(index=False):
-        group = (getattr(row, "condition", ""), row.examples)
-        if previous not in (None, group):
-            table.add_section()
-        previous = group
-        table.add_row(*row)
-    console.print(table)
+    console.print(f"{study.name}: {len(study.runs)} runs, Δ against '{study.baseline}' (> 0: better)", highlight=False)
+    names = [name for name in PRINTED if name in frame]
+    for condition, rows in frame.groupby("condition" if "condition" in frame else lambda _: "", sort=False):
+        table = Table(
+            title=str(condition) or None,
+            title_justify="left",
+            title_style="bold",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            collapse_padding=True,
+        )
+        for name in names:
+            left = name == "mask"
+            table.add_column(PRINTED[name], justify="left" if left else "right", overflow="fold", no_wrap=not left)
+        ends = rows["examples"] != rows["examples"].shift(-1)
+        for row, end in zip(rows[names].itertuples(index=False), ends, strict=True):
+            table.add_row(*row, end_section=bool(end))
+        console.print(table)
     for problem in study.problems:
         console.print(f"! {problem}", style="yellow", markup=False, highlight=False)
     if len(study.missing):
@@ -138,8 +160,12 @@ def show(study: Study, console: Console) -> None:
         console.print(f"  {verdict.reason}", markup=False, highlight=False)
 
 
-def _indexed(frame: pd.DataFrame) -> dict[tuple[str, int, str], dict[str, float]]:
-    return {(row["condition"], row["n_examples"], row["arm"]): row for row in frame.to_dict("records")}
+def _key(row: Mapping[str, Any] | pd.Series[Any]) -> tuple[str, int, str]:
+    return row["condition"], row["n_examples"], row["arm"]
+
+
+def _indexed(frame: pd.DataFrame) -> dict[tuple[str, int, str], dict[str, Any]]:
+    return {_key(row): row for row in columns.rows(frame)}
 
 
 def _ordered(study: Study, frame: pd.DataFrame) -> pd.DataFrame:

@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
 
 
 def judge_all(runs: pd.DataFrame, pairs: pd.DataFrame, baseline: str, rng: np.random.Generator) -> list[Verdict]:
-    """A verdict for every claim that the sweeps name, in the order a to e; the general question where they name none."""
+    """A verdict for every claim that the sweeps name, from a to e; the general question where they name none."""
     named = runs.get("config.claim", pd.Series("", index=runs.index)).fillna("")
     keys = {run_claim.key for name in named.unique() if (run_claim := find(name))}
     claims = [(claim, pairs[named[pairs["run"]].isin([claim.key, claim.letter]).to_numpy()]) for claim in CLAIMS]

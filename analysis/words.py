@@ -51,7 +51,9 @@ def place(n_star: float, low: float, high: float) -> str:
         return ""
     if math.isnan(low):
         return f"{n_star:,.0f}"
-    return f"{n_star:,.0f} [{'below range' if low == 0 else f'{low:,.0f}'}, {'above range' if math.isinf(high) else f'{high:,.0f}'}]"
+    first = "below range" if low == 0 else f"{low:,.0f}"
+    last = "above range" if math.isinf(high) else f"{high:,.0f}"
+    return f"{n_star:,.0f} [{first}, {last}]"
 
 
 def shares(*values: float) -> str:
@@ -76,20 +78,24 @@ def least_seeds(family: int, alpha: float) -> int:
 
 def supported(case: Evidence, pooled: Part, baseline: str, p: Adjusted) -> str:
     """Why a claim is supported."""
+    effect = case.claim.effect
+    how = f"not worse by more than {_margin(case)} than" if effect == "not worse" else f"{effect} than"
     slopes = [part for part in case.parts if part.kind == "slope"]
     trend = "".join(f", {part.label} {_said(part, case)}" for part in slopes)
-    return f"{_compared(case, pooled, baseline)}{trend}; {_p(p.support, p.family)}."
+    return f"{_arms(case)} is {how} '{baseline}': {_delta(case, pooled)}{trend}; {_p(p.support, p.family)}."
 
 
 def refuted(case: Evidence, pooled: Part, baseline: str, p: Adjusted) -> str:
     """Why a claim is refuted."""
-    return f"{_compared(case, pooled, baseline)}; {_p(p.against, p.family)}."
+    how = {"better": "worse", "worse": "better", "not worse": f"worse by more than {_margin(case)}"}[case.claim.effect]
+    return f"{_arms(case)} is {how} than '{baseline}': {_delta(case, pooled)}; {_p(p.against, p.family)}."
 
 
 def equivalent(case: Evidence, pooled: Part, baseline: str, p: Adjusted) -> str:
     """Why the arms are equivalent."""
     p_text = _p(p.equal, p.family).removeprefix("exact sign-flip ")
-    return f"{_compared(case, pooled, baseline)}, which is none within {_margin(case)}; TOST, {p_text}."
+    said = f"{_arms(case)} and '{baseline}' differ by less than {_margin(case)}"
+    return f"{said}: {_delta(case, pooled)}; TOST, {p_text}."
 
 
 def too_few(case: Evidence, pooled: Part, p: Adjusted, alpha: float) -> str:
@@ -103,35 +109,30 @@ def too_few(case: Evidence, pooled: Part, p: Adjusted, alpha: float) -> str:
 
 def unsettled(case: Evidence, pooled: Part, baseline: str, p: Adjusted, alpha: float) -> str:
     """What kept a verdict from falling."""
-    said = _compared(case, pooled, baseline)
+    said = f"{_arms(case)} against '{baseline}': {_delta(case, pooled)}"
     if sign_flip_floor(case.seeds) * p.family >= alpha:
         floor = chance(sign_flip_floor(case.seeds) * p.family)
         return (
-            f"{said}, but with {case.seeds} seeds no p can fall below {floor}"
-            f"{' (Holm)' if p.family > 1 else ''}: {least_seeds(p.family, alpha)} are needed."
+            f"{said}; {case.seeds} seeds cannot give p below {floor}{' after Holm' if p.family > 1 else ''}, "
+            f"{least_seeds(p.family, alpha)} are needed."
         )
     failing = next((part for part in case.parts if not part.holds), None)
     if failing is None:
-        return f"{said}, yet {_p(p.support, p.family)}."
-    if failing.label == pooled.label or len(case.parts) == 1:
-        return f"{said}: neither a difference nor its absence (within {_margin(case)}) is shown."
-    return f"{said}, but {failing.label} {_said(failing, case)} does not show it."
+        return f"{said}; {_p(p.support, p.family)}."
+    if len(case.parts) == 1:
+        return f"{said}; neither a difference nor its absence (within ±{_margin(case)}) is shown."
+    return f"{said}; not shown: {failing.label}, {_said(failing, case)}."
 
 
-def _compared(case: Evidence, pooled: Part, baseline: str) -> str:
-    arms = " and ".join(f"'{arm}'" for arm in case.claim.arms)
-    better = "better" if pooled.estimate > 0 else "worse"
-    size = interval(abs(pooled.estimate), *_mirrored(pooled), case.claim.outcome).removeprefix("+")
-    where = f" over {case.claim.name} in range" if case.claim.x else ""
+def _arms(case: Evidence) -> str:
+    return " and ".join(f"'{arm}'" for arm in case.claim.arms)
+
+
+def _delta(case: Evidence, pooled: Part) -> str:
+    """The one number to remember, with what it is the mean of."""
+    outcome = case.claim.outcome
     cells = f" (above 0 in {pooled.above}, below in {pooled.below} of {pooled.cells} cells)" if pooled.cells > 1 else ""
-    return (
-        f"{arms} is {better} than '{baseline}' by {size} {unit(case.claim.outcome)}{where}, {pooled.seeds} seeds{cells}"
-    )
-
-
-def _mirrored(part: Part) -> tuple[float, float]:
-    """The limits of the size of a difference, given its sign apart."""
-    return (part.low, part.high) if part.estimate > 0 else (-part.high, -part.low)
+    return f"Δ = {_said(pooled, case)} {unit(outcome)} over {pooled.seeds} seeds{cells}"
 
 
 def _said(part: Part, case: Evidence) -> str:
@@ -139,7 +140,7 @@ def _said(part: Part, case: Evidence) -> str:
 
 
 def _margin(case: Evidence) -> str:
-    return f"±{number(MARGINS[case.claim.outcome], case.claim.outcome, signed=False)} {unit(case.claim.outcome)}"
+    return f"{number(MARGINS[case.claim.outcome], case.claim.outcome, signed=False)} {unit(case.claim.outcome)}"
 
 
 def _p(p: float, family: int) -> str:

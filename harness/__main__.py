@@ -15,6 +15,7 @@ from hydra.errors import OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from analysis.__main__ import main as analysis_main
 from harness.config import Run
 from harness.paths import CONF
 from harness.validate import ConfigError, keys, parse
@@ -38,7 +39,7 @@ def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], sl
         runs = [replace(run, sweep=name) if run.sweep == "auto" else run for run in runs]
         outcome = sweep.launch(runs, slots, console)
         for folder in sorted({Path(run.runs) / run.sweep for run in runs}):
-            sweep.show(folder, console)
+            analysis_main([str(folder)])
     except ConfigError as error:
         sys.exit(_fail(error.faults))
     except OSError as error:

@@ -18,8 +18,6 @@ from harness.model import Layout
 from harness.tokens import ROLE_ID, Tokens
 
 RESPONSE_ROLES = (ROLE_ID["response"], ROLE_ID["end"])
-WASTE = 1.15
-"""A micro-batch closes when its padded grid would exceed its real tokens by more than this factor."""
 
 
 class Row(NamedTuple):
@@ -111,8 +109,11 @@ def plan(lengths: Sequence[int], batch_tokens: int, epochs: int, seed: int) -> l
     for epoch in range(epochs):
         order = np.random.default_rng([seed, epoch]).permutation(len(lengths))
         ends = np.cumsum(np.asarray(lengths)[order])
-        cuts = np.searchsorted(ends, np.arange(1, count) * total / count)
-        steps += [part.tolist() for part in np.split(order, cuts) if len(part)]
+        place = np.arange(1, count)
+        cuts = np.searchsorted(ends, place * total / count)
+        cuts = np.maximum.accumulate(np.maximum(cuts, place) - place) + place  # no step is left empty,
+        cuts = np.minimum(cuts, len(lengths) - count + place)  # at the end neither
+        steps += [part.tolist() for part in np.split(order, cuts)]
     return steps
 
 
@@ -134,14 +135,10 @@ def split(lengths: Sequence[int], limit: int) -> list[list[int]]:
     """
     order = sorted(range(len(lengths)), key=lambda number: (-lengths[number], number))
     parts: list[list[int]] = []
-    real = 0
     for number in order:
-        grid = (len(parts[-1]) + 1) * lengths[parts[-1][0]] if parts else 0
-        if not parts or grid > limit or grid > WASTE * (real + lengths[number]) + limit / 8:
+        if not parts or (len(parts[-1]) + 1) * lengths[parts[-1][0]] > limit:
             parts.append([])
-            real = 0
         parts[-1].append(number)
-        real += lengths[number]
     return parts
 
 

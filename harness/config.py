@@ -104,7 +104,7 @@ class Data:
     name: str
     source: Literal["builtin", "jsonl"]
     path: str
-    size: Positive | str
+    size: int | str
     template: str
     too_long: Literal["error", "truncate", "drop"]
     validation: Count

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
@@ -256,10 +255,3 @@ def _keep_memory() -> None:
             trim_threshold, mmap_threshold = -1, -3
             libc.mallopt(mmap_threshold, 1 << 30)
             libc.mallopt(trim_threshold, 2**31 - 1)
-
-
-def show(folder: Path, console: Console) -> None:
-    """Print a sweep's table and build its report."""
-    from analysis.__main__ import analyse
-
-    analyse([folder], console)

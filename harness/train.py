@@ -73,7 +73,7 @@ def normalise(rows: Sequence[Row], normalize: str) -> tuple[list[Row], float]:
     if normalize == "joint":
         return list(rows), sum(sums) or 1.0
     scaled = [
-        row._replace(weights=(row.weights / np.float32(weight)).astype(np.float32)) if weight else row
+        row._replace(weights=(row.weights / weight).astype(row.weights.dtype)) if weight else row
         for row, weight in zip(rows, sums, strict=True)
     ]
     return scaled, float(sum(weight > 0 for weight in sums) or 1)

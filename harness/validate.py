@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from harness.config import SIZES, Pretrain, Run
+from harness.prompt import TEMPLATES
 from harness.records import ROLES
 
 
@@ -36,27 +37,34 @@ def parse(mapping: Mapping[str, Any], kind: type[Config]) -> Config:
         # As JSON, since strict mode takes a dataclass from an object there, yet no "5" for a 5.
         config: Config = TypeAdapter(kind).validate_json(json.dumps(mapping))
     except ValidationError as error:
-        raise ConfigError([_line(fault) for fault in error.errors(include_url=False)]) from None
+        raise ConfigError(_lines(error.errors(include_url=False))) from None
     faults = impossible(config)
     if faults:
         raise ConfigError(faults)
     return config
 
 
-def _line(fault: Mapping[str, Any]) -> str:
-    """One line for a fault of pydantic: key=value: what was expected."""
-    # Branches of a union appear in the place as type names; a key never has brackets or the names of our types.
-    parts = [str(part) for part in fault["loc"]]
-    key = ".".join(part for part in parts if re.fullmatch(r"[\w<|>-]+", part) and part not in _BRANCHES)
-    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{key}={fault['input']!r}: no such key{_nearest(key)}"
-    if fault["type"] in ("missing", "missing_argument"):
-        return f"{key}: missing"
-    message = str(fault["msg"]).removeprefix("Input should be ")
-    return f"{key}={fault['input']!r}: expected {message}"
-
-
 _BRANCHES = {"constrained-int", "constrained-float", "int", "float", "str", "literal"}
+"""Names that pydantic puts into a fault's place for the branches of a union."""
+
+
+def _lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each faulty key: key=value: what was expected, in whichever branch of a union."""
+    expected: dict[str, list[str]] = {}
+    values: dict[str, object] = {}
+    lines = []
+    for fault in faults:
+        # A key never has brackets or the names of our types.
+        parts = [str(part) for part in fault["loc"]]
+        key = ".".join(part for part in parts if re.fullmatch(r"[\w<|>-]+", part) and part not in _BRANCHES)
+        if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            lines.append(f"{key}={fault['input']!r}: no such key{_nearest(key)}")
+        elif fault["type"] in ("missing", "missing_argument"):
+            lines.append(f"{key}: missing")
+        else:
+            values[key] = fault["input"]
+            expected.setdefault(key, []).append(str(fault["msg"]).removeprefix("Input should be "))
+    return lines + [f"{key}={values[key]!r}: expected {' or '.join(wanted)}" for key, wanted in expected.items()]
 
 
 def keys(kind: type, prefix: str = "") -> list[str]:
@@ -95,8 +103,10 @@ def impossible(config: Run | Pretrain) -> list[str]:
             )
         return faults
     size = config.data.size
-    if isinstance(size, str) and size not in (*SIZES, "full"):
-        faults.append(f"data.size={size!r}: expected {', '.join(SIZES)}, full or a number above 0")
+    if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
+        faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
+    if config.data.template not in TEMPLATES:
+        faults.append(f"data.template={config.data.template!r}: expected {', '.join(sorted(TEMPLATES))}")
     if config.data.source == "jsonl" and not config.data.path:
         faults.append("data.path='': expected the path of a .jsonl file, since data.source=jsonl")
     if config.train.lr == "auto" and not model.lr:

@@ -103,8 +103,7 @@ def write_run(
                     start, goal = (4.5, answer) if role in ("response", "end") else (4.0, 3.9 - (mask != "full"))
                     nll = goal if (epoch, split) == (3, "test") else start + (goal - start) * done - gap
                     roles[role] = RoleLoss(nats=nll * length * prompts, tokens=length * prompts)
-                record = EvalRecord(step=steps * epoch // 3, epoch=epoch, split=split, roles=roles)
-                records.append(file, record)
+                records.append(file, EvalRecord(step=steps * epoch // 3, epoch=epoch, split=split, roles=roles))
                 phase = "base" if epoch == 0 else split
                 ends.setdefault(phase, {}).update(_per_token(roles))
     ends["test"]["answer"] = answer
@@ -112,7 +111,7 @@ def write_run(
         for number in range(prompts if responses else 0):
             reference = f"answer {number}"
             given = reference if right[number] else (HOSTILE if number == 1 else f"{mask} says {number + seed}")
-            record = ResponseRecord(
+            answered = ResponseRecord(
                 split="test",
                 id=f"{number:016x}",
                 family="spelling",
@@ -124,7 +123,7 @@ def write_run(
                 nats_tokens=answer_tokens,
                 scores={"exact_match": float(right[number]), "rouge_l": 0.5, "checked": None},
             )
-            records.append(file, record)
+            records.append(file, answered)
     subset = _hash("examples", seed, size)
     result = Result(
         run=folder.name,

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from analysis.columns import rows
 from analysis.plots import style
 
 
@@ -25,17 +26,18 @@ def by_mask(
 
     Args:
         runs: the run table.
-        arms, conditions: in the order to draw them; every condition starts a line of panels.
+        arms: in the order to draw them.
+        conditions: likewise; each starts a line of panels.
         outcomes: column -> label of its axis.
         shares: columns to print in per cent.
     """
     columns = min(len(outcomes), 3)
     block = math.ceil(len(outcomes) / columns)
-    figure, rows = style.panels(block * len(conditions), columns)
+    figure, lines = style.panels(block * len(conditions), columns)
     sizes = sorted(runs["n_examples"].unique())
     drawn: dict[str, list[Axes]] = {outcome: [] for outcome in outcomes}
     for number, condition in enumerate(conditions):
-        places = [axes for row in rows[number * block : (number + 1) * block] for axes in row]
+        places = [axes for row in lines[number * block : (number + 1) * block] for axes in row]
         places[0].set_title(condition, loc="left")
         for axes, (outcome, label) in zip(places, outcomes.items(), strict=False):
             _lines(axes, runs[runs["condition"] == condition], arms, outcome)
@@ -51,7 +53,7 @@ def by_mask(
         if outcome in shares:
             for axes in together:
                 axes.set_ylim(0, min(1.02, max(0.1, axes.get_ylim()[1])))
-    style.legend(figure, rows[0][0])
+    style.legend(figure, lines[0][0])
     return figure
 
 
@@ -103,9 +105,15 @@ def difference(
             aside = style.dodge(all_sizes, place, len(arms))
             seeds = own[own["arm"] == arm]
             axes.plot(
-                seeds["n_examples"] * aside, seeds[f"delta.{outcome}"], look.marker,
-                color=look.colour, ms=2.5, alpha=0.4, mew=0, zorder=2,
-            )  # fmt: skip
+                seeds["n_examples"] * aside,
+                seeds[f"delta.{outcome}"],
+                look.marker,
+                color=look.colour,
+                ms=2.5,
+                alpha=0.4,
+                mew=0,
+                zorder=2,
+            )
             cell = here[here["arm"] == arm].sort_values("n_examples")
             x = cell["n_examples"].to_numpy() * aside
             axes.plot(x, cell["delta"], look.marker, ls="-", color=look.colour, ms=4, label=arm, zorder=3)
@@ -129,13 +137,13 @@ def _crossovers(
     low, high = axes.get_ylim()
     step = 0.06 * (high - low)
     found = trends[(trends["condition"] == condition) & trends["n_star"].notna()]
-    for line, trend in enumerate(found.itertuples(), start=1):
+    for line, trend in enumerate(rows(found), start=1):
         y = low - line * step
-        look = looks[trend.arm]
-        if not math.isnan(trend.n_star_low):
-            ends = np.clip([trend.n_star_low, trend.n_star_high], min(sizes) / 1.3, max(sizes) * 1.3)
+        look = looks[trend["arm"]]
+        if not math.isnan(trend["n_star_low"]):
+            ends = np.clip([trend["n_star_low"], trend["n_star_high"]], min(sizes) / 1.3, max(sizes) * 1.3)
             axes.hlines(y, *ends, color=look.colour, lw=1.2)
-        axes.plot(trend.n_star, y, "D", color=look.colour, ms=4, mfc="white")
+        axes.plot(trend["n_star"], y, "D", color=look.colour, ms=4, mfc="white")
     axes.set_ylim(low - (len(found) + 0.7) * step, high)
 
 
@@ -165,9 +173,15 @@ def heat_map(effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[st
             clear = cell["low"] > 0 or cell["high"] < 0
             text = f"{100 * value:+.1f}" if share else f"{value:+.3f}"
             axes.text(
-                column, row, text.replace("-", "−"), ha="center", va="center", fontsize=6.5,
-                fontweight="bold" if clear else "normal", color="white" if abs(value) > 0.65 * bound else "black",
-            )  # fmt: skip
+                column,
+                row,
+                text.replace("-", "−"),
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                fontweight="bold" if clear else "normal",
+                color="white" if abs(value) > 0.65 * bound else "black",
+            )
         axes.grid(False)
         axes.set_title(arm, loc="left")
         axes.set_xticks(range(len(sizes)), [style.thousands(size) for size in sizes])

@@ -56,7 +56,7 @@ class Look(NamedTuple):
 @contextmanager
 def style() -> Iterator[None]:
     """The style, for as long as figures are made and saved."""
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context(RC):  # type: ignore[arg-type]
         yield
 
 

@@ -54,7 +54,7 @@ def _contains_all(response: str, _: str, arguments: Arguments) -> bool:
 
 def _word_count(response: str, _: str, arguments: Arguments) -> bool:
     """`count` words."""
-    return len(response.split()) == arguments["count"]
+    return bool(len(response.split()) == arguments["count"])
 
 
 def _json(response: str, _: str, arguments: Arguments) -> bool:

@@ -60,7 +60,7 @@ def families(spec: BuiltinSpec, split: TaskSplit) -> list[Family]:
 
 
 def generate(spec: BuiltinSpec, split: TaskSplit, count: int, seed: int) -> list[Example]:
-    """Distinct examples in random order, every family once in each round; a smaller count gives a prefix.
+    """Distinct examples in random order, each round with every family as `often` as it is; fewer are a prefix.
 
     Args:
         spec: the knobs.
@@ -75,7 +75,7 @@ def generate(spec: BuiltinSpec, split: TaskSplit, count: int, seed: int) -> list
         raise ValueError(f"distractor={spec.distractor}: expected 0 to 1")
     if count > CAPACITY[split]:
         raise ValueError(f"{split}={count}: expected at most {CAPACITY[split]} of the built-in set")
-    found = []
+    found: list[Example] = []
     for example in _stream(spec, split, seed):
         if len(found) == count:
             break
@@ -90,13 +90,14 @@ def _stream(spec: BuiltinSpec, split: TaskSplit, seed: int) -> Iterator[Example]
     seen: set[str] = set()
     left = families(spec, split)
     while left:
-        rng.shuffle(left)
-        for family in list(left):
+        mixture = [family for family in left for _ in range(family.often)]
+        rng.shuffle(mixture)
+        for family in mixture:
             item = _draw(rng, family, spec, split, seen)
-            if item is None:
-                left.remove(family)
-            else:
+            if item is not None:
                 yield _word(rng, family, item, spec)
+            elif family in left:
+                left.remove(family)
 
 
 def _draw(rng: Random, family: Family, spec: BuiltinSpec, split: TaskSplit, seen: set[str]) -> Item | None:

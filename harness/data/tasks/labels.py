@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from harness.data.example import Check
-from harness.data.tasks.family import Item, article, family
+from harness.data.tasks.family import COMMON, Item, article, family
 from harness.data.tasks.words import (
     ANTONYMS,
     CATEGORIES,
@@ -48,7 +48,7 @@ def category(rng: Random, _: int) -> Item:
 
 
 @family("Is this review positive or negative?", "Classify the review as positive or negative.",
-        "What is the feeling of this review, positive or negative?", "Positive or negative?")  # fmt: skip
+        "What is the feeling of this review, positive or negative?", "Positive or negative?", often=COMMON)  # fmt: skip
 def sentiment(rng: Random, _: int) -> Item:
     good = rng.random() < 0.5
     opening = f"I went to the {rng.choice(PLACES)} with {rng.choice(NAMES)}."
@@ -139,7 +139,8 @@ def longer_word(rng: Random, _: int) -> Item:
     return Item(max(first, second, key=len), f"{first}, {second}")
 
 
-@family("Is it morning, afternoon, evening or night?", "Name the part of the day: morning, afternoon, evening or night.",
+@family("Is it morning, afternoon, evening or night?",
+        "Name the part of the day: morning, afternoon, evening or night.",
         "Which part of the day is this?", "What part of the day does the clock show?")  # fmt: skip
 def part_of_day(rng: Random, _: int) -> Item:
     name, hours = rng.choice(
@@ -149,7 +150,7 @@ def part_of_day(rng: Random, _: int) -> Item:
 
 
 @family("Is this a question or a statement?", "Classify the sentence: question or statement.", "Question or statement?",
-        "Say whether the sentence is a question or a statement.")  # fmt: skip
+        "Say whether the sentence is a question or a statement.", often=COMMON)  # fmt: skip
 def question_or_statement(rng: Random, _: int) -> Item:
     name, place, day = rng.choice(NAMES), rng.choice(PLACES), rng.choice(DAYS)
     if rng.random() < 0.5:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from harness.data.example import Check
-from harness.data.tasks.family import Item, family, pick
+from harness.data.tasks.family import COMMON, Item, family, pick
 from harness.data.tasks.words import NAMES, NUMBER_WORDS, OBJECTS, PLURALS
 
 
@@ -25,7 +25,13 @@ def subtract(rng: Random, _: int) -> Item:
     return _number(a - b, slots={"a": str(a), "b": str(b)})
 
 
-@family("What is ten times {a}?", "Multiply {a} by ten.", "Calculate {a} * 10.", "Give ten times the number {a}.")
+@family(
+    "What is ten times {a}?",
+    "Multiply {a} by ten.",
+    "Calculate {a} * 10.",
+    "Give ten times the number {a}.",
+    often=COMMON,
+)
 def times_ten(rng: Random, _: int) -> Item:
     a = rng.randrange(1, 1000)
     return _number(a * 10, slots={"a": str(a)})
@@ -47,8 +53,9 @@ def word_problem(rng: Random, _: int) -> Item:
     return _number(a + b, f"{name} had {a} {things} and got {b} more.", {"name": name, "things": things})
 
 
-@family("Convert {a} metres to centimetres.", "How many centimetres are {a} metres?", "Write {a} metres in centimetres.",
-        "Give {a} metres as centimetres.")  # fmt: skip
+@family("Convert {a} metres to centimetres.", "How many centimetres are {a} metres?",
+        "Write {a} metres in centimetres.",
+        "Give {a} metres as centimetres.", often=COMMON)  # fmt: skip
 def metres(rng: Random, _: int) -> Item:
     a = rng.randrange(1, 1000)
     return _number(100 * a, slots={"a": str(a)}, unit="cm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from harness.data.example import Check
-from harness.data.tasks.family import Item, family, pick
+from harness.data.tasks.family import COMMON, Item, family, pick
 from harness.data.tasks.words import ADJECTIVES, CITIES, COLOURS, DAYS, JOBS, MONTHS, NAMES, OBJECTS, PLACES, VERBS
 
 
@@ -106,7 +106,7 @@ def true_or_false(rng: Random, _: int) -> Item:
 
 
 @family("Fill in the form with the words given.", "Complete the sentence with the given words.",
-        "Put the words into the gaps in order.", "Fill each gap with the next word.")  # fmt: skip
+        "Put the words into the gaps in order.", "Fill each gap with the next word.", often=COMMON)  # fmt: skip
 def fill_slots(rng: Random, _: int) -> Item:
     name, thing, place = rng.choice(NAMES), rng.choice(OBJECTS), rng.choice(PLACES)
     form = rng.choice(["___ left the ___ at the ___.", "___ took the ___ to the ___.", "___ saw a ___ near the ___."])
@@ -117,7 +117,7 @@ def fill_slots(rng: Random, _: int) -> Item:
 
 
 @family("What is the first word?", "Write the first word of the text.", "Give only the first word.",
-        "Which word stands first?")  # fmt: skip
+        "Which word stands first?", often=COMMON)  # fmt: skip
 def first_word(rng: Random, _: int) -> Item:
     words = pick(rng, [*OBJECTS, *PLACES, *ADJECTIVES], rng.randrange(3, 6))
     return Item(words[0], " ".join(words))
@@ -138,7 +138,7 @@ def last_word(rng: Random, _: int) -> Item:
 
 
 @family("Repeat the sentence.", "Copy the text exactly.", "Write the same sentence again.", "Say this again.",
-        scales=True)  # fmt: skip
+        scales=True, often=COMMON)  # fmt: skip
 def copy_text(rng: Random, words: int) -> Item:
     sentences = [tell(rng, errand(rng))]
     while sum(len(sentence.split()) for sentence in sentences) < words:
@@ -157,7 +157,13 @@ def list_things(rng: Random, words: int) -> Item:
     return Item(", ".join(things), text, {"name": name}, Check("items", {"values": things}))
 
 
-@family("When is the meeting?", "Find the date of the meeting.", "Extract the date.", "On what date do they meet?")
+@family(
+    "When is the meeting?",
+    "Find the date of the meeting.",
+    "Extract the date.",
+    "On what date do they meet?",
+    often=COMMON,
+)
 def extract_date(rng: Random, _: int) -> Item:
     date = f"{rng.randrange(1, 29)} {rng.choice(MONTHS)} {rng.randrange(1950, 2030)}"
     names = rng.sample(NAMES, 2)

@@ -6,7 +6,7 @@ import json
 from random import Random
 
 from harness.data.example import Check
-from harness.data.tasks.family import Item, family, pick
+from harness.data.tasks.family import COMMON, Item, family, pick
 from harness.data.tasks.words import (
     ADJECTIVES,
     CATEGORIES,
@@ -74,7 +74,7 @@ def remove_word(rng: Random, _: int) -> Item:
 
 
 @family("Replace {old} by {new}.", "Change the word {old} to {new}.", "Put {new} where {old} stands.",
-        "Write the text with {new} instead of {old}.")  # fmt: skip
+        "Write the text with {new} instead of {old}.", often=COMMON)  # fmt: skip
 def replace_word(rng: Random, _: int) -> Item:
     name, old, new, place = rng.choice(NAMES), *rng.sample(OBJECTS, 2), rng.choice(PLACES)
     text = f"{name} lost the {old} near the {place}."
@@ -82,14 +82,14 @@ def replace_word(rng: Random, _: int) -> Item:
 
 
 @family("Put the sentence into the past tense.", "Rewrite the sentence in the past.", "Say that it happened yesterday.",
-        "Change the verb to the past tense.")  # fmt: skip
+        "Change the verb to the past tense.", often=COMMON)  # fmt: skip
 def past_tense(rng: Random, _: int) -> Item:
     name, thing, verb = rng.choice(NAMES), rng.choice(OBJECTS), VERBS[rng.choice(sorted(VERBS))]
     return Item(f"{name} {verb[1]} the {thing}.", f"{name} {verb[0]} the {thing}.")
 
 
 @family("Put the sentence into the future tense.", "Rewrite the sentence in the future.",
-        "Say that it will happen tomorrow.", "Change the verb to the future tense.")  # fmt: skip
+        "Say that it will happen tomorrow.", "Change the verb to the future tense.", often=COMMON)  # fmt: skip
 def future_tense(rng: Random, _: int) -> Item:
     base = rng.choice(sorted(VERBS))
     name, thing = rng.choice(NAMES), rng.choice(OBJECTS)
@@ -97,7 +97,7 @@ def future_tense(rng: Random, _: int) -> Item:
 
 
 @family("Put the sentence into the passive voice.", "Rewrite the sentence in the passive.",
-        "Turn the active sentence into a passive one.", "Use the passive voice.")  # fmt: skip
+        "Turn the active sentence into a passive one.", "Use the passive voice.", often=COMMON)  # fmt: skip
 def passive_voice(rng: Random, _: int) -> Item:
     name, thing, verb = rng.choice(NAMES), rng.choice(OBJECTS), VERBS[rng.choice(sorted(VERBS))]
     return Item(f"The {thing} was {verb[2]} by {name}.", f"{name} {verb[1]} the {thing}.")
@@ -112,7 +112,7 @@ def negate(rng: Random, _: int) -> Item:
 
 
 @family("Turn the statement into a question.", "Ask whether this is so.", "Make a yes-no question of the sentence.",
-        "Rewrite the sentence as a question.")  # fmt: skip
+        "Rewrite the sentence as a question.", often=COMMON)  # fmt: skip
 def make_question(rng: Random, _: int) -> Item:
     base = rng.choice(sorted(VERBS))
     name, thing = rng.choice(NAMES), rng.choice(OBJECTS)
@@ -166,7 +166,7 @@ def initials(rng: Random, _: int) -> Item:
 
 
 @family("Put the word {word} before the noun.", "Add the adjective {word} before the noun.",
-        "Describe the noun as {word}.", "Insert {word} in front of the noun.")  # fmt: skip
+        "Describe the noun as {word}.", "Insert {word} in front of the noun.", often=COMMON)  # fmt: skip
 def add_adjective(rng: Random, _: int) -> Item:
     name, thing, word = rng.choice(NAMES), rng.choice(OBJECTS), rng.choice(ADJECTIVES)
     return Item(f"{name} has the {word} {thing}.", f"{name} has the {thing}.", {"word": word})

@@ -1,4 +1,4 @@
-"""Families with more than one right answer: constraints that a machine can check, and free-form texts that it cannot."""
+"""Families with more than one right answer: checkable constraints, and free-form texts without a check."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def thank_you(rng: Random, _: int) -> Item:
 
 
 @family("Invite {name} to the {place} on {day}.", "Write an invitation for {name}: the {place}, {day}.",
-        "Ask {name} to come to the {place} on {day}.", "Write a line to invite {name} to the {place} on {day}.")  # fmt: skip
+        "Ask {name} to come to the {place} on {day}.", "Send {name} an invitation: the {place}, {day}.")  # fmt: skip
 def invitation(rng: Random, _: int) -> Item:
     name, place, day = rng.choice(NAMES), rng.choice(PLACES), rng.choice(DAYS)
     output = f"Dear {name}, would you like to come to the {place} with me on {day}?"

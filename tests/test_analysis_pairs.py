@@ -1,0 +1,123 @@
+"""Pairs differ in the mask alone; the fairness gate refuses the others and says why."""
+
+import json
+
+import pytest
+
+from analysis.load import read
+from analysis.pairs import missing, pair
+from harness import records
+from tests import fakes
+
+
+def write(folder, mask, seed=0, size=100, change=None, **result):
+    """A run with one thing of its config or result changed."""
+    settings = fakes.config(folder.name, mask, "nano", size, seed)
+    for key, value in (change or {}).items():
+        group, _, name = key.rpartition(".")
+        (settings[group] if group else settings)[name] = value
+    run = folder / f"{mask}-{size}-{seed}-{len(list(folder.glob('*')))}"
+    fakes.write_run(run, settings, fakes.fades, prompts=4)
+    path = run / records.RESULT
+    content = json.loads(path.read_text())
+    content["fairness"].update(result)
+    content["identity"] += run.name
+    path.write_text(json.dumps(content))
+
+
+def test_pairs_are_runs_that_differ_in_the_mask_alone(tmp_path):
+    folder = fakes.write_sweep(tmp_path / "sweep", sizes=(100, 300), seeds=(0, 1), prompts=4)
+    runs = read([folder]).runs
+    pairs, problems = pair(runs)
+    assert len(pairs) == 8 and not problems
+    for row in pairs.itertuples():
+        arm, base = runs.loc[row.run], runs.loc[row.baseline_run]
+        assert (arm["seed"], arm["n_examples"]) == (base["seed"], base["n_examples"])
+        assert base["mask"] == "full" != arm["mask"]
+
+
+def test_a_positive_difference_means_that_the_arm_is_better_for_losses_and_scores(tmp_path):
+    folder = fakes.write_sweep(tmp_path / "sweep", masks=("full", "none"), sizes=(100,), prompts=4)
+    runs = read([folder]).runs.set_index("mask", drop=False)
+    (row,) = pair(read([folder]).runs).pairs.to_dict("records")
+    nll, score = "nll.test.answer", "scores.exact_match"
+    assert row[f"delta.{nll}"] == runs.loc["full", nll] - runs.loc["none", nll] > 0
+    assert row[f"delta.{score}"] == runs.loc["none", score] - runs.loc["full", score]
+
+
+@pytest.mark.parametrize("name", ["examples", "batches", "test", "weights"])
+def test_runs_that_disagree_in_a_hash_are_refused_with_the_reason(tmp_path, name):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full")
+    write(folder, "none", **{name: "deadbeef00"})
+    write(folder, "template")
+    pairs, problems = pair(read([folder]).runs)
+    assert pairs["arm"].tolist() == ["template"]
+    (refused,) = problems
+    assert refused.kind == "unfair" and refused.run.startswith("none")
+    assert f"{name} differ from full-100-0-0's (deadbeef against " in refused.message
+
+
+@pytest.mark.parametrize("change", [{"train.epochs": 4}, {"train.normalize": "response"}, {"data.template": "plain"}])
+def test_runs_that_differ_in_more_than_the_mask_are_no_pair(tmp_path, change):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full")
+    write(folder, "none", change=change)
+    pairs, problems = pair(read([folder]).runs)
+    assert pairs.empty
+    assert [found.kind for found in problems] == ["unpaired"]
+
+
+@pytest.mark.parametrize("change", [{"threads": 8}, {"device": "cuda"}, {"runs": "elsewhere"}, {"claim": "small_data"}])
+def test_what_cannot_change_a_result_does_not_part_a_pair(tmp_path, change):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full")
+    write(folder, "none", change=change)
+    assert len(pair(read([folder]).runs).pairs) == 1
+
+
+def test_a_key_may_vary_between_arms_only_where_it_is_named(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full", change={"train.lr": 1e-3})
+    write(folder, "none", change={"train.lr": 3e-3})
+    runs = read([folder]).runs
+    assert pair(runs).pairs.empty
+    assert len(pair(runs, vary=["train.lr"]).pairs) == 1
+
+
+def test_two_runs_for_one_place_are_refused_and_not_chosen_from(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    for mask in ("full", "none", "none", "template"):
+        write(folder, mask)
+    pairs, problems = pair(read([folder]).runs)
+    assert pairs["arm"].tolist() == ["template"]
+    assert [(found.kind, found.message) for found in problems] == [("ambiguous", "2 runs of 'none'")] * 2
+
+
+def test_two_runs_of_the_baseline_leave_nothing_unlisted(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    for mask in ("full", "full", "none"):
+        write(folder, mask)
+    pairs, problems = pair(read([folder]).runs)
+    assert pairs.empty
+    assert {found.kind for found in problems} == {"ambiguous"}
+    assert any(found.run.startswith("none") for found in problems)
+
+
+def test_pairs_may_span_sweeps(tmp_path):
+    first = fakes.write_sweep(tmp_path / "first", masks=("full",), sizes=(100,), prompts=4)
+    second = fakes.write_sweep(tmp_path / "second", masks=("none",), sizes=(100,), prompts=4)
+    assert len(pair(read([first, second]).runs).pairs) == 1
+
+
+def test_missing_cells_are_the_holes_of_the_grid(tmp_path):
+    folder = fakes.write_sweep(tmp_path / "sweep", sizes=(100, 300), seeds=(0, 1), prompts=4)
+    (folder / "none-nano-300-joint-1" / records.RESULT).unlink()
+    holes = missing(read([folder]).runs)
+    assert holes.to_dict("records") == [{"condition": "", "n_examples": 300, "arm": "none", "seed": 1}]
