@@ -1,0 +1,135 @@
+"""One run from config to records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from harness import records
+from harness.examples import prepare, weighted_rows
+from harness.records import EvalRecord, ResponseRecord, Result, StepRecord, read_json, read_jsonl
+from harness.run import execute
+from harness.store import Cell
+from harness.sweep import cells_of
+from tests.tiny import MASKS, run_of, write_records
+
+
+def tiny_cell(folder: Path, *overrides: str, mask: str = "partial") -> Cell:
+    """A cell that trains a toy model for two epochs on 12 records."""
+    data = folder / "records.jsonl"
+    if not data.exists():
+        write_records(data, 40)
+    settings = (
+        f"mask={mask}", "model=nano", "model.layers=1", "model.width=32", "model.heads=2", "model.weights=random",
+        "data=jsonl", f"data.path={data}", "data.size=12", "data.validation=4", "data.test=10", "data.template=headers",
+        "train.epochs=2", "train.batch_tokens=128", "train.lr=1e-3", "score.responses=4", "score.response_tokens=5",
+        "sweep=tiny", f"runs={folder / 'runs'}", *overrides,
+    )  # fmt: skip
+    return cells_of([run_of(*settings)])[0]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Result]:
+    cell = tiny_cell(tmp_path_factory.mktemp("run"))
+    return cell, execute(cell, lambda phase, share: None)
+
+
+def test_the_folder_holds_every_record_and_the_result_reads_back(done: tuple[Cell, Result]) -> None:
+    cell, result = done
+    assert {path.name for path in cell.folder.iterdir()} == {
+        records.CONFIG, records.STEPS, records.EVALS, records.RESPONSES, records.RESULT,
+    }  # fmt: skip
+    assert read_json(cell.folder / records.RESULT, Result) == result
+    assert len(list(read_jsonl(cell.folder / records.STEPS, StepRecord))) == result.steps > 4
+    assert len(list(read_jsonl(cell.folder / records.RESPONSES, ResponseRecord))) == 4
+    splits = [(e.split, e.step) for e in read_jsonl(cell.folder / records.EVALS, EvalRecord)]
+    middle = result.steps // 2
+    assert splits == [
+        (split, step) for step in (0, middle, result.steps) for split in ("test", "train")
+    ]  # at start, after each epoch, at the end
+
+
+def test_the_result_has_the_documented_keys(done: tuple[Cell, Result]) -> None:
+    found = json.loads((done[0].folder / records.RESULT).read_text())
+    assert {"status", "mask", "model", "data", "n_examples", "seed", "nll", "scores", "tokens", "seconds"} <= set(found)
+    assert found["status"] == "finished" and found["mask"] == "partial" and found["n_examples"] == 12
+    for split in ("base", "test", "train"):
+        assert set(found["nll"][split]) == {"template", "instruction", "input", "response", "end", "answer"}
+    assert {"exact_match", "rouge_l", "chrf"} <= set(found["scores"])
+    assert {"commit", "dirty", "versions"} <= set(found["provenance"])
+
+
+def test_the_resolved_config_makes_the_same_run_again(done: tuple[Cell, Result]) -> None:
+    from harness.config import Run
+    from harness.validate import parse
+
+    stored = yaml.safe_load((done[0].folder / records.CONFIG).read_text())
+    again = cells_of([parse(stored, Run)])[0]
+    assert again.identity == done[0].identity
+
+
+def test_trap_7_the_weight_mass_of_each_role_is_recorded(done: tuple[Cell, Result]) -> None:
+    cell, result = done
+    rows = weighted_rows(prepare(cell.run).train, cell.run)
+    sums = {
+        role: float(sum(row.weights[row.roles == number].sum() for row in rows))
+        for number, role in enumerate(records.ROLES)
+    }
+    total = sum(sums.values())
+    assert result.weight_mass == pytest.approx({role: mass / total for role, mass in sums.items() if mass})
+    assert result.weight_mass["instruction"] > 0.1 and "template" not in result.weight_mass
+
+
+def test_trap_28_the_realised_share_of_weighted_tokens_is_recorded(done: tuple[Cell, Result]) -> None:
+    cell, result = done
+    steps = list(read_jsonl(cell.folder / records.STEPS, StepRecord))
+    rows = weighted_rows(prepare(cell.run).train, cell.run)
+    assert sum(step.tokens for step in steps) == 2 * sum(len(row.targets) for row in rows) == result.tokens["train"]
+    assert sum(step.weighted_tokens for step in steps) == 2 * sum(int((row.weights > 0).sum()) for row in rows)
+    assert 0 < result.prompt_share < 1 and all(0 < step.prompt_share < 1 for step in steps)
+
+
+def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
+    """Whatever the mask, the same tokens are measured, and a prompt share is only where a prompt weight is."""
+    counts, shares = set(), {}
+    for mask in MASKS:
+        cell = tiny_cell(tmp_path, "train.epochs=1", "score.responses=0", mask=mask)
+        result = execute(cell, lambda phase, share: None)
+        ends = [e for e in read_jsonl(cell.folder / records.EVALS, EvalRecord) if e.step == result.steps]
+        counts.add(json.dumps([{role: loss.tokens for role, loss in e.roles.items()} for e in ends], sort_keys=True))
+        shares[mask] = result.prompt_share
+        assert all(np.isfinite(loss.nats) for e in ends for loss in e.roles.values())
+    assert len(counts) == 1
+    assert shares["full"] == 0 and min(share for mask, share in shares.items() if mask != "full") > 0
+
+
+def test_arms_differ_in_the_mask_alone(tmp_path: Path) -> None:
+    first, second = (execute(tiny_cell(tmp_path, mask=mask), lambda p, s: None) for mask in ("full", "none"))
+    assert first.fairness == second.fairness
+    assert first.nll["base"] == second.nll["base"] and first.nll["test"] != second.nll["test"]
+    assert first.steps == second.steps and first.tokens["train"] == second.tokens["train"]
+
+
+def test_the_same_run_gives_the_same_figures(done: tuple[Cell, Result], tmp_path: Path) -> None:
+    cell, result = done
+    again = execute(cell._replace(folder=tmp_path / "again"), lambda phase, share: None)
+    assert again.nll == result.nll and again.scores == result.scores
+    assert (tmp_path / "again" / records.RESPONSES).read_bytes() == (cell.folder / records.RESPONSES).read_bytes()
+
+
+def test_what_cannot_be_scored_is_null_and_not_zero(done: tuple[Cell, Result]) -> None:
+    """A .jsonl source has no checks, so no response is verified."""
+    cell, result = done
+    assert result.scores["verified"] is None and result.scored["verified"] == 0
+    assert result.scored["exact_match"] == 4
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Path) -> None:
+    cell = tiny_cell(tmp_path, "train.lr=1e30", "train.clip=0")
+    with pytest.raises(FloatingPointError, match=r"step \d+: loss .*; expected finite numbers \(train.lr reached"):
+        execute(cell, lambda phase, share: None)
+    assert not (cell.folder / records.RESULT).exists()
