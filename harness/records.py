@@ -227,8 +227,7 @@ class Failure:
 Record = TypeVar("Record")
 
 
-_adapters: dict[type, TypeAdapter[Any]] = {}
-"""Validators by record type: making one costs more than reading a file."""
+_adapters: dict[type, TypeAdapter[Any]] = {}  # making one costs more than reading a file
 
 
 def _adapter(kind: type[Record]) -> TypeAdapter[Record]:

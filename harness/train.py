@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +41,23 @@ class Totals:
     loss: float = 0.0
     prompt: float = 0.0
     weight: np.ndarray = field(default_factory=lambda: np.zeros(len(ROLES)))
+
+
+class StepSums(NamedTuple):
+    """What one optimiser step adds up, over all of its micro-batches.
+
+    Attributes:
+        total, prompt: Σ w·nll over all tokens and over prompt tokens, scalars on the device.
+        denominator: what `total` is divided by, once.
+        rows: the step's rows with the weights that entered.
+        grid: grid places that attention took, padding counted.
+    """
+
+    total: Tensor
+    prompt: Tensor
+    denominator: float
+    rows: list[Row]
+    grid: int
 
 
 @dataclass(slots=True)
@@ -103,6 +121,34 @@ def optimizer(model: GPT, train: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=0.0, betas=(train.beta1, train.beta2), fused=True)
 
 
+def accumulate(
+    model: GPT, rows: Sequence[Row], parts: Sequence[Sequence[int]], normalize: str, precision: str
+) -> StepSums:
+    """Add the gradient of one optimiser step to `model`'s, micro-batch by micro-batch.
+
+    Args:
+        model: on its device.
+        rows: the step's rows.
+        parts: numbers of the rows of each micro-batch; how they are cut changes no sum.
+        normalize: as in `normalise`.
+        precision: "fp32" or "bf16".
+    """
+    where = model.head.device
+    chosen, denominator = normalise(rows, normalize)
+    total = prompt = torch.zeros((), device=where)
+    grid = 0
+    for part in parts:
+        batch = assemble([chosen[place] for place in part]).to(where)
+        with device.precision(precision, where):
+            hidden = model(batch.inputs, batch.layout)
+            loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
+        (loss.total / denominator).backward()  # type: ignore[no-untyped-call]
+        total = total + loss.total.detach()
+        prompt = prompt + loss.prompt
+        grid += batch.layout.rows * batch.layout.length
+    return StepSums(total, prompt, denominator, chosen, grid)
+
+
 def fit(
     model: GPT,
     rows: Sequence[Row],
@@ -142,28 +188,19 @@ def fit(
 
     for number, examples in enumerate(steps):
         began = time.perf_counter()
-        chosen, denominator = normalise([rows[example] for example in examples], train.normalize)
         lr = learning_rate(number, len(steps), peak, train.warmup, train.decay)
         for group in adamw.param_groups:
             group["lr"] = lr
-        total = torch.zeros((), device=where)
-        prompt = torch.zeros((), device=where)
-        for part in split([len(row.inputs) for row in chosen], train.micro_tokens):
-            batch = assemble([chosen[place] for place in part]).to(where)
-            with device.precision(train.precision, where):
-                hidden = model(batch.inputs, batch.layout)
-                loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
-            (loss.total / denominator).backward()  # type: ignore[no-untyped-call]
-            total += loss.total.detach()
-            prompt += loss.prompt
-            totals.grid += batch.layout.rows * batch.layout.length
+        parts = split([len(rows[example].inputs) for example in examples], train.micro_tokens)
+        sums = accumulate(model, [rows[example] for example in examples], parts, train.normalize, train.precision)
+        totals.grid += sums.grid
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip or math.inf)
         adamw.step()
         adamw.zero_grad(set_to_none=True)
 
         seen += len(examples)
-        weights = np.concatenate([row.weights for row in chosen]).astype(np.float64)
-        roles = np.concatenate([row.roles for row in chosen])
+        weights = np.concatenate([row.weights for row in sums.rows]).astype(np.float64)
+        roles = np.concatenate([row.roles for row in sums.rows])
         totals.weight += np.bincount(roles, weights, minlength=len(ROLES))
         totals.steps += 1
         totals.tokens += len(weights)
@@ -180,7 +217,7 @@ def fit(
             prompt_share=0.0,
             seconds=time.perf_counter() - began,
         )
-        pending.append(_Pending(written, total, prompt, norm, denominator))
+        pending.append(_Pending(written, sums.total, sums.prompt, norm, sums.denominator))
         if len(pending) == FLUSH_EVERY or where.type == "cpu" or number + 1 == len(steps):
             flush()
         after_step(number + 1)

@@ -15,7 +15,7 @@ from harness.batching import Row, assemble, is_response, shift
 from harness.loss import token_nll, weighted_loss
 from harness.model import GPT
 from harness.tokens import ROLE_ID
-from harness.train import normalise
+from harness.train import accumulate, normalise
 from tests.tiny import MASKS, toy
 
 V = 61
@@ -35,18 +35,11 @@ def row(length: int, seed: int, weight: float | None = None, response: int = 3) 
 def gradient(model: GPT, parts: list[list[Row]], normalize: str = "joint") -> tuple[float, torch.Tensor]:
     """Loss and flat gradient of one optimiser step whose rows come in these micro-batches."""
     model.zero_grad()
-    rows, denominator = normalise([each for part in parts for each in part], normalize)
-    total = 0.0
-    for part in parts:
-        chosen, rows = rows[: len(part)], rows[len(part) :]
-        batch = assemble(chosen)
-        loss = weighted_loss(
-            model(batch.inputs, batch.layout), model.head, batch.targets, batch.weights, ~is_response(batch.roles)
-        )
-        (loss.total / denominator).backward()
-        total += float(loss.total)
+    places = iter(range(sum(map(len, parts))))
+    cut = [[next(places) for _ in part] for part in parts]
+    sums = accumulate(model, [each for part in parts for each in part], cut, normalize, "fp32")
     grads = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in model.parameters()]
-    return total / denominator, torch.cat(grads)
+    return float(sums.total) / sums.denominator, torch.cat(grads)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +82,23 @@ def test_trap_1_gradients_do_not_depend_on_the_split_into_micro_batches(
         whole, split = gradient(model, [rows], normalize), gradient(model, parts, normalize)
         assert whole[0] == pytest.approx(split[0], rel=1e-9)
         assert torch.allclose(whole[1], split[1], rtol=1e-7, atol=1e-12)
+
+
+def test_trap_2_two_workers_of_unequal_weight_add_up_to_one(model: GPT) -> None:
+    """Each worker divides its own sum by the whole step's denominator: 1 weighted token beside 100."""
+    light, heavy = as_double([row(12, 1, weight=0.0), row(60, 2, weight=1.0, response=50)])
+    light.weights[-1] = 1.0
+    rows = [light, *[heavy] * 2]
+    whole = gradient(model, [rows])
+    denominator = normalise(rows, "joint")[1]
+    assert denominator == 121.0
+    shares = []
+    for shard in ([light], [heavy] * 2):
+        own = normalise(shard, "joint")[1]
+        loss, grad = gradient(model, [shard])
+        shares.append((loss * own / denominator, grad * own / denominator))
+    assert whole[0] == pytest.approx(shares[0][0] + shares[1][0], rel=1e-9)
+    assert torch.allclose(whole[1], shares[0][1] + shares[1][1], rtol=1e-7, atol=1e-12)
 
 
 def test_trap_1_a_mean_of_means_would_differ_on_this_batch(model: GPT) -> None:
