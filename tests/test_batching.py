@@ -173,3 +173,17 @@ def test_trap_32_evaluation_knows_no_mask_and_reports_each_role_apart() -> None:
     assert {role: loss.tokens for role, loss in found.roles.items()} == {
         role: count for role, count in zip(ROLES, counts.tolist(), strict=True) if count
     }
+
+
+def test_trap_29_cached_tokens_follow_text_template_tokenizer_and_length() -> None:
+    """Every run below reuses one process's cache; the mask is no part of its key."""
+
+    def ids(*overrides: str) -> list[list[int]]:
+        return [item.tokens.ids.tolist() for item in prepare(run_of("data.size=3", *overrides)).train]
+
+    plain, headers = ids("data.template=plain"), ids("data.template=headers")
+    assert all(len(a) < len(b) for a, b in zip(plain, headers, strict=True))
+    assert ids("data.template=plain", "mask=none") == plain
+    cut = ids("data.template=headers", "model.context=12", "data.too_long=truncate")
+    assert cut == [found[:12] for found in headers]
+    assert ids("data.template=headers") == headers and ids("data.distractor=1.0") != headers

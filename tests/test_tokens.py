@@ -134,11 +134,13 @@ def test_trap_22_exactly_one_end_per_answer_with_the_role_end() -> None:
 
 @given(conversations(), st.sampled_from(sorted(TEMPLATES)))
 def test_trap_25_no_token_stands_before_the_first_segment(example: Example, template: str) -> None:
-    """There is no BOS to double: training and generation text begin with the template's own first token."""
-    first = render(example, template)[0]
-    ids = tokenize(render_prompt(example, template), BPE).ids.tolist()
-    assert ids[: len(BPE.encode(first.text))] == BPE.encode(first.text)
-    assert BPE.end not in ids[: len(BPE.encode(first.text))]
+    """There is no BOS to double: training and generation text begin with the template's own opening."""
+    form = TEMPLATES[template]
+    opening = form.preamble + form.user + example.messages[0].content
+    for segments in (render(example, template), render_prompt(example, template)):
+        ids = tokenize(segments, BPE).ids.tolist()
+        assert BPE.decode(ids).startswith(opening)
+    assert ids.count(BPE.end) == sum(message.speaker == "assistant" for message in example.messages) - 1
 
 
 @given(conversations(), st.sampled_from(sorted(TEMPLATES)))
