@@ -3,7 +3,7 @@ BIN := .venv/bin
 SWEEP ?= main
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep report test test-all check bench clean
+.PHONY: help setup sweep report finding test test-all traps check bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,11 +23,17 @@ sweep: setup  ## the main sweep, then its report: masks none, full, partial at 1
 report: setup  ## plots and report of a sweep again (SWEEP=main)
 	$(BIN)/python -m analysis runs/$(SWEEP)
 
+finding: setup  ## the claim on small data, on a laptop: 144 runs, about 20 minutes on 2 cores
+	$(BIN)/python -m harness -m +sweeps=small_data preset=laptop
+
 test: setup  ## the default tests
 	$(BIN)/python -m pytest
 
 test-all: setup  ## all tests, the slow ones too
 	$(BIN)/python -m pytest -m 'not gpu and not slurm'
+
+traps: setup  ## put each known bug of loss masking in and see its test fail
+	$(BIN)/python tests/mutants.py
 
 check: setup  ## ruff and mypy
 	$(BIN)/ruff check .

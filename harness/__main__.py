@@ -92,6 +92,17 @@ def unknown_keys(arguments: Sequence[str]) -> list[str]:
     return faults
 
 
+def presets(arguments: Sequence[str]) -> list[str]:
+    """`+sweeps=S preset=P` in Hydra's words, where a stored sweep's presets are the group `sweeps/S`."""
+    stored = [argument.partition("=")[2] for argument in arguments if argument.startswith("+sweeps=")]
+    return [
+        f"sweeps/{stored[-1]}@_global_={argument.partition('=')[2]}"
+        if argument.startswith("preset=") and stored
+        else argument
+        for argument in arguments
+    ]
+
+
 def _fail(faults: Sequence[str]) -> int:
     for fault in faults:
         print(f"harness: {fault}", file=sys.stderr)
@@ -105,6 +116,7 @@ def _single(config: DictConfig) -> None:
 
 def main() -> None:
     """The command line."""
+    sys.argv[1:] = presets(sys.argv[1:])
     faults = unknown_keys(sys.argv[1:])
     if faults:
         sys.exit(_fail(faults))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hydra.errors import ConfigCompositionException
 
-from harness.__main__ import unknown_keys
+from harness.__main__ import presets, unknown_keys
 from harness.config import SIZES, Run
 from harness.paths import CONF, SWEEPS
 from harness.store import peak_rate
@@ -116,5 +116,14 @@ def test_a_set_that_is_too_small_is_told_before_the_first_run(tmp_path: Path) ->
     assert "data.size=50000" in done.stderr
 
 
-def test_stored_sweeps_are_found_from_any_folder() -> None:
-    assert SWEEPS.is_dir()
+def test_stored_sweeps_are_found_from_any_folder_and_presets_are_theirs(tmp_path: Path) -> None:
+    assert presets(["-m", "+sweeps=small_data", "preset=gpu"]) == [
+        "-m",
+        "+sweeps=small_data",
+        "sweeps/small_data@_global_=gpu",
+    ]
+    for stored in sorted(SWEEPS.glob("*.yaml")):
+        done = command("-m", f"+sweeps={stored.stem}", "preset=laptop", "seed=0", "model.heads=3", cwd=tmp_path)
+        assert done.stderr.strip().startswith("harness: model.heads=3: expected a divisor"), done.stderr
+    done = command("preset=laptop", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("harness: preset=laptop: no such key preset")
