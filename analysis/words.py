@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from analysis.effects import MARGINS
-from analysis.evidence import Evidence, Part
+from analysis.evidence import Evidence, Part, edge
 from analysis.stats import sign_flip_floor
 
 NAMES = {
@@ -121,7 +121,9 @@ def unsettled(case: Evidence, pooled: Part, baseline: str, p: Adjusted, alpha: f
         return f"{said}; {_p(p.support, p.family)}."
     if len(case.parts) == 1:
         return f"{said}; neither a difference nor its absence (within ±{_margin(case)}) is shown."
-    return f"{said}; not shown: {failing.label}, {_said(failing, case)}."
+    sign, bound = (case.claim.slope, 0.0) if failing.kind == "slope" else edge(case.claim)
+    beyond = f"{'above' if sign > 0 else 'below'} {number(bound, case.claim.outcome, signed=False)}"
+    return f"{said}; not shown to lie {beyond}: {failing.label}, {_said(failing, case)}."
 
 
 def _arms(case: Evidence) -> str:
