@@ -101,7 +101,7 @@ def effects(study: Study, outcome: str) -> pd.DataFrame:
                 "p": words.chance(cell["p"]),
                 "floor of p": words.chance(cell["floor"]),
                 "q": words.chance(cell["q"]),
-                "p of difference (TOST)": words.chance(cell["equivalence"]),
+                "p (TOST)": words.chance(cell["equivalence"]),
                 "IQM": words.number(cell["iqm"], outcome),
                 "P(better)": f"{cell['improvement']:.2f}",
             }
@@ -172,7 +172,7 @@ def show(study: Study, console: Console) -> None:
     if len(study.problems) > MOST_PROBLEMS:
         _say(console, f"! and {len(study.problems) - MOST_PROBLEMS} more problems, all in the report", "yellow")
     if len(study.missing):
-        _say(console, f"! {len(study.missing)} cells have no run", "yellow")
+        _say(console, f"! {len(study.missing)} cell{'s have' if len(study.missing) > 1 else ' has'} no run", "yellow")
     for verdict in study.verdicts:
         _say(console, f"{verdict.text}: {verdict.verdict.upper()}", "bold")
         _say(console, verdict.reason[:1].upper() + verdict.reason[1:], indent=2)
