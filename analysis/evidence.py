@@ -77,7 +77,12 @@ def gather(claim: Claim, pairs: pd.DataFrame, rng: np.random.Generator) -> Evide
             group = group[group[column] == where] if column else group
             name = " ".join(filter(None, (f"'{arm}'" if len(claim.arms) > 1 else "", where if len(values) > 1 else "")))
             if group.empty:
-                return Evidence(claim, (), None, f"no pairs of '{arm}'" + (f" with {column}={where}" if column else ""))
+                return Evidence(
+                    claim,
+                    (),
+                    None,
+                    f"no fair pair of '{arm}' and the baseline" + (f" with {column}={where}" if column else ""),
+                )
             if not claim.x:
                 parts.append(_part(claim, group, name or "all cells", where, rng))
                 inside.append(group)

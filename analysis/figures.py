@@ -40,11 +40,13 @@ class Entry(NamedTuple):
         title: above it.
         caption: what it shows and how to read it.
         draw: makes it; raises `Unfit` where the runs do not have what it shows.
+        column: whether it can also be drawn a paper's column wide, its panels one below the other, as phones need it.
     """
 
     title: str
     caption: str
     draw: Callable[[Study], Figure]
+    column: bool = True
 
 
 def main(study: Study) -> Figure:
@@ -159,6 +161,7 @@ FIGURES: dict[str, Entry] = {
         "Held-out NLL of each role along training. Thin lines are seeds. Evaluations in mid-training may use fewer "
         "examples than those at the start and at the end.",
         learning_curves,
+        column=False,
     ),
     "mechanism": Entry(
         "Regulariser, or only less training?",
@@ -184,40 +187,47 @@ def draw(study: Study, names: Sequence[str] = tuple(FIGURES)) -> tuple[dict[str,
     """Draw figures.
 
     Returns:
-        Name -> format (svg, png, pdf) -> the file's bytes; and name -> why a figure was not drawn.
+        Name -> kind (svg, png, pdf, and column.svg: a column wide) -> the file's bytes; and name -> why a figure
+        was not drawn.
     """
     drawn, unfit = {}, {}
-    with style.style():
-        for name in names:
-            try:
+    for name in names:
+        try:
+            with style.style():
                 drawn[name] = _files(FIGURES[name].draw(study))
-            except Unfit as reason:
-                unfit[name] = str(reason)
+            if FIGURES[name].column:
+                with style.style(style.COLUMN):
+                    drawn[name]["column.svg"] = _files(FIGURES[name].draw(study), ["svg"])["svg"]
+        except Unfit as reason:
+            unfit[name] = str(reason)
     return drawn, unfit
 
 
 def write(drawn: dict[str, dict[str, bytes]], folder: Path) -> None:
-    """Write drawn figures as `<name>.<format>`."""
+    """Write drawn figures as `<name>.<kind>`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, formats in drawn.items():
         for kind, content in formats.items():
             (folder / f"{name}.{kind}").write_bytes(content)
 
 
-def _files(figure: Figure) -> dict[str, bytes]:
-    """A figure in every format, free of dates, so that the same runs give the same bytes."""
-    undated = {
-        "svg": {"Date": None, "Creator": None},
-        "png": {"Software": None},
-        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    }
+UNDATED: dict[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""Metadata of each format to leave out, so that the same runs give the same bytes."""
+
+
+def _files(figure: Figure, kinds: Sequence[str] = tuple(UNDATED)) -> dict[str, bytes]:
+    """A figure in each of these formats."""
     files = {}
     # The layout is solved once and serves all formats.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    for kind, metadata in undated.items():
+    for kind in kinds:
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, metadata=metadata)
+        figure.savefig(buffer, format=kind, metadata=UNDATED[kind])
         files[kind] = buffer.getvalue()
     return files
 

@@ -10,8 +10,8 @@ import pandas as pd
 from analysis.labels import factors, science, varying
 from analysis.load import Problem
 
-FAIRNESS = ("fairness.examples", "fairness.batches", "fairness.test", "fairness.weights")
-"""Hashes that both runs of a pair must share: subset, order and packs, held-out set, initial weights."""
+FAIRNESS = ("fairness.examples", "fairness.batches", "fairness.test", "fairness.weights", "steps")
+"""What both runs of a pair must share: subset, order and packs, held-out set, initial weights, optimiser steps."""
 
 PRIMARY = "nll.test.answer"
 CO_PRIMARY = "scores.exact_match"
@@ -85,10 +85,10 @@ def _differences(runs: pd.DataFrame, rows: list[tuple[int, int]]) -> pd.DataFram
 
 def _unfair(run: pd.Series, base: pd.Series) -> str:
     """Why two runs may not be compared; "" where they may."""
-    differ = [name for name in FAIRNESS if run[name] != base[name]]
+    differ = [(name, str(run[name]), str(base[name])) for name in FAIRNESS if run[name] != base[name]]
     return "; ".join(
-        f"{name.removeprefix('fairness.')} differ from {base['run']}'s ({run[name][:8]} against {base[name][:8]})"
-        for name in differ
+        f"{name.removeprefix('fairness.')} differ from {base['run']}'s ({own[:8]} against {other[:8]})"
+        for name, own, other in differ
     )
 
 

@@ -88,9 +88,7 @@ def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, st
         # The page allows this one script by its hash: were a response's markup to slip through, it could not run.
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(str(script).encode()).digest()).decode(),
-        figures=[
-            (name, figures.FIGURES[name], Markup(figures.inline(files["svg"], name))) for name, files in drawn.items()
-        ],
+        figures=[(name, figures.FIGURES[name], _pictures(name, files)) for name, files in drawn.items()],
         unfit=[(figures.FIGURES[name].title, reason) for name, reason in unfit.items()],
         sheets=[sheet for sheet in _sheets(study) if not sheet.frame.empty],
         examples=_examples(study),
@@ -99,6 +97,14 @@ def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, st
         holes=_holes(study),
         parts=[[_part_row(part, verdict.outcome) for part in verdict.parts] for verdict in study.verdicts],
     )
+
+
+def _pictures(name: str, files: dict[str, bytes]) -> list[tuple[str, Markup]]:
+    """A figure's SVGs with the class that says where to show each: the wide one, and on phones the column's."""
+    wide = Markup(figures.inline(files["svg"], name))
+    if "column.svg" not in files:
+        return [("", wide)]
+    return [("wide", wide), ("column", Markup(figures.inline(files["column.svg"], f"{name}-column")))]
 
 
 def visible(text: str) -> str:

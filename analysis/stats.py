@@ -72,8 +72,9 @@ def sign_flip(differences: ArrayLike, rng: np.random.Generator, draws: int = 100
     # Sums that are equal but for rounding must count as equal.
     bar = abs(d.sum()) - 1e-9 * np.abs(d).sum()
     if len(d) <= EXACT_UP_TO:
-        sums = np.zeros(1)
-        for value in d:
+        # The first sign is held: turning all signs leaves |Σ| as it is, so the other half counts the same.
+        sums = d[:1]
+        for value in d[1:]:
             sums = np.concatenate([sums + value, sums - value])
         return float(np.mean(np.abs(sums) >= bar))
     hits = 0

@@ -8,8 +8,11 @@ from typing import Any
 
 import pandas as pd
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from analysis import columns, words
 from analysis.pairs import CO_PRIMARY, PRIMARY
@@ -20,12 +23,18 @@ PRINTED = {
     "mask": "mask",
     "seeds": "seeds",
     "exact match %": "exact\nmatch %",
-    "base NLL": "base\nNLL",
+    "ROUGE-L %": "ROUGE-L\n%",
     "test NLL": "test\nNLL",
     "Δ NLL [95 %]": "Δ NLL [95 %]",
     "p": "p",
 }
 """Column -> its head in the terminal: what 80 characters hold; the report has the rest."""
+
+WIDEST_MASK = 16
+"""Characters of a mask's label; longer ones go on below."""
+
+MOST_PROBLEMS = 12
+"""Printed; the report lists them all."""
 
 KEYS = ["condition", "n_examples", "arm"]
 
@@ -92,7 +101,7 @@ def effects(study: Study, outcome: str) -> pd.DataFrame:
                 "p": words.chance(cell["p"]),
                 "floor of p": words.chance(cell["floor"]),
                 "q": words.chance(cell["q"]),
-                "p of difference (TOST)": words.chance(cell["equivalence"]),
+                "p (TOST)": words.chance(cell["equivalence"]),
                 "IQM": words.number(cell["iqm"], outcome),
                 "P(better)": f"{cell['improvement']:.2f}",
             }
@@ -133,31 +142,64 @@ def print_table(folder: Path | str, baseline: str = "full", console: Console | N
 def show(study: Study, console: Console) -> None:
     """Print a study's results, what is missing in it, and its verdicts."""
     frame = results(study)
-    console.print(f"{study.name}: {len(study.runs)} runs, Δ against '{study.baseline}' (> 0: better)", highlight=False)
-    names = [name for name in PRINTED if name in frame]
-    for condition, rows in frame.groupby("condition" if "condition" in frame else lambda _: "", sort=False):
-        table = Table(
-            title=str(condition) or None,
-            title_justify="left",
-            title_style="bold",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            collapse_padding=True,
-        )
-        for name in names:
-            left = name == "mask"
-            table.add_column(PRINTED[name], justify="left" if left else "right", overflow="fold", no_wrap=not left)
-        ends = rows["examples"] != rows["examples"].shift(-1)
-        for row, end in zip(rows[names].itertuples(index=False), ends, strict=True):
-            table.add_row(*row, end_section=bool(end))
-        console.print(table)
-    for problem in study.problems:
-        console.print(f"! {problem}", style="yellow", markup=False, highlight=False)
+    heads = {name: head for name, head in PRINTED.items() if name in frame}
+    # One seed has neither an interval nor a test worth a column.
+    single = bool((frame["seeds"] == "1").all())
+    if single:
+        heads = {name: head.removesuffix(" [95 %]") for name, head in heads.items() if name != "p"}
+    seeds = set(frame["seeds"])
+    if len(seeds) == 1:
+        heads.pop("seeds")
+    per_cell = f"{seeds.pop()} seeds per cell" if len(seeds) == 1 and not single else ""
+    _say(console, ", ".join(filter(None, (f"{study.name}: {len(study.runs):,} runs", per_cell))))
+    _say(console, "test NLL: of the held-out responses with their end token, nats/token")
+    if single:
+        _say(console, "One seed per cell: no intervals, so no Δ can be told from chance.")
+    if "Δ NLL [95 %]" in heads:
+        test = "" if single else "; p: exact sign-flip test"
+        _say(console, f"Δ: against '{study.baseline}', above 0 is better{test}")
+    conditions = frame.groupby("condition" if "condition" in frame else lambda _: "", sort=False)
+    widths = {name: max(cell_len(cell) for cell in (*frame[name], *head.split("\n"))) for name, head in heads.items()}
+    for place, (condition, rows) in enumerate(conditions):
+        console.print()
+        if condition:
+            _say(console, str(condition), "bold")
+        # One head and one set of widths for all conditions: the eye runs down a column.
+        console.print(_cells(rows, heads, widths, place == 0))
+    console.print()
+    for problem in study.problems[:MOST_PROBLEMS]:
+        _say(console, f"! {problem}", "yellow")
+    if len(study.problems) > MOST_PROBLEMS:
+        _say(console, f"! and {len(study.problems) - MOST_PROBLEMS} more problems, all in the report", "yellow")
     if len(study.missing):
-        console.print(f"! {len(study.missing)} cells have no run", style="yellow", markup=False, highlight=False)
+        _say(console, f"! {len(study.missing)} cell{'s have' if len(study.missing) > 1 else ' has'} no run", "yellow")
     for verdict in study.verdicts:
-        console.print(f"{verdict.text}: {verdict.verdict.upper()}", style="bold", markup=False, highlight=False)
-        console.print(f"  {verdict.reason}", markup=False, highlight=False)
+        _say(console, f"{verdict.text}: {verdict.verdict.upper()}", "bold")
+        _say(console, verdict.reason[:1].upper() + verdict.reason[1:], indent=2)
+
+
+def _cells(rows: pd.DataFrame, heads: Mapping[str, str], widths: Mapping[str, int], headed: bool) -> Table:
+    """One condition's rows, a blank line between sizes."""
+    table = Table(box=box.SIMPLE_HEAD, show_header=headed, show_edge=False, pad_edge=False, collapse_padding=True)
+    for name, head in heads.items():
+        left = name == "mask"
+        table.add_column(
+            head,
+            justify="left" if left else "right",
+            overflow="fold",
+            no_wrap=not left,
+            min_width=min(widths[name], WIDEST_MASK) if left else widths[name],
+        )
+    ends = rows["examples"] != rows["examples"].shift(-1)
+    ends.iloc[-1] = False
+    for row, end in zip(rows[list(heads)].itertuples(index=False), ends, strict=True):
+        table.add_row(*map(Text, row), end_section=bool(end))
+    return table
+
+
+def _say(console: Console, line: str, style: str = "", indent: int = 0) -> None:
+    """Print a line of plain text, its continuations set in."""
+    console.print(Padding(Text(line, style=style), (0, 0, 0, indent), expand=False))
 
 
 def _key(row: Mapping[str, Any] | pd.Series[Any]) -> tuple[str, int, str]:

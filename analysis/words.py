@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from analysis.effects import MARGINS
-from analysis.evidence import Evidence, Part
+from analysis.evidence import Evidence, Part, edge
 from analysis.stats import sign_flip_floor
 
 NAMES = {
@@ -28,9 +28,11 @@ def number(value: float, outcome: str, signed: bool = True) -> str:
     """An outcome's value: nats per token to three digits, a score in points (of a hundred) to one; – for NaN."""
     if math.isnan(value):
         return "–"
-    sign = "+" if signed else ""
-    text = f"{value:{sign}.3f}" if outcome.startswith("nll.") else f"{100 * value:{sign}.1f}"
-    return text.replace("-", "−")
+    digits = 3 if outcome.startswith("nll.") else 1
+    shown = round(value if digits == 3 else 100 * value, digits)
+    # What rounds to zero has no sign.
+    sign = "+" if signed and shown else ""
+    return f"{shown or 0.0:{sign}.{digits}f}".replace("-", "−")
 
 
 def unit(outcome: str) -> str:
@@ -65,7 +67,7 @@ def chance(p: float) -> str:
     """A p value; – for NaN."""
     if math.isnan(p):
         return "–"
-    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 0.9995 else "1"
 
 
 def least_seeds(family: int, alpha: float) -> int:
@@ -121,7 +123,9 @@ def unsettled(case: Evidence, pooled: Part, baseline: str, p: Adjusted, alpha: f
         return f"{said}; {_p(p.support, p.family)}."
     if len(case.parts) == 1:
         return f"{said}; neither a difference nor its absence (within ±{_margin(case)}) is shown."
-    return f"{said}; not shown: {failing.label}, {_said(failing, case)}."
+    sign, bound = (case.claim.slope, 0.0) if failing.kind == "slope" else edge(case.claim)
+    beyond = f"{'above' if sign > 0 else 'below'} {number(bound, case.claim.outcome, signed=False)}"
+    return f"{said}; not shown to lie {beyond}: {failing.label}, {_said(failing, case)}."
 
 
 def _arms(case: Evidence) -> str:

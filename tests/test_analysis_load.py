@@ -236,25 +236,3 @@ def test_sizes_may_be_given_by_name_or_number(tmp_path):
     frame = analysis.load(folder)
     assert frame["condition"].unique().tolist() == [""]
     assert sorted(frame["config.data.size"]) == ["300", "medium"]
-
-
-@pytest.mark.slow
-def test_ten_thousand_runs_load_in_twenty_seconds(tmp_path):
-    folder = fakes.write_sweep(tmp_path / "sweep", masks=("full",), sizes=(100,), prompts=1, responses=False)
-    first = next(folder.iterdir())
-    result = json.loads((first / records.RESULT).read_text())
-    config = (first / records.CONFIG).read_text()
-    for number in range(1, 10_000):
-        run = folder / f"run{number:05}"
-        run.mkdir()
-        (run / records.CONFIG).write_text(config.replace("seed: 0\nclaim", f"seed: {number}\nclaim"))
-        (run / records.RESULT).write_text(json.dumps(result | {"seed": number, "identity": f"{number:016x}"}))
-        shutil.copy(first / records.EVALS, run / records.EVALS)
-    began = time.perf_counter()
-    assert len(read([folder]).runs) == 10_000
-    cold = time.perf_counter() - began
-    began = time.perf_counter()
-    assert len(read([folder]).runs) == 10_000
-    warm = time.perf_counter() - began
-    print(f"10,000 runs: {cold:.1f} s without the cache, {warm:.1f} s with it")
-    assert warm < 20

@@ -59,6 +59,24 @@ def test_runs_that_disagree_in_a_hash_are_refused_with_the_reason(tmp_path, name
     assert f"{name} differ from full-100-0-0's (deadbeef against " in refused.message
 
 
+def test_runs_of_unequal_steps_are_refused(tmp_path):
+    folder = fakes.write_sweep(tmp_path / "sweep", masks=("full", "none"), sizes=(100,), prompts=4)
+    path = folder / "none-nano-100-joint-0" / records.RESULT
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"steps": 5}))
+    pairs, (refused,) = pair(read([folder]).runs)
+    assert pairs.empty and refused.kind == "unfair"
+    assert refused.message == "steps differ from full-nano-100-joint-0's (5 against 6)"
+
+
+def test_runs_of_another_seed_are_no_pair(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full", seed=0)
+    write(folder, "none", seed=1)
+    pairs, problems = pair(read([folder]).runs)
+    assert pairs.empty and [found.kind for found in problems] == ["unpaired"]
+
+
 @pytest.mark.parametrize("change", [{"train.epochs": 4}, {"train.normalize": "response"}, {"data.template": "plain"}])
 def test_runs_that_differ_in_more_than_the_mask_are_no_pair(tmp_path, change):
     folder = tmp_path / "sweep"

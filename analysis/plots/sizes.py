@@ -31,7 +31,7 @@ def by_mask(
         outcomes: column -> label of its axis.
         shares: columns to print in per cent.
     """
-    columns = min(len(outcomes), 3)
+    columns = min(len(outcomes), style.abreast(3))
     block = math.ceil(len(outcomes) / columns)
     figure, lines = style.panels(block * len(conditions), columns)
     sizes = sorted(runs["n_examples"].unique())
@@ -52,7 +52,7 @@ def by_mask(
         style.same_scale(together)
         if outcome in shares:
             for axes in together:
-                axes.set_ylim(0, min(1.02, max(0.1, axes.get_ylim()[1])))
+                axes.set_ylim(0, min(1.02, max(0.1, 1.03 * axes.get_ylim()[1])))
     style.legend(figure, lines[0][0])
     return figure
 
@@ -159,6 +159,7 @@ def heat_map(effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[st
     """
     sizes = sorted(effects["n_examples"].unique())
     height = 0.42 * len(conditions) + 0.9
+    columns = min(len(arms), style.abreast(2))
     figure, places = style.grid(len(arms), 2, height)
     bound = float(effects["delta"].abs().max()) or 1.0
     image = None
@@ -178,17 +179,18 @@ def heat_map(effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[st
                 text.replace("-", "−"),
                 ha="center",
                 va="center",
-                fontsize=6.5,
+                fontsize=6.5 if len(sizes) * columns <= 10 else 5,
                 fontweight="bold" if clear else "normal",
                 color="white" if abs(value) > 0.65 * bound else "black",
             )
         axes.grid(False)
         axes.set_title(arm, loc="left")
         axes.set_xticks(range(len(sizes)), [style.thousands(size) for size in sizes])
-        axes.set_yticks(range(len(conditions)), list(conditions) if place % 2 == 0 else [""] * len(conditions))
+        axes.set_yticks(range(len(conditions)), list(conditions) if place % columns == 0 else [""] * len(conditions))
         axes.set_xlabel("training examples")
     if image is not None:
-        figure.colorbar(image, ax=places, label=label, shrink=0.9, aspect=12)
+        below = {"location": "bottom", "aspect": 30} if columns == 1 else {"aspect": 12}
+        figure.colorbar(image, ax=places, label=label, shrink=0.9, **below)
     return figure
 
 

@@ -54,10 +54,16 @@ class Look(NamedTuple):
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """The style, for as long as figures are made and saved."""
-    with matplotlib.rc_context(RC):  # type: ignore[arg-type]
+def style(width: float = WIDE) -> Iterator[None]:
+    """The style, for as long as figures are made and saved, on a page `width` inches wide."""
+    settings = RC | {"figure.figsize": (width, HEIGHT)}
+    with matplotlib.rc_context(settings):  # type: ignore[arg-type]
         yield
+
+
+def abreast(most: int) -> int:
+    """How many panels may stand in a line: `most`, or one where the page is a column wide."""
+    return most if matplotlib.rcParams["figure.figsize"][0] > COLUMN else 1
 
 
 def looks(arms: Sequence[str]) -> dict[str, Look]:
@@ -74,7 +80,7 @@ def panels(rows: int, columns: int, height: float = HEIGHT) -> tuple[Figure, lis
 
 def grid(count: int, most: int = 3, height: float = HEIGHT) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels, read line by line, at most `most` in a line."""
-    columns = min(count, most)
+    columns = min(count, abreast(most))
     figure, rows = panels(math.ceil(count / columns), columns, height)
     places = [axes for row in rows for axes in row]
     for spare in places[count:]:

@@ -1,0 +1,128 @@
+"""The report: the same bytes again, nothing from elsewhere, model output harmless, holes in sight."""
+
+import html
+import json
+import re
+import shutil
+
+import pytest
+
+from analysis import figures
+from analysis.__main__ import main
+from analysis.report import render, visible
+from analysis.study import study
+from harness import records
+from tests import browser, fakes
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Two masks less one run, one broken folder; responses with markup."""
+    folder = tmp_path_factory.mktemp("runs") / "demo"
+    fakes.write_sweep(folder, masks=("full", "none"), sizes=(100, 1000), seeds=(0, 1), prompts=6)
+    shutil.rmtree(folder / "none-nano-1000-joint-1")
+    (folder / "notes").mkdir()
+    assert main([str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(sweep):
+    return (sweep / "report" / "index.html").read_text("utf-8")
+
+
+def rendered(*folders):
+    """The page without its figures, which take the time."""
+    return render(study(folders), {}, {})
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_runs_give_the_same_bytes(sweep, tmp_path):
+    assert main([str(sweep), "--out", str(tmp_path / "again")]) == 0
+    first, again = files(sweep / "report"), files(tmp_path / "again")
+    assert {"index.html", "verdict.json", "tables/results.md", "figures/main.pdf"} <= set(first)
+    assert {name for name in first.keys() | again.keys() if first.get(name) != again.get(name)} == set()
+
+
+def test_the_page_needs_nothing_from_elsewhere(page):
+    plain = re.sub(r' xmlns(:\w+)?="[^"]*"', "", page)  # names of XML vocabularies, not addresses
+    assert re.findall(r"https?:|src=|@import|<link(?! rel=\"icon\" href=\"data:,\")", plain) == []
+    assert set(re.findall(r'href="(.)', plain)) <= {"#", "d"}
+    assert not re.search(r"url\((?!#)", plain)
+
+
+def test_the_verdict_comes_first(page, sweep):
+    (verdict,) = json.loads((sweep / "report" / "verdict.json").read_text())
+    text = re.sub(r"<[^>]+>", "", page[page.index("<body>") :]).split()
+    start = f"{verdict['verdict']}: {verdict['text']}".split()
+    assert text[: len(start)] == start
+    reason = html.escape(verdict["reason"])[1:]
+    assert reason in page[: page.index("<h2>")]
+
+
+def test_model_output_is_escaped(page):
+    assert fakes.HOSTILE not in page
+    assert "&lt;script&gt;console.error(&#39;escaped?&#39;)&lt;/script&gt; &amp; &lt;b&gt;bold&lt;/b&gt;" in page
+    assert page.count("<script>") == 1
+
+
+def test_control_characters_are_shown():
+    assert visible("a\x1b[31m\x00b\nc\x7f") == "a␛[31m␀b\nc␡"
+
+
+def test_what_is_missing_or_unusable_stands_above_the_figures(page):
+    above = page[: page.index("<h2>")]
+    assert "1 cell of this sweep has no run" in above
+    assert "&#39;none&#39;, 1,000 examples: 1 seed missing" in above
+    assert "demo/notes: foreign: not a run: no config.yaml" in above
+
+
+def test_a_whole_sweep_has_no_warning(tmp_path):
+    folder = fakes.write_sweep(tmp_path / "whole", masks=("full", "none"), sizes=(100,), prompts=4)
+    assert 'class="warning"' not in rendered(folder)
+
+
+def test_one_figure_can_be_made_again(sweep, tmp_path, capsys):
+    assert main([str(sweep), "--figure", "delta", "--out", str(tmp_path)]) == 0
+    assert sorted(files(tmp_path)) == [f"figures/delta.{kind}" for kind in ("column.svg", "pdf", "png", "svg")]
+    assert (tmp_path / "figures" / "delta.svg").read_bytes() == (sweep / "report/figures/delta.svg").read_bytes()
+    assert main([str(sweep), "--figure", "ratio", "--out", str(tmp_path)]) == 2
+    assert "ratio: not drawn: the length ratio does not vary" in capsys.readouterr().err
+
+
+def test_an_unknown_figure_is_refused_with_the_known_ones(sweep, capsys):
+    with pytest.raises(SystemExit):
+        main([str(sweep), "--figure", "pie"])
+    error = capsys.readouterr().err
+    assert all(name in error for name in figures.FIGURES)
+
+
+def test_a_missing_folder_is_one_line(tmp_path, capsys):
+    assert main([str(tmp_path / "absent")]) == 2
+    assert capsys.readouterr().err == f"analysis: {tmp_path / 'absent'}: no such folder\n"
+
+
+def test_sweeps_are_compared_in_one_report(tmp_path):
+    first = fakes.write_sweep(tmp_path / "a", masks=("full",), sizes=(100,), prompts=4)
+    second = fakes.write_sweep(tmp_path / "b", masks=("none",), sizes=(100,), prompts=4)
+    assert "a+b: 2 runs, 2 masks, 1 fair pair against" in rendered(first, second)
+    assert main([str(first), str(second), "--figure", "main"]) == 0
+    assert (tmp_path / "a+b" / "report" / "figures" / "main.svg").exists()
+
+
+def test_a_truncated_file_of_responses_is_named_and_stops_nothing(tmp_path):
+    folder = fakes.write_sweep(tmp_path / "sweep", masks=("full", "none"), sizes=(100,), prompts=4)
+    path = folder / "none-nano-100-joint-0" / records.RESPONSES
+    path.write_text(path.read_text()[:-40])
+    assert "none-nano-100-joint-0: corrupt: responses.jsonl:4:" in rendered(folder)
+
+
+@pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine: the page is not opened")
+def test_chromium_finds_no_fault_and_runs_no_model_output(sweep, tmp_path):
+    dom, console = browser.opened(sweep / "report" / "index.html", tmp_path)
+    assert console == []
+    assert dom.count("<script>") == 1 and "<b>bold" not in dom
+    assert 'tabindex="0"' in dom  # the page's own script ran: tables can be sorted
