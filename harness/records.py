@@ -200,6 +200,16 @@ class Result:
     seconds: dict[str, float]
     provenance: dict[str, Any]
 
+    def headline(self) -> str:
+        """The main figures in a few words."""
+        parts = []
+        if "answer" in self.nll.get("test", {}):
+            parts.append(f"answer NLL {self.nll['test']['answer']:.3f}")
+        exact = self.scores.get("exact_match")
+        if exact is not None:
+            parts.append(f"exact match {100 * exact:.1f} %")
+        return ", ".join(parts)
+
 
 @dataclass(kw_only=True, slots=True)
 class Failure:

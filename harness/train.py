@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ class Totals:
         steps: optimiser steps done.
         tokens: targets seen, of every role.
         grid: grid places those took, padding counted.
+        halvings: how often the micro-batch was halved because the GPU's memory did not suffice.
         loss, prompt: Σ w·nll over all tokens and over prompt tokens.
         weight: float64 [roles], Σ w by role.
     """
@@ -37,6 +39,7 @@ class Totals:
     steps: int = 0
     tokens: int = 0
     grid: int = 0
+    halvings: int = 0
     loss: float = 0.0
     prompt: float = 0.0
     weight: np.ndarray = field(default_factory=lambda: np.zeros(len(ROLES)))
@@ -103,6 +106,37 @@ def optimizer(model: GPT, train: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=0.0, betas=(train.beta1, train.beta2), fused=True)
 
 
+def _accumulate(
+    model: GPT, rows: Sequence[Row], denominator: float, precision: str, micro_tokens: int
+) -> tuple[Tensor, Tensor, int]:
+    """Add the gradient of Σ w·nll / denominator over a step's rows, micro-batch by micro-batch.
+
+    Returns:
+        Σ w·nll over all tokens and over prompt tokens, on the device, and grid places taken.
+
+    Raises:
+        torch.OutOfMemoryError: the GPU's memory does not suffice; no gradient is left behind.
+    """
+    where = model.head.device
+    total = torch.zeros((), device=where)
+    prompt = torch.zeros((), device=where)
+    grid = 0
+    try:
+        for part in split([len(row.inputs) for row in rows], micro_tokens):
+            batch = assemble([rows[place] for place in part]).to(where)
+            with device.precision(precision, where):
+                hidden = model(batch.inputs, batch.layout)
+                loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
+            (loss.total / denominator).backward()  # type: ignore[no-untyped-call]
+            total += loss.total.detach()
+            prompt += loss.prompt
+            grid += batch.layout.rows * batch.layout.length
+    except torch.OutOfMemoryError:
+        model.zero_grad(set_to_none=True)
+        raise
+    return total, prompt, grid
+
+
 def fit(
     model: GPT,
     rows: Sequence[Row],
@@ -131,6 +165,7 @@ def fit(
     adamw = optimizer(model, train)
     totals = Totals()
     pending: list[_Pending] = []
+    micro_tokens = train.micro_tokens
     per_epoch = len(rows)
     seen = 0
 
@@ -146,17 +181,12 @@ def fit(
         lr = learning_rate(number, len(steps), peak, train.warmup, train.decay)
         for group in adamw.param_groups:
             group["lr"] = lr
-        total = torch.zeros((), device=where)
-        prompt = torch.zeros((), device=where)
-        for part in split([len(row.inputs) for row in chosen], train.micro_tokens):
-            batch = assemble([chosen[place] for place in part]).to(where)
-            with device.precision(train.precision, where):
-                hidden = model(batch.inputs, batch.layout)
-                loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
-            (loss.total / denominator).backward()  # type: ignore[no-untyped-call]
-            total += loss.total.detach()
-            prompt += loss.prompt
-            totals.grid += batch.layout.rows * batch.layout.length
+        longest = max(len(row.inputs) for row in chosen)
+        accumulate = partial(_accumulate, model, chosen, denominator, train.precision)
+        before = micro_tokens
+        (total, prompt, grid), micro_tokens = device.within_memory(accumulate, micro_tokens, longest)
+        totals.halvings += round(math.log2(before / micro_tokens))
+        totals.grid += grid
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip or math.inf)
         adamw.step()
         adamw.zero_grad(set_to_none=True)

@@ -16,14 +16,11 @@ from datetime import UTC, datetime
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from harness.claim import Claim, claim
 from harness.records import LOG
 from harness.store import Cell, Stamp, settled
-
-if TYPE_CHECKING:
-    from harness.records import Result
 
 DUMP_SIGNAL = signal.SIGUSR1
 """Has a worker write where it is into its run's log."""
@@ -132,7 +129,7 @@ def _carry_out(task: Task, held: Claim, tell: Tell) -> Message:
             held.note({**content, "phase": phase, "share": share})
 
     try:
-        return Message("done", scores(run.execute(task.cell, progress)))
+        return Message("done", run.execute(task.cell, progress).headline())
     except (ValueError, FloatingPointError) as error:  # same inputs, same error: another try is of no use
         kind, raised = "failed", error
     except (Exception, SystemExit) as error:
@@ -140,13 +137,6 @@ def _carry_out(task: Task, held: Claim, tell: Tell) -> Message:
     trace = "".join(traceback.format_exception(raised))
     print(trace, file=sys.stderr)
     return Message(kind, _line(raised), trace=trace)  # type: ignore[arg-type]
-
-
-def scores(result: Result) -> str:
-    """A run's main figures in a few words."""
-    text = f"answer NLL {result.nll['test']['answer']:.3f}" if "answer" in result.nll["test"] else ""
-    exact = result.scores.get("exact_match")
-    return text if exact is None else f"{text}, exact match {100 * exact:.1f} %"
 
 
 def _line(error: BaseException) -> str:
