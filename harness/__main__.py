@@ -18,31 +18,33 @@ from rich.console import Console
 from analysis.__main__ import main as analysis_main
 from harness.config import Run
 from harness.paths import CONF
+from harness.settings import Pool
 from harness.validate import ConfigError, keys, parse
 
 FREE = ("hydra", "sweeps")
 """Keys that Hydra itself reads."""
 
 
-def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], slots: int) -> None:
+def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], settings: Pool) -> None:
     """Check all composed jobs, run what is not finished, then print the table and the report's path.
 
     Raises:
         SystemExit: 2 for faulty configs, before any run; 1 where a run failed.
     """
     from harness import sweep
+    from harness.pool import PoolError
 
     console = Console(stderr=False)
     try:
         runs = parse_all(jobs)
         name = sweep.automatic_name(overrides)
         runs = [replace(run, sweep=name) if run.sweep == "auto" else run for run in runs]
-        outcome = sweep.launch(runs, slots, console)
+        outcome = sweep.launch(runs, settings, console)
         for folder in sorted({Path(run.runs) / run.sweep for run in runs}):
             analysis_main([str(folder)])
     except ConfigError as error:
         sys.exit(_fail(error.faults))
-    except OSError as error:
+    except (OSError, PoolError) as error:
         sys.exit(_fail([str(error)]))
     except KeyboardInterrupt:
         console.print("interrupted; the same command continues")
@@ -111,7 +113,8 @@ def _fail(faults: Sequence[str]) -> int:
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _single(config: DictConfig) -> None:
-    run_sweep([config], [HydraConfig.get().overrides.task], slots=1)
+    settings = Pool(slots=1)
+    run_sweep([config], [HydraConfig.get().overrides.task], settings)
 
 
 def main() -> None:

@@ -183,6 +183,8 @@ class Run:
         runs: the folder in which sweeps lie.
         device: "auto", "cpu", "cuda" or "cuda:N".
         threads: CPU threads of one run; 0 shares the cores among the workers.
+        retry: "failed" tries runs again that an earlier launch recorded as failed; "none" leaves them.
+        force: whether finished and failed runs are carried out again.
     """
 
     mask: Mask
@@ -196,6 +198,8 @@ class Run:
     runs: str
     device: str
     threads: Count
+    retry: Literal["none", "failed"]
+    force: bool
 
 
 @checked(frozen=True, kw_only=True, config=_strict)

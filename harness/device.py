@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import torch
+
+Answer = TypeVar("Answer")
 
 
 def resolve(device: str) -> torch.device:
@@ -24,3 +28,29 @@ def resolve(device: str) -> torch.device:
 def precision(name: str, device: torch.device) -> AbstractContextManager[object]:
     """The autocast context of "fp32" (none) or "bf16"."""
     return torch.autocast(device.type, torch.bfloat16, enabled=name == "bf16")
+
+
+def within_memory(compute: Callable[[int], Answer], limit: int, least: int) -> tuple[Answer, int]:
+    """Call `compute(limit)`, with half the limit as often as the GPU's memory does not suffice.
+
+    Args:
+        compute: what needs memory in proportion to its limit; must leave nothing behind when it raises.
+        limit: tokens that pass through the model at once.
+        least: tokens below which a smaller limit changes nothing: those of the longest row.
+
+    Returns:
+        The answer, and the limit under which it was had.
+
+    Raises:
+        torch.OutOfMemoryError: the memory does not suffice for a single row.
+    """
+    while True:
+        try:
+            return compute(limit), limit
+        except torch.OutOfMemoryError:
+            if limit <= least:
+                raise
+        # Outside the handler, where the error's frames no longer hold the tensors of the try.
+        limit //= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

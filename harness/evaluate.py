@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -30,7 +30,13 @@ class Evaluation(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate(model: GPT, rows: Sequence[Row], batch_tokens: int, precision: str) -> Evaluation:
+def evaluate(
+    model: GPT,
+    rows: Sequence[Row],
+    batch_tokens: int,
+    precision: str,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Evaluation:
     """Measure Σ −log p over every token of `rows`, by role and by example, in nats.
 
     Args:
@@ -38,6 +44,7 @@ def evaluate(model: GPT, rows: Sequence[Row], batch_tokens: int, precision: str)
         rows: shifted examples; their weights are not looked at.
         batch_tokens: most tokens of a forward pass, padding counted; does not change the figures.
         precision: "fp32" or "bf16".
+        advance: told the number of rows done, after each batch.
     """
     where = model.head.device
     nats = torch.zeros(len(ROLES), dtype=torch.float64, device=where)
@@ -55,6 +62,7 @@ def evaluate(model: GPT, rows: Sequence[Row], batch_tokens: int, precision: str)
         chosen = is_response(batch.roles)
         answer_nats.index_add_(0, owner[chosen], nll[chosen])
         answer_counts.index_add_(0, owner[chosen], torch.ones_like(owner[chosen]))
+        advance(len(numbers))
     sums = _losses(nats, counts)
     return Evaluation(
         {role: loss for role, loss in zip(ROLES, sums, strict=True) if loss.tokens},

@@ -2,6 +2,7 @@
 
 A run folder holds `config.yaml`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl` and, last of all,
 `result.json`: its presence means that the run finished. A run that failed for good leaves `failure.json`.
+`log.txt` holds what every try printed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ EVALS = "evals.jsonl"
 RESPONSES = "responses.jsonl"
 RESULT = "result.json"
 FAILURE = "failure.json"
+LOG = "log.txt"
 SCHEMA = 1
 
 ROLES = ("template", "system", "instruction", "input", "user", "response", "end")
@@ -198,6 +200,16 @@ class Result:
     seconds: dict[str, float]
     provenance: dict[str, Any]
 
+    def headline(self) -> str:
+        """The main figures in a few words."""
+        parts = []
+        if "answer" in self.nll.get("test", {}):
+            parts.append(f"answer NLL {self.nll['test']['answer']:.3f}")
+        exact = self.scores.get("exact_match")
+        if exact is not None:
+            parts.append(f"exact match {100 * exact:.1f} %")
+        return ", ".join(parts)
+
 
 @dataclass(kw_only=True, slots=True)
 class Failure:
@@ -209,7 +221,7 @@ class Failure:
         run: the run folder's name.
         identity: as in `Result`.
         error: one line.
-        traceback: the Python traceback, "" where the process was killed.
+        traceback: the Python traceback, or the end of the log where the process died.
         signal: name of the signal that ended the worker, "" where none did.
         attempts: how often the run was tried.
     """

@@ -113,7 +113,7 @@ def execute(cell: Cell, progress: Progress) -> Result:
 
         def measure(split: Split, measured: list[Row], step: int, epoch: float) -> Evaluation:
             with phase("evaluate"):
-                found = evaluate(model, measured, run.score.batch_tokens, run.train.precision)
+                found = _measured(model, measured, run, lambda _: progress("evaluate", done))
             tokens["evaluate"] = tokens.get("evaluate", 0) + found.tokens
             append(files[EVALS], EvalRecord(step=step, epoch=epoch, split=split, roles=found.roles))
             return found
@@ -121,7 +121,7 @@ def execute(cell: Cell, progress: Progress) -> Result:
         progress("base", done)
         key = (weights, digest(examples.test), run.score.batch_tokens, run.train.precision, str(where))
         if key not in _base_losses:
-            _base_losses[key] = evaluate(model, test, run.score.batch_tokens, run.train.precision)
+            _base_losses[key] = _measured(model, test, run, lambda _: progress("base", done))
         base = _base_losses[key]
         append(files[EVALS], EvalRecord(step=0, epoch=0.0, split="test", roles=base.roles))
         measure("train", sample, 0, 0.0)
@@ -158,7 +158,10 @@ def execute(cell: Cell, progress: Progress) -> Result:
             for split, items in (("test", examples.test), ("test_families", examples.test_families)):
                 asked = items[: run.score.responses]
                 if asked:
-                    answered[split] = _answer(model, run, split, asked, finals[split])  # type: ignore[arg-type]
+                    answered[split] = _answer(
+                        model, run, split, asked, finals[split],  # type: ignore[arg-type]
+                        lambda _: progress("generate", done),
+                    )  # fmt: skip
                 for response in answered.get(split, []):
                     append(files[RESPONSES], response)
         tokens["generate"] = sum(response.tokens for found in answered.values() for response in found)
@@ -189,6 +192,7 @@ def execute(cell: Cell, progress: Progress) -> Result:
             **examples.counts,
             "unweighted": sum(not row.weights.any() for row in rows),
             "padding": totals.grid - totals.tokens,
+            "micro_halvings": totals.halvings,
         },
         fairness=Fairness(
             examples=digest(examples.train),
@@ -210,12 +214,30 @@ def execute(cell: Cell, progress: Progress) -> Result:
     return result
 
 
-def _answer(model: GPT, run: Run, split: Split, items: list[Encoded], measured: Evaluation) -> list[ResponseRecord]:
+def _measured(model: GPT, rows: list[Row], run: Run, alive: Callable[[int], None]) -> Evaluation:
+    """An evaluation in as large batches as memory allows; their size does not change the figures."""
+    longest = max(len(row.inputs) for row in rows)
+    return device.within_memory(
+        lambda limit: evaluate(model, rows, limit, run.train.precision, alive), run.score.batch_tokens, longest
+    )[0]
+
+
+def _answer(
+    model: GPT,
+    run: Run,
+    split: Split,
+    items: list[Encoded],
+    measured: Evaluation,
+    alive: Callable[[int], None],
+) -> list[ResponseRecord]:
     """Greedy responses to the prompts of `items`, scored."""
     tokenizer = tokenizer_of(run.model)
     prompts = [item.tokens.ids[: item.prompt].tolist() for item in items]
-    found = generate(
-        model, prompts, tokenizer.end, run.score.response_tokens, run.score.batch_tokens, run.train.precision
+    limit, precision = run.score.response_tokens, run.train.precision
+    found, _ = device.within_memory(
+        lambda batch: generate(model, prompts, tokenizer.end, limit, batch, precision, alive),
+        run.score.batch_tokens,
+        max(len(prompt) for prompt in prompts) + limit,
     )
     records = []
     for item, prompt, ids, loss in zip(items, prompts, found, measured.answers, strict=False):

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +17,10 @@ from omegaconf import OmegaConf
 
 from harness.config import Run
 from harness.examples import Examples, digest
-from harness.records import CONFIG, FAILURE, RESULT, write_json
+from harness.records import CONFIG, FAILURE, LOG, RESULT, Failure, write_json
 from harness.tokens import tokenizer_of
 
-NOT_SCIENCE = ("claim", "sweep", "runs", "device", "threads")
+NOT_SCIENCE = ("claim", "sweep", "runs", "device", "threads", "retry", "force")
 """Keys that change neither what a run does nor, but for rounding, its figures."""
 
 
@@ -89,6 +89,7 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
     }
     text = json.dumps(science, sort_keys=True)
     identity = hashlib.sha256(text.encode()).hexdigest()[:16]
+    run = replace(run, retry="none", force=False)  # of the launch; config.yaml tells what the run is
     name = f"{run.mask.name}-{run.model.name}-{run.data.name}-n{count}-s{run.seed}-{identity[:8]}"
     size = 12 * run.model.layers * run.model.width**2
     return Cell(
@@ -113,23 +114,51 @@ def finished(folder: Path) -> bool:
 
 
 def open_folder(cell: Cell) -> None:
-    """Make a run's folder, cleared of what an interrupted try left, and write its resolved config.
+    """Make a run's folder, cleared of what earlier tries left but for their log, and write its resolved config.
 
     Raises:
         OSError: the folder cannot be written.
     """
     cell.folder.mkdir(parents=True, exist_ok=True)
     for path in cell.folder.iterdir():
-        if path.is_file():
+        if path.is_file() and path.name != LOG:
             path.unlink()
     resolved = asdict(cell.run)
     resolved["train"]["lr"] = peak_rate(cell.run, cell.n_examples)
     OmegaConf.save(OmegaConf.create(resolved), cell.folder / CONFIG)
 
 
-def write_failure(folder: Path, failure: object) -> None:
-    """Record that a run failed for good."""
+def write_failure(folder: Path, failure: Failure) -> None:
+    """Record that a run failed for good.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FAILURE, failure)
+
+
+class Stamp(NamedTuple):
+    """When a run's outcomes were written, in nanoseconds; 0 for one that it has not."""
+
+    result: int
+    failure: int
+
+
+def stamp(folder: Path) -> Stamp:
+    """What outcomes a run folder holds."""
+    times = []
+    for name in (RESULT, FAILURE):
+        try:
+            times.append((folder / name).stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return Stamp(*times)
+
+
+def settled(folder: Path, before: Stamp) -> bool:
+    """Whether a run has an outcome that is newer than the state `before`."""
+    return any(now not in (0, then) for now, then in zip(stamp(folder), before, strict=True))
 
 
 @cache

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class Totals:
         steps: optimiser steps done.
         tokens: targets seen, of every role.
         grid: grid places those took, padding counted.
+        halvings: how often the micro-batch was halved because the GPU's memory did not suffice.
         loss, prompt: Σ w·nll over all tokens and over prompt tokens.
         weight: float64 [roles], Σ w by role.
     """
@@ -38,6 +40,7 @@ class Totals:
     steps: int = 0
     tokens: int = 0
     grid: int = 0
+    halvings: int = 0
     loss: float = 0.0
     prompt: float = 0.0
     weight: np.ndarray = field(default_factory=lambda: np.zeros(len(ROLES)))
@@ -132,21 +135,35 @@ def accumulate(
         parts: numbers of the rows of each micro-batch; how they are cut changes no sum.
         normalize: as in `normalise`.
         precision: "fp32" or "bf16".
+
+    Raises:
+        torch.OutOfMemoryError: the GPU's memory does not suffice; no gradient is left behind.
     """
     where = model.head.device
     chosen, denominator = normalise(rows, normalize)
     total = prompt = torch.zeros((), device=where)
     grid = 0
-    for part in parts:
-        batch = assemble([chosen[place] for place in part]).to(where)
-        with device.precision(precision, where):
-            hidden = model(batch.inputs, batch.layout)
-            loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
-        (loss.total / denominator).backward()  # type: ignore[no-untyped-call]
-        total = total + loss.total.detach()
-        prompt = prompt + loss.prompt
-        grid += batch.layout.rows * batch.layout.length
+    try:
+        for part in parts:
+            batch = assemble([chosen[place] for place in part]).to(where)
+            with device.precision(precision, where):
+                hidden = model(batch.inputs, batch.layout)
+                loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
+            (loss.total / denominator).backward()  # type: ignore[no-untyped-call]
+            total = total + loss.total.detach()
+            prompt = prompt + loss.prompt
+            grid += batch.layout.rows * batch.layout.length
+    except torch.OutOfMemoryError:
+        model.zero_grad(set_to_none=True)
+        raise
     return StepSums(total, prompt, denominator, chosen, grid)
+
+
+def _sums(model: GPT, rows: Sequence[Row], train: Train, micro_tokens: int) -> StepSums:
+    """A step's gradient and sums with micro-batches of so many tokens."""
+    return accumulate(
+        model, rows, split([len(row.inputs) for row in rows], micro_tokens), train.normalize, train.precision
+    )
 
 
 def fit(
@@ -177,6 +194,7 @@ def fit(
     adamw = optimizer(model, train)
     totals = Totals()
     pending: list[_Pending] = []
+    micro_tokens = train.micro_tokens
     per_epoch = len(rows)
     seen = 0
 
@@ -191,8 +209,11 @@ def fit(
         lr = learning_rate(number, len(steps), peak, train.warmup, train.decay)
         for group in adamw.param_groups:
             group["lr"] = lr
-        parts = split([len(rows[example].inputs) for example in examples], train.micro_tokens)
-        sums = accumulate(model, [rows[example] for example in examples], parts, train.normalize, train.precision)
+        chosen = [rows[example] for example in examples]
+        before = micro_tokens
+        longest = max(len(row.inputs) for row in chosen)
+        sums, micro_tokens = device.within_memory(partial(_sums, model, chosen, train), micro_tokens, longest)
+        totals.halvings += round(math.log2(before / micro_tokens))
         totals.grid += sums.grid
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip or math.inf)
         adamw.step()

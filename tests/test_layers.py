@@ -13,13 +13,15 @@ ROOT = Path(harness.__file__).parent.parent
 
 LAYERS = [
     {"paths"},
-    {"records", "data.example", "model"},
+    {"records", "data.example", "model", "claim"},
     {"data.tasks", "prompt", "device", "config"},
     {"validate", "data.sources", "tokens", "scoring", "loss", "checkpoint"},
     {"masking", "batching", "corpus"},
     {"train", "evaluate", "generate", "examples", "train_bpe"},
     {"store"},
-    {"run", "pretrain"},
+    {"run", "pretrain", "view", "settings", "plan"},
+    {"worker", "status", "slots"},
+    {"pool"},
     {"sweep"},
     {"__main__"},
 ]

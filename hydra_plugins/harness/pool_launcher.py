@@ -15,17 +15,14 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from harness.settings import Pool
+
 
 @dataclass
-class PoolConfig:
-    """Settings of the pool.
-
-    Attributes:
-        slots: worker processes; 0 for one per GPU, or one per CPU core without a GPU.
-    """
+class PoolConfig(Pool):
+    """The pool's settings, as Hydra takes them."""
 
     _target_: str = "hydra_plugins.harness.pool_launcher.PoolLauncher"
-    slots: int = 0
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="pool", node=PoolConfig, provider="harness")
@@ -34,8 +31,8 @@ ConfigStore.instance().store(group="hydra/launcher", name="pool", node=PoolConfi
 class PoolLauncher(Launcher):
     """Composes every job of a sweep, then hands all of them to `harness.sweep`."""
 
-    def __init__(self, slots: int) -> None:
-        self.slots = slots
+    def __init__(self, **settings: Any) -> None:
+        self.settings = Pool(**settings)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra hands to a launcher."""
@@ -49,7 +46,7 @@ class PoolLauncher(Launcher):
         jobs: list[Any] = [
             self.context.config_loader.load_sweep_config(self.config, list(overrides)) for overrides in job_overrides
         ]
-        run_sweep(jobs, job_overrides, self.slots)
+        run_sweep(jobs, job_overrides, self.settings)
         return [JobReturn(overrides=overrides, status=JobStatus.COMPLETED) for overrides in job_overrides]
 
 

@@ -1,0 +1,78 @@
+"""Faults for workers: with this folder on PYTHONPATH, runs of the seeds that HARNESS_FAULTS names go wrong.
+
+HARNESS_FAULTS is JSON, seed -> kind of fault. Python imports a module of this name by itself at every start.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+
+def go_wrong(kind: str) -> None:
+    if kind == "raise":
+        raise RuntimeError("injected\nwith a second line")
+    if kind == "diverge":
+        raise FloatingPointError("step 1: loss nan")
+    if kind == "exit":
+        sys.exit(3)
+    if kind == "leave":
+        os._exit(4)
+    if kind == "hang":
+        time.sleep(3600)
+    if kind == "once" and not os.path.exists(os.environ["HARNESS_FAULT_FLAG"]):
+        open(os.environ["HARNESS_FAULT_FLAG"], "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "slow":
+        time.sleep(2)
+    if kind == "eat":
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, resource.RLIM_INFINITY))
+        eaten = []
+        while True:
+            eaten.append(bytearray(2**24))
+    if kind == "full":
+        raise OSError(28, "No space left on device", "steps.jsonl")
+
+
+class Hook(MetaPathFinder):
+    """Wraps `harness.run.execute` when it is imported."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != "harness.run":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        assert spec and spec.loader
+        load = spec.loader.exec_module
+
+        def load_and_wrap(module: ModuleType) -> None:
+            load(module)
+            module.execute = faulty(module.execute)  # type: ignore[attr-defined]
+
+        spec.loader.exec_module = load_and_wrap  # type: ignore[method-assign]
+        return spec
+
+
+def faulty(execute: Callable[..., Any]) -> Callable[..., Any]:
+    faults = json.loads(os.environ["HARNESS_FAULTS"])
+
+    def wrapped(cell: Any, progress: Any) -> Any:
+        go_wrong(faults.get(str(cell.run.seed), ""))
+        return execute(cell, progress)
+
+    return wrapped
+
+
+if "HARNESS_FAULTS" in os.environ:
+    sys.meta_path.insert(0, Hook())

@@ -1,0 +1,68 @@
+"""Sweeps of toy runs that take a fraction of a second each, and faults in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.config import Run
+from harness.records import LOG
+from harness.settings import Pool
+from harness.sweep import Outcome, launch
+from tests.tiny import run_of, write_records
+
+ROOT = Path(__file__).parent.parent
+
+
+def overrides(folder: Path) -> list[str]:
+    """Command-line arguments of a toy run on a few records in `folder`."""
+    path = folder / "records.jsonl"
+    if not path.exists():
+        write_records(path, 30)
+    return [
+        "model=nano", "model.weights=random", "model.layers=1", "model.width=32", "model.heads=2", "model.context=64",
+        "data=jsonl", f"data.path={path}", "data.size=6", "data.validation=2", "data.test=4", "data.template=plain",
+        "train.epochs=1", "train.batch_tokens=128", "score.responses=2", "score.response_tokens=4",
+        f"runs={folder}", "sweep=s", "device=cpu", "threads=1",
+    ]  # fmt: skip
+
+
+def toy_runs(folder: Path, seeds: int) -> list[Run]:
+    first = run_of(*overrides(folder))
+    return [replace(first, seed=seed) for seed in range(seeds)]
+
+
+def environment(faults: dict[int, str]) -> dict[str, str]:
+    """Variables under which workers suffer the faults, seed -> kind."""
+    return {
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "faults"), str(ROOT)]),
+        "HARNESS_FAULTS": json.dumps(faults),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def sweep(runs: list[Run], **settings: object) -> tuple[Outcome, str]:
+    """Launch in this process; how it ended and what it said."""
+    console = Console(record=True, width=300, file=open(os.devnull, "w"))
+    outcome = launch(runs, Pool(**settings), console)  # type: ignore[arg-type]
+    return outcome, console.export_text()
+
+
+def start(folder: Path, *arguments: str, faults: dict[int, str] | None = None) -> subprocess.Popen[str]:
+    """Launch the command line in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", "-m", *overrides(folder), *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
+        env={**os.environ, **environment(faults or {})},
+    )  # fmt: skip
+
+
+def tries(folder: Path) -> dict[str, int]:
+    """How often each run of a sweep's folder was begun."""
+    return {path.parent.name: path.read_text().count("== try") for path in folder.glob(f"*/{LOG}")}
