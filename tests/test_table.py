@@ -1,0 +1,63 @@
+"""The terminal's table: what it says, and that 80 columns hold it."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from analysis.table import print_table
+from tests import fakes
+
+
+def printed(folder, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    print_table(folder, console=console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_cell_is_one_line_with_scores_loss_and_difference(tmp_path, width):
+    folder = fakes.write_sweep(
+        tmp_path / "sweep", masks=("full", "hierarchical"), sizes=(100, 10000), seeds=(0, 1), prompts=4
+    )
+    text = printed(folder, width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert "sweep: 8 runs, 2 seeds per cell" in lines
+    assert [line.split()[:2] for line in lines if line.strip()[:3] in ("100", "10,")] == [
+        ["100", "full"],
+        ["100", "hierarchical"],
+        ["10,000", "full"],
+        ["10,000", "hierarchical"],
+    ]
+    (row,) = (line.split() for line in lines if line.split()[:2] == ["100", "hierarchical"])
+    assert len(row) == 9  # N, mask, exact match, ROUGE-L, NLL, Δ, two limits, p
+    assert row[-3].startswith("[") and row[-2].endswith("]") and row[-1] == ".500"
+
+
+def test_one_seed_has_no_interval_and_says_so(tmp_path):
+    text = printed(fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4))
+    assert "One seed per cell: no intervals, so no Δ can be told from chance." in text
+    table = text[: text.index("INCONCLUSIVE")]
+    assert "[" not in table and " p" not in table.splitlines()[5]
+
+
+def test_conditions_share_one_head_and_numbers_in_names_sort_by_value(tmp_path):
+    folder = tmp_path / "sweep"
+    for epochs in (10, 4):
+        for mask in ("full", "none"):
+            settings = fakes.config("sweep", mask, "nano", 100, 0)
+            settings["train"]["epochs"] = epochs
+            fakes.write_run(folder / f"{mask}-{epochs}", settings, fakes.fades, prompts=4)
+    text = printed(folder)
+    assert text.count("ROUGE-L") == 1
+    assert text.index("epochs 4") < text.index("epochs 10")
+
+
+def test_problems_and_holes_are_printed(tmp_path):
+    folder = fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4)
+    fakes.write_run(folder / "more", fakes.config("sweep", "full", "nano", 300, 0), fakes.fades, prompts=4)
+    (folder / "notes").mkdir()
+    text = printed(folder)
+    assert "! sweep/notes: foreign: not a run: no config.yaml" in text
+    assert "! 2 cells have no run" in text
