@@ -16,7 +16,8 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Role = Literal["template", "system", "instruction", "input", "user", "response", "end"]
-Importance = Literal["idf", "random"]
+Importance = Literal["idf", "surprisal", "position", "random"]
+Schedule = Literal["constant", "falling"]
 _strict = ConfigDict(extra="forbid", strict=True)
 
 
@@ -42,9 +43,12 @@ class Mask:
         weight: role -> loss weight of its tokens; a role that is not named weighs 0.
         keep: role -> share of its tokens, the most important first, that keep the weight; the others get 0.
             A role that is not named keeps all.
-        importance: the measure that ranks tokens within their role and example.
+        importance: the measure that ranks tokens within their role and example; `harness.masking.importance`.
         tiers: graded factors by rank of importance on every prompt role with weight > 0, best tier first;
             empty for no grading.
+        turns: the turns whose response and end keep their weight: "all", the "first" or the "last".
+        prompt_length: prompts of more tokens have their weights multiplied by prompt_length / length; 0 for no limit.
+        schedule: of the prompt's weights over training: "constant", or "falling" linearly from whole to 0.
     """
 
     name: str
@@ -52,6 +56,9 @@ class Mask:
     keep: dict[Role, Fraction]
     importance: Importance
     tiers: list[Tier]
+    turns: Literal["all", "first", "last"]
+    prompt_length: Count
+    schedule: Schedule
 
 
 @checked(frozen=True, kw_only=True, config=_strict)

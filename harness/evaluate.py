@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from harness import device
@@ -69,6 +71,20 @@ def evaluate(
         _losses(answer_nats, answer_counts),
         int(counts.sum()),
     )
+
+
+@torch.no_grad()
+def token_losses(model: GPT, rows: Sequence[Row], batch_tokens: int, precision: str) -> list[NDArray[np.float32]]:
+    """−log p of every target of every row, in nats: float32 [targets] each. Arguments as in `evaluate`."""
+    found = [np.empty(0, np.float32)] * len(rows)
+    for numbers in split([len(row.inputs) for row in rows], batch_tokens):
+        batch = assemble([rows[number] for number in numbers]).to(model.head.device)
+        with device.precision(precision, model.head.device):
+            nll = token_nll(model(batch.inputs, batch.layout), model.head, batch.targets).float().cpu().numpy()
+        ends = np.cumsum([len(rows[number].inputs) for number in numbers])
+        for number, nats in zip(numbers, np.split(nll, ends[:-1]), strict=True):
+            found[number] = nats
+    return found
 
 
 def _losses(nats: Tensor, counts: Tensor) -> list[RoleLoss]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.batching import Row, shift
 from harness.config import Run
@@ -100,8 +101,16 @@ def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int)
     return Encoded(example, *_encoded[key])
 
 
-def weighted_rows(train: Sequence[Encoded], run: Run) -> list[Row]:
+def weighted_rows(
+    train: Sequence[Encoded], run: Run, surprisal: Sequence[NDArray[np.float32]] | None = None
+) -> list[Row]:
     """The training rows with the mask's weights.
+
+    Args:
+        train: the training subset.
+        run: its config.
+        surprisal: of each example's tokens under the base, float32 [time] each, where the mask ranks by it; without,
+            all tokens rank alike, which is enough to check that the mask leaves something in the loss.
 
     Raises:
         DataError: the mask leaves no token of any example in the loss; the first example is named.
@@ -110,7 +119,8 @@ def weighted_rows(train: Sequence[Encoded], run: Run) -> list[Row]:
     idf = inverse_document_frequency((item.tokens for item in train), vocabulary)
     rows = []
     for number, item in enumerate(train):
-        score = importance(run.mask.importance, item.tokens, idf, (run.seed, number))
+        nats = np.zeros(len(item.tokens.ids), np.float32) if surprisal is None else surprisal[number]
+        score = importance(run.mask.importance, item.tokens, idf, nats, (run.seed, number))
         rows.append(shift(item.tokens, weigh(item.tokens, run.mask, score)))
     if not any(row.weights.any() for row in rows):
         raise DataError(

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.config import Importance, Mask
+from harness.config import Importance, Mask, Schedule
 from harness.records import ROLES
 from harness.tokens import ROLE_ID, Tokens
 
 PROMPT_ROLES = ("template", "system", "instruction", "input", "user")
 """Every role but what the assistant itself says."""
+
+PROMPT_IDS = [ROLE_ID[role] for role in PROMPT_ROLES]
 
 Floats = NDArray[np.float32]
 
@@ -32,17 +34,31 @@ def inverse_document_frequency(examples: Iterable[Tokens], vocabulary: int) -> F
     return np.log((1 + count) / (1 + frequency)).astype(np.float32)
 
 
-def importance(measure: Importance, tokens: Tokens, idf: Floats, seed: tuple[int, ...]) -> Floats:
+def importance(
+    measure: Importance, tokens: Tokens, idf: Floats, surprisal: Floats | None, seed: tuple[int, ...]
+) -> Floats:
     """How important each token of an example is: float32 [time], higher is more.
 
+    - idf: ln((1 + N) / (1 + df)), how few examples of the training subset hold the token.
+    - surprisal: −ln p(token | what stands before it) under the base model, in nats (as Selective Context, Li et al.
+      2023, arXiv 2310.06201, ranks what to keep of a prompt).
+    - position: −i for the i-th token: what stands first matters most.
+    - random: uniform; the control of equal dose.
+
     Args:
-        measure: "idf" looks each token up in `idf`; "random" draws from `seed`, the same for every mask.
+        measure: one of these.
         tokens: the example.
         idf: float32 [vocabulary], of `inverse_document_frequency` over the training subset.
-        seed: of the random measure; unique to run and example.
+        surprisal: float32 [time], needed by that measure alone.
+        seed: of the random measure; unique to run and example, the same for every mask.
     """
     if measure == "idf":
         return idf[tokens.ids]
+    if measure == "surprisal":
+        assert surprisal is not None
+        return surprisal
+    if measure == "position":
+        return -np.arange(len(tokens.ids), dtype=np.float32)
     return np.random.default_rng(seed).random(len(tokens.ids), np.float32)
 
 
@@ -66,7 +82,20 @@ def weigh(tokens: Tokens, mask: Mask, score: Floats) -> Floats:
         if graded:
             weights[ranked] *= _grades(mask, len(ranked))
         weights[ranked[_count(kept, len(ranked)) :]] = 0.0
+    is_prompt = np.isin(tokens.roles, PROMPT_IDS)
+    if mask.turns != "all":
+        said = tokens.turns[~is_prompt]
+        chosen = int(said.max() if mask.turns == "last" else said.min()) if len(said) else 0
+        weights[~is_prompt & (tokens.turns != chosen)] = 0.0
+    length = int(is_prompt.sum())
+    if 0 < mask.prompt_length < length:
+        weights[is_prompt] *= np.float32(mask.prompt_length / length)
     return weights
+
+
+def prompt_scale(schedule: Schedule, step: int, steps: int) -> float:
+    """The factor on the prompt's weights at `step` (from 0) of `steps`: 1, or from 1 at the first to 0 at the last."""
+    return 1.0 if schedule == "constant" or steps < 2 else 1 - step / (steps - 1)
 
 
 def _count(fraction: float, total: int) -> int:

@@ -63,6 +63,24 @@ TEMPLATES = {
         assistant="\n\n### Response:\n",
         separator="\n\n",
     ),
+    "chatml": Template(
+        system="<|im_start|>system\n",
+        system_close="<|im_end|>\n",
+        user="<|im_start|>user\n",
+        input="\n\n",
+        user_close="<|im_end|>\n",
+        assistant="<|im_start|>assistant\n",
+        separator="\n",
+    ),
+    "phi3": Template(
+        system="<|system|>\n",
+        system_close="<|end|>\n",
+        user="<|user|>\n",
+        input="\n\n",
+        user_close="<|end|>\n",
+        assistant="<|assistant|>\n",
+        separator="\n",
+    ),
     "plain": Template(system_close="\n\n", input="\n", assistant="\n\n", separator="\n\n"),
 }
 

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from harness import checkpoint, device
 from harness.batching import Row, order_digest, plan
 from harness.config import Run
-from harness.evaluate import Evaluation, evaluate, per_token
+from harness.evaluate import Evaluation, evaluate, per_token, token_losses
 from harness.examples import Encoded, digest, plain_rows, prepare, weighted_rows
 from harness.generate import generate
 from harness.model import GPT, Shape
@@ -95,11 +97,11 @@ def execute(cell: Cell, progress: Progress) -> Result:
         open_folder(cell)
         where = device.resolve(run.device)
         examples = prepare(run)
-        rows = weighted_rows(examples.train, run)
-        steps = plan([len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed)
         model = initial_model(run)
         weights = checkpoint.digest(model)
         model.to(where)
+        rows = weighted_rows(examples.train, run, _surprisal(model, run, examples.train))
+        steps = plan([len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed)
     test = plain_rows(examples.test)
     sample = plain_rows(examples.train[: run.score.train_examples])
     amounts = work(run, examples)
@@ -139,7 +141,7 @@ def execute(cell: Cell, progress: Progress) -> Result:
             before = seconds.get("evaluate", 0.0)
             totals = fit(
                 model, rows, steps, run.train, peak_rate(run, cell.n_examples),
-                lambda record: append(files[STEPS], record), after_step,
+                lambda record: append(files[STEPS], record), after_step, run.mask.schedule,
             )  # fmt: skip
         seconds["train"] -= seconds.get("evaluate", 0.0) - before
         tokens["train"] = totals.tokens
@@ -220,6 +222,14 @@ def _measured(model: GPT, rows: list[Row], run: Run, alive: Callable[[int], None
     return device.within_memory(
         lambda limit: evaluate(model, rows, limit, run.train.precision, alive), run.score.batch_tokens, longest
     )[0]
+
+
+def _surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]] | None:
+    """−ln p of each token of each example under the base, in nats; 0 for a first token, which nothing predicts."""
+    if run.mask.importance != "surprisal":
+        return None
+    found = token_losses(model, plain_rows(items), run.score.batch_tokens, run.train.precision)
+    return [np.concatenate([np.zeros(1, np.float32), nats]) for nats in found]
 
 
 def _answer(

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from harness import device
 from harness.batching import RESPONSE_ROLES, Row, assemble, is_response, split
-from harness.config import Train
+from harness.config import Schedule, Train
 from harness.loss import weighted_loss
+from harness.masking import prompt_scale
 from harness.model import GPT
 from harness.records import ROLES, StepRecord
 
@@ -159,6 +160,14 @@ def accumulate(
     return StepSums(total, prompt, denominator, chosen, grid)
 
 
+def _scaled(row: Row, scale: float) -> Row:
+    """The row with its prompt's weights multiplied."""
+    if scale == 1.0:
+        return row
+    factors = np.where(np.isin(row.roles, RESPONSE_ROLES), 1.0, scale).astype(row.weights.dtype)
+    return row._replace(weights=row.weights * factors)
+
+
 def _sums(model: GPT, rows: Sequence[Row], train: Train, micro_tokens: int) -> StepSums:
     """A step's gradient and sums with micro-batches of so many tokens."""
     return accumulate(
@@ -174,6 +183,7 @@ def fit(
     peak: float,
     record: Callable[[StepRecord], None],
     after_step: Callable[[int], None],
+    schedule: Schedule = "constant",
 ) -> Totals:
     """Train `model` in place.
 
@@ -186,6 +196,7 @@ def fit(
         record: takes each step's record, in order, soon after the step.
         after_step: called with the number of steps done; records up to there have been handed over before any
             evaluation it makes.
+        schedule: of the prompt's weights.
 
     Raises:
         FloatingPointError: the loss is no longer finite; the message names the step.
@@ -209,7 +220,8 @@ def fit(
         lr = learning_rate(number, len(steps), peak, train.warmup, train.decay)
         for group in adamw.param_groups:
             group["lr"] = lr
-        chosen = [rows[example] for example in examples]
+        scale = prompt_scale(schedule, number, len(steps))
+        chosen = [_scaled(rows[example], scale) for example in examples]
         before = micro_tokens
         longest = max(len(row.inputs) for row in chosen)
         sums, micro_tokens = device.within_memory(partial(_sums, model, chosen, train), micro_tokens, longest)
@@ -231,7 +243,7 @@ def fit(
             loss=0.0,
             lr=lr,
             grad_norm=0.0,
-            prompt_scale=1.0,
+            prompt_scale=scale,
             tokens=len(weights),
             weighted_tokens=int((weights > 0).sum()),
             weight=float(weights.sum()),

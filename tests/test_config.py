@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from harness.config import SIZES, Run
 from harness.paths import CONF, SWEEPS
 from harness.store import peak_rate
 from harness.validate import ConfigError, keys, parse
-from tests.tiny import run_of
+from tests.tiny import run_of, write_records
 
 
 def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -52,7 +53,7 @@ def test_every_shipped_option_composes(path: Path) -> None:
         ("mask.weight.response=-1", "mask.weight.response=-1: expected greater than or equal to 0"),
         ("+mask.weight.reponse=1", "mask.weight.reponse"),
         ("+train.epoch=1", "train.epoch=1: no such key, did you mean train.epochs?"),
-        ("data.template=fancy", "data.template='fancy': expected alpaca, headers, plain"),
+        ("data.template=fancy", "data.template='fancy': expected alpaca, chatml, headers, phi3, plain"),
     ],
 )
 def test_a_bad_value_is_one_line_with_key_value_and_what_is_allowed(override: str, message: str) -> None:
@@ -127,3 +128,19 @@ def test_stored_sweeps_are_found_from_any_folder_and_presets_are_theirs(tmp_path
         assert done.stderr.strip().startswith("harness: model.heads=3: expected a divisor"), done.stderr
     done = command("preset=laptop", cwd=tmp_path)
     assert done.returncode == 2 and done.stderr.startswith("harness: preset=laptop: no such key preset")
+
+
+def test_a_new_strategy_is_one_yaml_file(tmp_path: Path) -> None:
+    """Added on the fly, in a folder of the user's own."""
+    (tmp_path / "mask").mkdir()
+    text = (CONF / "mask" / "full.yaml").read_text().replace("instruction: 0.0", "instruction: 0.3")
+    (tmp_path / "mask" / "mine.yaml").write_text(text.replace("name: full", "name: mine"))
+    write_records(tmp_path / "r.jsonl", 30)
+    done = command(
+        f"--config-dir={tmp_path}", "mask=mine", "data=jsonl", "data.path=r.jsonl", "data.size=4", "data.validation=1",
+        "data.test=2", "model=nano", "train.epochs=1", "score.responses=1", "sweep=s", "score.response_tokens=1",
+        cwd=tmp_path,
+    )  # fmt: skip
+    (result,) = (tmp_path / "runs" / "s").glob("mine-*/result.json")
+    mass = json.loads(result.read_text())["weight_mass"]
+    assert done.returncode in (0, 2) and set(mass) == {"instruction", "response", "end"}

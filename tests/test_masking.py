@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from harness.config import Mask, Tier
 from harness.data.example import alpaca
 from harness.data.sources import DataError
 from harness.examples import Encoded, weighted_rows
-from harness.masking import importance, inverse_document_frequency, weigh
+from harness.masking import importance, inverse_document_frequency, prompt_scale, weigh
 from harness.records import ROLES
 from harness.tokens import ROLE_ID, Tokens
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, MASKS, mask_of, run_of, tokens_of
@@ -37,26 +39,78 @@ def by_role(mask: Mask, tokens: Tokens | None = None) -> dict[str, list[float]]:
 
 
 # The example's tokens by role: 22 template, 8 instruction, 6 input, 3 response, 1 end.
+PART = ([1, 1, 1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0])
+ALL, NO, ANSWER = ([1] * 22, [1] * 8, [1] * 6), ([0] * 22, [0] * 8, [0] * 6), ([1] * 3, [1])
+LONG = tuple([round(32 / 36, 6)] * count for count in (22, 8, 6))
 GOLDEN = {
-    "none": ([1] * 22, [1] * 8, [1] * 6),
-    "full": ([0] * 22, [0] * 8, [0] * 6),
-    "partial": ([0] * 22, [1, 1, 1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]),
-    "hierarchical": ([0] * 22, [1, 1, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1], [1, 1, 0.5, 0.1, 0.1, 0.1]),
-    "template": ([0] * 22, [1] * 8, [1] * 6),
-    "prompt_weight": ([0.1] * 22, [0.1] * 8, [0.1] * 6),
+    "none": (*ALL, *ANSWER),
+    "full": (*NO, *ANSWER),
+    "partial": (NO[0], *PART, *ANSWER),
+    "surprisal": (NO[0], *PART, *ANSWER),
+    "random": (NO[0], *PART, *ANSWER),  # importance is given here; what it is by itself is tested below
+    "hierarchical": (NO[0], [1, 1, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1], [1, 1, 0.5, 0.1, 0.1, 0.1], *ANSWER),
+    "template": (NO[0], *ALL[1:], *ANSWER),
+    "prompt_weight": ([0.1] * 22, [0.1] * 8, [0.1] * 6, *ANSWER),
+    "assistant_all": (*NO, *ANSWER),
+    "assistant_first": (*NO, *ANSWER),
+    "assistant_last": (*NO, *ANSWER),
+    "users_only": (NO[0], *ALL[1:], [0] * 3, [0]),
+    "end_masked": (*NO, [1] * 3, [0]),
+    "tags_in_loss": (ALL[0], *NO[1:], *ANSWER),
+    "response_drop": (*NO, [1, 1, 0], [1]),
+    "annealed": (*ALL, *ANSWER),
+    "long_input": (*LONG, *ANSWER),
 }
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))
 def test_trap_24_golden_weights_per_role(name: str) -> None:
-    template, instruction, input = GOLDEN[name]
-    assert by_role(MASKS[name]) == {
-        "template": template,
-        "instruction": instruction,
-        "input": input,
-        "response": [1, 1, 1],
-        "end": [1],
-    }
+    roles = ("template", "instruction", "input", "response", "end")
+    assert by_role(MASKS[name]) == dict(zip(roles, GOLDEN[name], strict=True))
+    assert set(GOLDEN) == set(MASKS)
+
+
+@pytest.mark.parametrize(
+    ("name", "responses", "ends"),
+    [
+        ("assistant_all", ["A model.", "Of text."], 2),
+        ("assistant_first", ["A model."], 1),
+        ("assistant_last", ["Of text."], 1),
+        ("users_only", [], 0),
+        ("end_masked", ["A model.", "Of text."], 0),
+    ],
+)
+def test_turns_choose_whose_answers_train(name: str, responses: list[str], ends: int) -> None:
+    tokens = tokens_of(DIALOGUE)
+    found = weights(MASKS[name], tokens) > 0
+    said = [
+        BPE.decode(tokens.ids[found & (tokens.turns == turn) & (tokens.roles == ROLE_ID["response"])].tolist())
+        for turn in range(2)
+    ]
+    assert [text for text in said if text] == responses
+    assert (found & (tokens.roles == ROLE_ID["end"])).sum() == ends
+
+
+def test_long_prompts_weigh_less_and_short_ones_the_same() -> None:
+    for words, total in ((5, None), (100, 32.0), (400, 32.0)):
+        tokens = tokens_of(alpaca("go " * words, "", "yes"))
+        prompt = np.isin(tokens.roles, [ROLE_ID[role] for role in ("template", "instruction")])
+        found = weights(MASKS["long_input"], tokens)
+        assert found[prompt].sum() == pytest.approx(total or prompt.sum(), rel=1e-4) and (found[~prompt] == 1).all()
+
+
+def test_annealing_runs_from_1_to_0() -> None:
+    assert [prompt_scale("falling", step, 5) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]
+    assert {prompt_scale("constant", step, 5) for step in range(5)} == {1.0} == {prompt_scale("falling", 0, 1)}
+
+
+def test_measures_of_importance_rank_as_documented() -> None:
+    tokens = tokens_of()
+    nats = np.random.default_rng(0).random(len(tokens.ids), np.float32)
+    assert (importance("surprisal", tokens, FLAT, nats, (0,)) == nats).all()
+    assert np.argsort(-importance("position", tokens, FLAT, None, (0,))).tolist() == list(range(len(tokens.ids)))
+    first, again, other = (importance("random", tokens, FLAT, None, seed) for seed in ((0, 1), (0, 1), (0, 2)))
+    assert (first == again).all() and (first != other).any()
 
 
 def test_full_trains_every_answer_of_a_dialogue_and_nothing_else() -> None:
@@ -79,7 +133,8 @@ def test_null_control_a_random_mask_of_equal_dose_differs_from_partial() -> None
     tokens = tokens_of(alpaca("Name three rivers that flow into the sea of the north.", "A long input text.", "Elbe"))
     idf = inverse_document_frequency([tokens, tokens_of()], BPE.size)
     found = [
-        weigh(tokens, mask, importance(mask.importance, tokens, idf, (0, 1))) for mask in (MASKS["partial"], random)
+        weigh(tokens, mask, importance(mask.importance, tokens, idf, None, (0, 1)))
+        for mask in (MASKS["partial"], random)
     ]
     for role in ROLES:
         here = tokens.roles == ROLE_ID[role]
@@ -89,13 +144,7 @@ def test_null_control_a_random_mask_of_equal_dose_differs_from_partial() -> None
 
 @pytest.mark.parametrize("name", sorted(MASKS))
 def test_trap_6_a_fraction_is_neither_0_nor_1(name: str) -> None:
-    halved = Mask(
-        name=name,
-        weight={role: 0.5 * value for role, value in MASKS[name].weight.items()},
-        keep=MASKS[name].keep,
-        importance=MASKS[name].importance,
-        tiers=MASKS[name].tiers,
-    )
+    halved = replace(MASKS[name], weight={role: 0.5 * value for role, value in MASKS[name].weight.items()})
     assert np.allclose(weights(halved), 0.5 * weights(MASKS[name])) and weights(halved).dtype == np.float32
 
 
@@ -104,7 +153,7 @@ def test_partial_keeps_the_most_important_tokens() -> None:
     tokens = tokens_of()
     common = [tokens_of(alpaca(text, "", "no")) for text in ("Name of the.", "Name the of.")]
     idf = inverse_document_frequency([tokens, *common], BPE.size)
-    found = weigh(tokens, MASKS["partial"], importance("idf", tokens, idf, (0,)))
+    found = weigh(tokens, MASKS["partial"], importance("idf", tokens, idf, None, (0,)))
     instruction = tokens.roles == ROLE_ID["instruction"]
     assert [BPE.decode([id]) for id in tokens.ids[instruction & (found > 0)].tolist()] == [
         "N",
@@ -129,14 +178,10 @@ def test_keep_takes_the_rounded_up_share_of_each_role(count: int, share: float, 
         np.repeat(np.array([ROLE_ID["instruction"], ROLE_ID["response"]], np.int8), count),
         np.zeros(2 * count, np.int16),
     )
-    mask = Mask(
-        name="m",
-        weight={"instruction": 0.3, "response": 1.0},
-        keep={"instruction": share},
-        importance="random",
-        tiers=[],
+    mask = replace(
+        MASKS["none"], weight={"instruction": 0.3, "response": 1.0}, keep={"instruction": share}, importance="random"
     )
-    score = importance("random", tokens, FLAT, (seed,))
+    score = importance("random", tokens, FLAT, None, (seed,))
     found = weigh(tokens, mask, score)
     kept = np.flatnonzero(found[:count])
     assert len(kept) == int(np.ceil(share * count - 1e-9)) and (found[count:] == 1).all()
@@ -145,12 +190,8 @@ def test_keep_takes_the_rounded_up_share_of_each_role(count: int, share: float, 
 
 
 def test_tiers_grade_by_rank_within_each_role() -> None:
-    mask = Mask(
-        name="m",
-        weight={"instruction": 2.0},
-        keep={},
-        importance="idf",
-        tiers=[Tier(top=0.3, weight=1.0), Tier(top=0.6, weight=0.25)],
+    mask = replace(
+        MASKS["none"], weight={"instruction": 2.0}, tiers=[Tier(top=0.3, weight=1.0), Tier(top=0.6, weight=0.25)]
     )
     tokens = Tokens(np.arange(10, dtype=np.int32), np.full(10, ROLE_ID["instruction"], np.int8), np.zeros(10, np.int16))
     assert weigh(tokens, mask, np.arange(10, dtype=np.float32)).tolist() == [0, 0, 0, 0, 0.5, 0.5, 0.5, 2, 2, 2]

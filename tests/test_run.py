@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from harness import records
 from harness.examples import prepare, weighted_rows
+from harness.masking import PROMPT_ROLES
+from harness.model import Layout
 from harness.records import EvalRecord, ResponseRecord, Result, StepRecord, read_json, read_jsonl
 from harness.run import execute
 from harness.store import Cell
@@ -104,7 +107,8 @@ def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
         shares[mask] = result.prompt_share
         assert all(np.isfinite(loss.nats) for e in ends for loss in e.roles.values())
     assert len(counts) == 1
-    assert shares["full"] == 0 and min(share for mask, share in shares.items() if mask != "full") > 0
+    for mask, share in shares.items():
+        assert (share > 0) == any(MASKS[mask].weight[role] for role in PROMPT_ROLES), mask  # type: ignore[index]
 
 
 def test_arms_differ_in_the_mask_alone(tmp_path: Path) -> None:
@@ -133,3 +137,29 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Pat
     with pytest.raises(FloatingPointError, match=r"step \d+: loss .*; expected finite numbers \(train.lr reached"):
         execute(cell, lambda phase, share: None)
     assert not (cell.folder / records.RESULT).exists()
+
+
+def test_surprisal_is_the_bases_loss_of_each_token(tmp_path: Path) -> None:
+    from harness.run import _surprisal, initial_model
+
+    cell = tiny_cell(tmp_path, mask="surprisal")
+    items = prepare(cell.run).train
+    found = _surprisal(initial_model(cell.run), cell.run, items)
+    assert found is not None and [len(nats) for nats in found] == [len(item.tokens.ids) for item in items]
+    model = initial_model(cell.run)
+    ids = torch.from_numpy(items[3].tokens.ids).long()
+    with torch.no_grad():
+        logits = model(ids[:-1], Layout(1, len(ids) - 1)) @ model.head.T
+    expected = torch.nn.functional.cross_entropy(logits, ids[1:], reduction="none")
+    assert found[3][1:] == pytest.approx(expected.numpy(), abs=1e-4) and found[3][0] == 0
+    assert execute(cell, lambda phase, share: None).prompt_share > 0
+
+
+def test_annealing_scales_the_prompts_share_step_by_step(tmp_path: Path) -> None:
+    cell = tiny_cell(tmp_path, mask="annealed")
+    execute(cell, lambda phase, share: None)
+    steps = list(read_jsonl(cell.folder / records.STEPS, StepRecord))
+    scales = [step.prompt_scale for step in steps]
+    assert scales[0] == 1 and scales[-1] == 0 and scales == sorted(scales, reverse=True)
+    assert steps[0].prompt_share > 0.5 and steps[-1].prompt_share == 0
+    assert steps[-1].weighted_tokens < steps[0].weighted_tokens
