@@ -15,6 +15,7 @@ from harness.data.example import Example
 from harness.data.sources import DataError, load, n_examples, subset
 from harness.masking import importance, inverse_document_frequency, weigh
 from harness.prompt import render, render_prompt
+from harness.records import ROLES, AuditRecord
 from harness.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
 
 
@@ -128,6 +129,16 @@ def weighted_rows(
             f"{train[0].example.id}; expected roles of mask.weight that occur in data={run.data.name}"
         )
     return rows
+
+
+def describe(item: Encoded, weights: NDArray[np.float32], tokenizer: Tokenizer) -> AuditRecord:
+    """An example's tokens, each with its role and weight as a target; the first is never a target and weighs 0."""
+    return AuditRecord(
+        id=item.example.id,
+        tokens=[tokenizer.decode([token]) for token in item.tokens.ids.tolist()],
+        roles=[ROLES[role] for role in item.tokens.roles.tolist()],
+        weights=[0.0, *(round(weight, 6) for weight in weights.tolist())],
+    )
 
 
 def plain_rows(items: Sequence[Encoded]) -> list[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from harness import chat_template
 from harness.data.example import Example
 
 
@@ -90,9 +91,18 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
 
     The text of a lone user message is the `instruction`; in a dialogue of several it is `user`.
     Empty texts leave no segment.
+
+    Args:
+        example: the conversation.
+        template: a name in `TEMPLATES`, or the path of a chat template in Jinja.
+
+    Raises:
+        ValueError, OSError: as `chat_template.pieces`.
     """
-    form = TEMPLATES[template]
     asked = "instruction" if sum(message.speaker == "user" for message in example.messages) == 1 else "user"
+    if template not in TEMPLATES:
+        return _render_jinja(example, template, asked)
+    form = TEMPLATES[template]
     segments = [Segment("template", form.preamble, 0)]
     turn = -1
     for message in example.messages:
@@ -118,6 +128,24 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
                 Segment("response", message.content, turn),
                 Segment("end", "", turn),
             ]
+    return tuple(segment for segment in segments if segment.text or segment.role == "end")
+
+
+def _render_jinja(example: Example, path: str, asked: str) -> tuple[Segment, ...]:
+    """As `render`; what a template writes after the last answer is left out, as nothing is to follow it."""
+    segments = []
+    turn = -1
+    waiting = ""
+    for piece in chat_template.pieces(example, path):
+        if piece.message < 0:
+            waiting = piece.text
+            continue
+        speaker = example.messages[piece.message].speaker
+        turn += speaker == "user" and not piece.is_input
+        role = {"system": "system", "user": "input" if piece.is_input else asked, "assistant": "response"}[speaker]
+        segments += [Segment("template", waiting, max(turn, 0)), Segment(role, piece.text, max(turn, 0))]
+        if role == "response":
+            segments.append(Segment("end", "", turn))
     return tuple(segment for segment in segments if segment.text or segment.role == "end")
 
 

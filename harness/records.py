@@ -1,6 +1,6 @@
 """What a run leaves behind, as typed records, and how they are written and read. Imports no torch.
 
-A run folder holds `config.yaml`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl` and, last of all,
+A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl` and, last of all,
 `result.json`: its presence means that the run finished. A run that failed for good leaves `failure.json`.
 `log.txt` holds what every try printed.
 """
@@ -20,6 +20,7 @@ CONFIG = "config.yaml"
 STEPS = "steps.jsonl"
 EVALS = "evals.jsonl"
 RESPONSES = "responses.jsonl"
+AUDIT = "audit.jsonl"
 RESULT = "result.json"
 FAILURE = "failure.json"
 LOG = "log.txt"
@@ -35,6 +36,16 @@ Score = float | None
 
 class RecordError(ValueError):
     """A record file cannot be read: one line with the file, the line and what was expected."""
+
+
+@dataclass(kw_only=True, slots=True)
+class AuditRecord:
+    """What the mask does to one training example, token by token: its text, role, and weight as a target."""
+
+    id: str
+    tokens: list[str]
+    roles: list[str]
+    weights: list[float]
 
 
 @dataclass(kw_only=True, slots=True)

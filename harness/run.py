@@ -17,10 +17,11 @@ from harness import checkpoint, device
 from harness.batching import Row, order_digest, plan
 from harness.config import Run
 from harness.evaluate import Evaluation, evaluate, per_token, token_losses
-from harness.examples import Encoded, digest, plain_rows, prepare, weighted_rows
+from harness.examples import Encoded, describe, digest, plain_rows, prepare, weighted_rows
 from harness.generate import generate
 from harness.model import GPT, Shape
 from harness.records import (
+    AUDIT,
     EVALS,
     RESPONSES,
     RESULT,
@@ -39,6 +40,9 @@ from harness.scoring import BEHAVIOURS, SCORES, mean, score
 from harness.store import Cell, open_folder, peak_rate, provenance, work
 from harness.tokens import tokenizer_of
 from harness.train import fit
+
+AUDITED = 3
+"""Training examples that a run's audit holds."""
 
 Progress = Callable[[str, float], None]
 """Told the phase and the share of the run that is done, in [0, 1]."""
@@ -100,8 +104,14 @@ def execute(cell: Cell, progress: Progress) -> Result:
         model = initial_model(run)
         weights = checkpoint.digest(model)
         model.to(where)
-        rows = weighted_rows(examples.train, run, _surprisal(model, run, examples.train))
+        nats = surprisal(model, run, examples.train) if run.mask.importance == "surprisal" else None
+        rows = weighted_rows(examples.train, run, nats)
         steps = plan([len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed)
+        tokenizer = tokenizer_of(run.model)
+        shown = zip(examples.train[:AUDITED], rows, strict=False)
+        with (folder / AUDIT).open("w", encoding="utf-8") as file:
+            for item, row in shown:
+                append(file, describe(item, row.weights, tokenizer))
     test = plain_rows(examples.test)
     sample = plain_rows(examples.train[: run.score.train_examples])
     amounts = work(run, examples)
@@ -224,10 +234,8 @@ def _measured(model: GPT, rows: list[Row], run: Run, alive: Callable[[int], None
     )[0]
 
 
-def _surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]] | None:
+def surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]]:
     """−ln p of each token of each example under the base, in nats; 0 for a first token, which nothing predicts."""
-    if run.mask.importance != "surprisal":
-        return None
     found = token_losses(model, plain_rows(items), run.score.batch_tokens, run.train.precision)
     return [np.concatenate([np.zeros(1, np.float32), nats]) for nats in found]
 

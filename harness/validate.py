@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -105,8 +106,11 @@ def impossible(config: Run | Pretrain) -> list[str]:
     size = config.data.size
     if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
         faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
-    if config.data.template not in TEMPLATES:
-        faults.append(f"data.template={config.data.template!r}: expected {', '.join(sorted(TEMPLATES))}")
+    if config.data.template not in TEMPLATES and not Path(config.data.template).is_file():
+        faults.append(
+            f"data.template={config.data.template!r}: expected {', '.join(sorted(TEMPLATES))} "
+            "or the path of a chat template in Jinja"
+        )
     if config.data.source == "jsonl" and not config.data.path:
         faults.append("data.path='': expected the path of a .jsonl file, since data.source=jsonl")
     if config.train.lr == "auto" and not model.lr:

@@ -44,7 +44,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Result]:
 def test_the_folder_holds_every_record_and_the_result_reads_back(done: tuple[Cell, Result]) -> None:
     cell, result = done
     assert {path.name for path in cell.folder.iterdir()} == {
-        records.CONFIG, records.STEPS, records.EVALS, records.RESPONSES, records.RESULT,
+        records.CONFIG, records.AUDIT, records.STEPS, records.EVALS, records.RESPONSES, records.RESULT,
     }  # fmt: skip
     assert read_json(cell.folder / records.RESULT, Result) == result
     assert len(list(read_jsonl(cell.folder / records.STEPS, StepRecord))) == result.steps > 4
@@ -139,13 +139,13 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Pat
     assert not (cell.folder / records.RESULT).exists()
 
 
-def test_surprisal_is_the_bases_loss_of_each_token(tmp_path: Path) -> None:
-    from harness.run import _surprisal, initial_model
+def testsurprisal_is_the_bases_loss_of_each_token(tmp_path: Path) -> None:
+    from harness.run import initial_model, surprisal
 
     cell = tiny_cell(tmp_path, mask="surprisal")
     items = prepare(cell.run).train
-    found = _surprisal(initial_model(cell.run), cell.run, items)
-    assert found is not None and [len(nats) for nats in found] == [len(item.tokens.ids) for item in items]
+    found = surprisal(initial_model(cell.run), cell.run, items)
+    assert [len(nats) for nats in found] == [len(item.tokens.ids) for item in items]
     model = initial_model(cell.run)
     ids = torch.from_numpy(items[3].tokens.ids).long()
     with torch.no_grad():

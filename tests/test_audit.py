@@ -1,0 +1,68 @@
+"""The audit shows what the mask does, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness import audit
+from harness.records import AuditRecord, read_jsonl
+from harness.run import execute
+from tests.test_run import tiny_cell
+from tests.tiny import run_of
+
+
+def test_the_audit_names_token_role_weight_and_mass(tmp_path: Path) -> None:
+    cell = tiny_cell(tmp_path, mask="prompt_weight")
+    found = audit.audit(cell.run, 2)
+    (first, second) = found.records
+    assert "".join(first.tokens).startswith("### Instruction:\nSay number ") and first.tokens[-1] == "<|endoftext|>"
+    assert first.weights[0] == 0.0 and first.roles[-1] == "end"  # what stands first is never a target
+    assert {(r, w) for r, w in zip(first.roles[1:], first.weights[1:], strict=True)} == {
+        ("template", 0.1), ("instruction", 0.1), ("input", 0.1), ("response", 1.0), ("end", 1.0),
+    }  # fmt: skip
+    assert found.counts["end"] == (12, 12, 12.0) and found.counts["template"][2] == pytest.approx(
+        0.1 * found.counts["template"][0], rel=1e-4
+    )
+    assert found.dropped == {"without weight": 0, "truncated": 0, "dropped": 0}
+    assert second.id != first.id
+
+
+def test_every_run_stores_the_audit_of_what_it_trained_on(tmp_path: Path) -> None:
+    cell = tiny_cell(tmp_path, "train.epochs=1", "score.responses=0", mask="surprisal")
+    execute(cell, lambda phase, share: None)
+    stored = list(read_jsonl(cell.folder / "audit.jsonl", AuditRecord))
+    assert stored == audit.audit(cell.run, 3).records and len(stored) == 3
+
+
+def test_the_page_holds_the_text_escaped_and_the_command_line_takes_a_runs_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "r.jsonl"
+    records = [{"instruction": f"Write <script>{n}</script>", "input": "", "output": f"no {n}"} for n in range(20)]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    keys = ["data=jsonl", f"data.path={path}", "data.size=5", "data.validation=2", "data.test=2", "model=nano"]
+    page = tmp_path / "audit.html"
+    assert audit.main([*keys, "mask=full", "n=2", f"html={page}"]) == 0
+    text = page.read_text()
+    assert "<script>" not in text and "&lt;script&gt;" in text
+    said = capsys.readouterr().out
+    assert said.count("example ") == 2 and "100.0%" not in said and "whole training subset" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [(["n=x"], "n=x: expected a number"), (["mask=zzz"], "mask/zzz"), (["+a=1"], "a=1: no such")],
+)
+def test_a_fault_is_one_line(arguments: list[str], fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.main(["model=nano", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and fault in said
+
+
+def test_all_strategies_can_be_audited() -> None:
+    for name in ("users_only", "annealed", "long_input"):
+        found = audit.audit(run_of(f"mask={name}", "model=nano", "data.size=5"), 1)
+        assert sum(mass for _, _, mass in found.counts.values()) > 0
