@@ -277,25 +277,39 @@ class Pool:
 
     def _fail(self, job: Job, error: str, trace: str, signal_name: str) -> None:
         """Record that a run failed for good, unless another launch has begun it anew."""
-        failure = Failure(
-            run=job.cell.folder.name,
-            identity=job.cell.identity,
-            error=error,
-            traceback=trace,
-            signal=signal_name,
-            attempts=job.attempt,
-        )
         try:
-            held = claim(job.cell.folder)
-            if held is None:
+            if not record_failure(job, error, trace, signal_name):
                 self._put_back(job, LOOK_AGAIN)
                 return
-            with held:
-                write_failure(job.cell.folder, failure)
         except OSError as problem:
             self._view.say(f"{job.cell.folder.name}: its failure cannot be recorded: {problem}")
         self.tally.failed += 1
         self._view.failed(job.cell, error)
+
+
+def record_failure(job: Job, error: str, trace: str, signal_name: str) -> bool:
+    """Record that a run failed for good; False where another launch has begun it anew.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder = job.cell.folder
+    held = claim(folder)
+    if held is None:
+        return False
+    with held:
+        write_failure(
+            folder,
+            Failure(
+                run=folder.name,
+                identity=job.cell.identity,
+                error=error,
+                traceback=trace,
+                signal=signal_name,
+                attempts=job.attempt,
+            ),
+        )
+    return True
 
 
 def log_of(job: Job) -> str:
