@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from analysis import columns
-from harness import records
+from harness import records, storage
 
 VERSION = "1"
 """Of rows: raised when they come to be made in another way, so that no cache outlives it."""
@@ -28,10 +28,10 @@ def read_run(folder: Path) -> dict[str, Any] | tuple[str, str]:
         if records.RESULT in present:
             return _row(folder)
         if records.FAILURE in present:
-            failure = records.read_json(folder / records.FAILURE, records.Failure)
+            failure = storage.read_json(folder / records.FAILURE, records.Failure)
             ended = f" ({failure.signal})" if failure.signal else ""
             return "failed", f"{failure.error}{ended}, tried {failure.attempts} ×"
-    except (records.RecordError, KeyError) as error:
+    except (storage.RecordError, KeyError) as error:
         return "corrupt", str(error)
     if records.CONFIG in present:
         return "unfinished", f"no {records.RESULT}: still running, or killed"
@@ -44,14 +44,14 @@ def _row(folder: Path) -> dict[str, Any]:
     Raises:
         RecordError: a file is missing, broken, or does not belong to the others.
     """
-    result = records.read_json(folder / records.RESULT, records.Result)
+    result = storage.read_json(folder / records.RESULT, records.Result)
     if result.schema != records.SCHEMA:
-        raise records.RecordError(f"{folder / records.RESULT}: schema {result.schema}, expected {records.SCHEMA}")
+        raise storage.RecordError(f"{folder / records.RESULT}: schema {result.schema}, expected {records.SCHEMA}")
     row = columns.extract("result", asdict(result))
     config = columns.extract("config", _config(folder / records.CONFIG))
     for key, name in CONFIG_AGREES.items():
         if config.get(f"config.{key}") != row[name]:
-            raise records.RecordError(
+            raise storage.RecordError(
                 f"{folder}: {records.CONFIG} has {key}={config.get(f'config.{key}')!r}, "
                 f"{records.RESULT} has {name}={row[name]!r}"
             )
@@ -70,9 +70,9 @@ def _config(path: Path) -> dict[str, Any]:
         for block in _blocks(text):
             groups |= _parse(block)
     except OSError as error:
-        raise records.RecordError(f"{path}: {error.strerror or error}") from None
+        raise storage.RecordError(f"{path}: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise records.RecordError(f"{path}: not a YAML mapping: {error}") from None
+        raise storage.RecordError(f"{path}: not a YAML mapping: {error}") from None
     return groups
 
 
@@ -100,9 +100,9 @@ def _lengths(path: Path) -> dict[str, float]:
     The fault itself is reported where the curves are read, which need the whole file.
     """
     try:
-        evaluations = records.read_jsonl(path, records.EvalRecord)
+        evaluations = storage.read_jsonl(path, records.EvalRecord)
         first = next((record for record in evaluations if record.split == "test"), None)
-    except records.RecordError:
+    except storage.RecordError:
         return {}
     ends = first.roles.get("end") if first else None
     if first is None or ends is None or not ends.tokens:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.load import Problem
-from harness import records
+from harness import records, storage
 
 ANSWER = ("response", "end")
 
@@ -43,7 +43,7 @@ def _each(
     for row, sweep, run, path in zip(runs.index, runs["sweep"], runs["run"], runs["path"], strict=True):
         try:
             rows += [{"row": row} | found for found in reader(Path(path))]
-        except records.RecordError as error:
+        except storage.RecordError as error:
             message = " ".join(str(error).replace(f"{path}/", "").split())
             problems.append(Problem(sweep, run, "corrupt", f"{message}; its result is used all the same"))
     return pd.DataFrame(rows, columns=None if rows else list(names)), problems
@@ -51,7 +51,7 @@ def _each(
 
 def _evaluations(folder: Path) -> list[dict[str, Any]]:
     rows = []
-    for record in records.read_jsonl(folder / records.EVALS, records.EvalRecord):
+    for record in storage.read_jsonl(folder / records.EVALS, records.EvalRecord):
         losses = {role: (loss.nats, loss.tokens) for role, loss in record.roles.items()}
         said = [losses[role] for role in ANSWER if role in losses]
         if said:
@@ -68,6 +68,6 @@ def _evaluations(folder: Path) -> list[dict[str, Any]]:
 def _responses(folder: Path) -> list[dict[str, Any]]:
     return [
         {name: getattr(record, name) for name in RESPONSES[1:]} | record.scores
-        for record in records.read_jsonl(folder / records.RESPONSES, records.ResponseRecord)
+        for record in storage.read_jsonl(folder / records.RESPONSES, records.ResponseRecord)
         if record.split == "test"
     ]

@@ -18,14 +18,14 @@ from rich.console import Console
 from analysis.__main__ import main as analysis_main
 from harness.config import Run
 from harness.paths import CONF
-from harness.settings import Pool
+from harness.settings import Pool, Slurm
 from harness.validate import ConfigError, keys, parse
 
 FREE = ("hydra", "sweeps")
 """Keys that Hydra itself reads."""
 
 
-def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], settings: Pool) -> None:
+def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], settings: Pool | Slurm) -> None:
     """Check all composed jobs, run what is not finished, then print the table and the report's path.
 
     Raises:
@@ -39,7 +39,14 @@ def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], se
         runs = parse_all(jobs)
         name = sweep.automatic_name(overrides)
         runs = [replace(run, sweep=name) if run.sweep == "auto" else run for run in runs]
-        outcome = sweep.launch(runs, settings, console)
+        if isinstance(settings, Slurm):
+            from harness import slurm
+
+            outcome = slurm.launch(runs, settings, console)
+            if settings.detach:
+                return
+        else:
+            outcome = sweep.launch(runs, settings, console)
         for folder in sorted({Path(run.runs) / run.sweep for run in runs}):
             analysis_main([str(folder)])
     except ConfigError as error:
@@ -113,8 +120,7 @@ def _fail(faults: Sequence[str]) -> int:
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _single(config: DictConfig) -> None:
-    settings = Pool(slots=1)
-    run_sweep([config], [HydraConfig.get().overrides.task], settings)
+    run_sweep([config], [HydraConfig.get().overrides.task], Pool(slots=1))
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -116,19 +116,32 @@ def weighted_rows(
     Raises:
         DataError: the mask leaves no token of any example in the loss; the first example is named.
     """
+    rows = list(_weigh(train, run, surprisal))
+    if not any(row.weights.any() for row in rows):
+        raise _weightless(train, run)
+    return rows
+
+
+def check_weights(train: Sequence[Encoded], run: Run) -> None:
+    """Raise what `weighted_rows` would, looking no further than the first example with weight."""
+    if not any(row.weights.any() for row in _weigh(train, run, None)):
+        raise _weightless(train, run)
+
+
+def _weigh(train: Sequence[Encoded], run: Run, surprisal: Sequence[NDArray[np.float32]] | None) -> Iterator[Row]:
     vocabulary = tokenizer_of(run.model).size
     idf = inverse_document_frequency((item.tokens for item in train), vocabulary)
-    rows = []
     for number, item in enumerate(train):
         nats = np.zeros(len(item.tokens.ids), np.float32) if surprisal is None else surprisal[number]
         score = importance(run.mask.importance, item.tokens, idf, nats, (run.seed, number))
-        rows.append(shift(item.tokens, weigh(item.tokens, run.mask, score)))
-    if not any(row.weights.any() for row in rows):
-        raise DataError(
-            f"mask={run.mask.name}: no token of any training example has weight, the first being "
-            f"{train[0].example.id}; expected roles of mask.weight that occur in data={run.data.name}"
-        )
-    return rows
+        yield shift(item.tokens, weigh(item.tokens, run.mask, score))
+
+
+def _weightless(train: Sequence[Encoded], run: Run) -> DataError:
+    return DataError(
+        f"mask={run.mask.name}: no token of any training example has weight, the first being "
+        f"{train[0].example.id}; expected roles of mask.weight that occur in data={run.data.name}"
+    )
 
 
 def describe(item: Encoded, weights: NDArray[np.float32], tokenizer: Tokenizer) -> AuditRecord:

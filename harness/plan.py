@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.claim import HIDDEN, wait_for
-from harness.records import RecordError, read_json, write_json
+from harness.storage import RecordError, read_json, write_json
 
 PLAN = "plan.json"
 

@@ -13,11 +13,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
-from harness.claim import claim
-from harness.records import LOG, Failure
-from harness.store import Cell, Stamp, finished, write_failure
+from harness.job import Job, Tally, log_of, record_failure
+from harness.store import finished
 from harness.view import View
-from harness.worker import DUMP_SIGNAL, Message, Task, header, work
+from harness.worker import DUMP_SIGNAL, Message, Task, work
 
 BACKOFF = 1.0
 """Seconds before the second try of a run; doubled before each further one."""
@@ -36,44 +35,9 @@ DEAD_STARTS = 10
 START_LIMIT = 600.0
 """Seconds that a worker may take to be ready: imports from a slow disk, shared by many."""
 
-LOG_LINES = 60
-"""Most lines of a dead worker's log that its failure record keeps."""
-
 
 class PoolError(RuntimeError):
     """No worker can be started: one line."""
-
-
-@dataclass(slots=True)
-class Job:
-    """A run that is to be carried out.
-
-    Attributes:
-        cell: the run.
-        before: what its folder held at launch.
-        attempt: the number of the next try, from 1.
-        ready: when it may be tried, on the monotonic clock.
-    """
-
-    cell: Cell
-    before: Stamp
-    attempt: int = 1
-    ready: float = 0.0
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many runs ended how.
-
-    Attributes:
-        finished: by this launch.
-        elsewhere: finished by another launch meanwhile.
-        failed: for good, by this launch or another.
-    """
-
-    finished: int = 0
-    elsewhere: int = 0
-    failed: int = 0
 
 
 @dataclass(slots=True)
@@ -277,35 +241,14 @@ class Pool:
 
     def _fail(self, job: Job, error: str, trace: str, signal_name: str) -> None:
         """Record that a run failed for good, unless another launch has begun it anew."""
-        failure = Failure(
-            run=job.cell.folder.name,
-            identity=job.cell.identity,
-            error=error,
-            traceback=trace,
-            signal=signal_name,
-            attempts=job.attempt,
-        )
         try:
-            held = claim(job.cell.folder)
-            if held is None:
+            if not record_failure(job, error, trace, signal_name):
                 self._put_back(job, LOOK_AGAIN)
                 return
-            with held:
-                write_failure(job.cell.folder, failure)
         except OSError as problem:
             self._view.say(f"{job.cell.folder.name}: its failure cannot be recorded: {problem}")
         self.tally.failed += 1
         self._view.failed(job.cell, error)
-
-
-def log_of(job: Job) -> str:
-    """The end of what the last try of a run wrote to its log."""
-    try:
-        text = (job.cell.folder / LOG).read_text("utf-8", errors="replace")
-    except OSError:
-        return ""
-    _, found, last = text.rpartition(header(job.attempt))
-    return "\n".join((found + last).splitlines()[-LOG_LINES:]) if found else ""
 
 
 def _start(gpu: str | None) -> _Worker:

@@ -29,7 +29,7 @@ from harness import checkpoint, device
 from harness.config import Pretrain
 from harness.corpus import token_array
 from harness.model import GPT, Layout, Shape
-from harness.records import write_json
+from harness.storage import write_json
 from harness.tokens import tokenizer_of
 from harness.validate import ConfigError, parse
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind, as typed records, and how they are written and read. Imports no torch.
+"""What a run leaves behind, as typed records; `harness.storage` writes and reads them. Imports no torch.
 
 A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl` and, last of all,
 `result.json`: its presence means that the run finished. A run that failed for good leaves `failure.json`.
@@ -7,14 +7,8 @@ A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import IO, Any, Literal, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 CONFIG = "config.yaml"
 STEPS = "steps.jsonl"
@@ -32,10 +26,6 @@ ROLES = ("template", "system", "instruction", "input", "user", "response", "end"
 Split = Literal["train", "validation", "test", "test_families"]
 Score = float | None
 """A score in [0, 1] (or a count); None where it could not be scored, which is never 0."""
-
-
-class RecordError(ValueError):
-    """A record file cannot be read: one line with the file, the line and what was expected."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -245,79 +235,3 @@ class Failure:
     traceback: str = ""
     signal: str = ""
     attempts: int = 1
-
-
-Record = TypeVar("Record")
-
-
-_adapters: dict[type, TypeAdapter[Any]] = {}  # making one costs more than reading a file
-
-
-def _adapter(kind: type[Record]) -> TypeAdapter[Record]:
-    if kind not in _adapters:
-        _adapters[kind] = TypeAdapter(kind)
-    return _adapters[kind]
-
-
-def write_json(path: Path, record: object) -> None:
-    """Write a record or mapping to `path` atomically: readers see the old file, or the new one whole.
-
-    Raises:
-        ValueError: a number is not finite (JSON has none); nothing is written.
-        OSError: the disk is full or the folder cannot be written.
-    """
-    content = record if isinstance(record, Mapping) else asdict(record)  # type: ignore[call-overload]
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def append(file: IO[str], record: object) -> None:
-    """Append a record to an open JSONL file as one line, and flush it."""
-    file.write(json.dumps(asdict(record), ensure_ascii=False, allow_nan=False) + "\n")  # type: ignore[call-overload]
-    file.flush()
-
-
-def read_json(path: Path, kind: type[Record]) -> Record:
-    """Read one record of type `kind`.
-
-    Raises:
-        RecordError: the file is missing, is not JSON or misses a field; one line that names the file.
-    """
-    try:
-        return _adapter(kind).validate_json(path.read_bytes())
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror or error}") from None
-    except ValidationError as error:
-        raise RecordError(f"{path}: {_first(error)}") from None
-
-
-def read_jsonl(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """Yield the records of a JSONL file.
-
-    Raises:
-        RecordError: the file is missing or a line is not a whole record; one line that names file and line.
-    """
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield _adapter(kind).validate_json(line)
-                except ValidationError as error:
-                    raise RecordError(f"{path}:{number}: {_first(error)}") from None
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror or error}") from None
-
-
-def _first(error: ValidationError) -> str:
-    """The first fault of a validation error, in one line."""
-    fault = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    return f"{place}: {fault['msg']}" if place else str(fault["msg"])

@@ -33,10 +33,9 @@ from harness.records import (
     Result,
     Score,
     Split,
-    append,
-    write_json,
 )
 from harness.scoring import BEHAVIOURS, SCORES, mean, score
+from harness.storage import append, write_json
 from harness.store import Cell, open_folder, peak_rate, provenance, work
 from harness.tokens import tokenizer_of
 from harness.train import fit

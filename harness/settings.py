@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.validate import ConfigError
@@ -37,16 +37,57 @@ class Pool:
             faults.append(f"hydra.launcher.slots={self.slots!r}: expected auto or a number above 0")
         if self.slots_per_gpu < 1:
             faults.append(f"hydra.launcher.slots_per_gpu={self.slots_per_gpu}: expected a number above 0")
-        faults += tries_faults(self.retries, self.timeout)
+        if self.retries < 0:
+            faults.append(f"hydra.launcher.retries={self.retries}: expected 0 or more")
+        if not self.timeout >= 0:
+            faults.append(f"hydra.launcher.timeout={self.timeout}: expected 0 or more seconds")
         if faults:
             raise ConfigError(faults)
 
 
-def tries_faults(retries: int, timeout: float) -> list[str]:
-    """A line for each of the two settings that all launchers share, where it is faulty."""
-    faults = []
-    if retries < 0:
-        faults.append(f"hydra.launcher.retries={retries}: expected 0 or more")
-    if not timeout >= 0:
-        faults.append(f"hydra.launcher.timeout={timeout}: expected 0 or more seconds")
-    return faults
+@dataclass(kw_only=True)
+class Slurm:
+    """Settings of the Slurm launcher, `hydra/launcher=slurm hydra.launcher.KEY=VALUE`.
+
+    Attributes:
+        partition: where the jobs run; "" for the cluster's default.
+        minutes: time limit of a job, which carries out one run.
+        cpus: CPU cores of a job, and threads of a run that sets none.
+        gpus: GPUs of a job.
+        memory_gb: memory of a job; 0 for the cluster's default.
+        at_once: most jobs of the array that run at the same time.
+        extra: further options of sbatch, name -> value.
+        retries: further tries of a run whose job was killed, or that raised something unforeseen.
+        detach: whether to return once the jobs are submitted; the same command later carries out what is missing.
+    """
+
+    partition: str = ""
+    minutes: int = 60
+    cpus: int = 1
+    gpus: int = 0
+    memory_gb: int = 0
+    at_once: int = 256
+    extra: dict[str, Any] = field(default_factory=dict)
+    retries: int = 2
+    detach: bool = False
+
+    def check(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ConfigError: with a line for every faulty key.
+        """
+        faults = [
+            f"hydra.launcher.{key}={value}: expected {least} or more"
+            for key, least in (
+                ("minutes", 1),
+                ("cpus", 1),
+                ("gpus", 0),
+                ("memory_gb", 0),
+                ("at_once", 1),
+                ("retries", 0),
+            )
+            if (value := getattr(self, key)) < least
+        ]
+        if faults:
+            raise ConfigError(faults)

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from harness.claim import owner_note
 from harness.plan import Plan, code, read_plan
-from harness.records import CONFIG, FAILURE, RESULT, Failure, RecordError, Result, read_json
+from harness.records import CONFIG, FAILURE, RESULT, Failure, Result
+from harness.storage import RecordError, read_json
 
 SHOWN = 5
 """Finished runs whose scores are shown, the last ones."""

@@ -17,7 +17,8 @@ from omegaconf import OmegaConf
 
 from harness.config import Run
 from harness.examples import Examples, digest
-from harness.records import CONFIG, FAILURE, LOG, RESULT, Failure, write_json
+from harness.records import CONFIG, FAILURE, LOG, RESULT, Failure
+from harness.storage import write_json
 from harness.tokens import tokenizer_of
 
 NOT_SCIENCE = ("claim", "sweep", "runs", "device", "threads", "retry", "force")

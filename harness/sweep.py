@@ -14,9 +14,10 @@ from rich.console import Console
 from harness.checkpoint import CheckpointError, find
 from harness.config import Run
 from harness.data.sources import DataError
-from harness.examples import prepare, weighted_rows
+from harness.examples import Examples, check_weights, prepare
+from harness.job import Job
 from harness.plan import Launched, PlannedRun, add_to_plan, describe
-from harness.pool import Job, Pool
+from harness.pool import Pool
 from harness.settings import Pool as Settings
 from harness.slots import gpus, placed, places
 from harness.store import Cell, make_cell, provenance, stamp, weights_digest
@@ -56,10 +57,16 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
     """
     cells: dict[str, Cell] = {}
     faults: Counter[str] = Counter()
-    for run in runs:
+    # Runs on the same examples one after another, so that these are prepared once: mostly a sweep's masks.
+    prepared: Examples | None = None
+    key: tuple[object, ...] | None = None
+    for run in sorted(runs, key=_examples_key):
         try:
-            examples = prepare(run)
-            weighted_rows(examples.train, run)
+            if prepared is None or key != _examples_key(run):
+                key, prepared = _examples_key(run), None
+                prepared = prepare(run)
+            examples = prepared
+            check_weights(examples.train, run)
             path = None if run.model.weights == "random" else find(run.model.weights, run.model.name)
             found = make_cell(run, examples, weights_digest(run, path))
             cells.setdefault(found.identity, found)
@@ -68,6 +75,12 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
     if faults:
         raise ConfigError([f"{fault} ({count} of {len(runs)} runs)" for fault, count in faults.items()])
     return list(cells.values())
+
+
+def _examples_key(run: Run) -> tuple[str, ...]:
+    """Equal for runs that `prepare` gives the same examples."""
+    model = run.model
+    return tuple(map(repr, (run.data, run.seed, model.tokenizer, model.weights, model.context)))
 
 
 def automatic_name(overrides: Sequence[Sequence[str]]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from harness import records
+from harness import records, storage
 from harness.records import EvalRecord, Fairness, ResponseRecord, Result, RoleLoss
 
 Effect = Callable[[str, int, str], float]
@@ -103,7 +103,7 @@ def write_run(
                     start, goal = (4.5, answer) if role in ("response", "end") else (4.0, 3.9 - (mask != "full"))
                     nll = goal if (epoch, split) == (3, "test") else start + (goal - start) * done - gap
                     roles[role] = RoleLoss(nats=nll * length * prompts, tokens=length * prompts)
-                records.append(file, EvalRecord(step=steps * epoch // 3, epoch=epoch, split=split, roles=roles))
+                storage.append(file, EvalRecord(step=steps * epoch // 3, epoch=epoch, split=split, roles=roles))
                 phase = "base" if epoch == 0 else split
                 ends.setdefault(phase, {}).update(_per_token(roles))
     ends["test"]["answer"] = answer
@@ -123,7 +123,7 @@ def write_run(
                 nats_tokens=answer_tokens,
                 scores={"exact_match": float(right[number]), "rouge_l": 0.5, "checked": None},
             )
-            records.append(file, answered)
+            storage.append(file, answered)
     subset = _hash("examples", seed, size)
     result = Result(
         run=folder.name,
@@ -155,7 +155,7 @@ def write_run(
             "versions": {"python": "3.11", "torch": "2.13.0"},
         },
     )
-    records.write_json(folder / records.RESULT, result)
+    storage.write_json(folder / records.RESULT, result)
     return result
 
 

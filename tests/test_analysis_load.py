@@ -14,7 +14,7 @@ import yaml
 import analysis
 from analysis import columns
 from analysis.load import CACHE, LoadError, read
-from harness import records
+from harness import records, storage
 from tests import fakes
 
 
@@ -115,7 +115,7 @@ def spoil(kind, sweep):
         failure = records.Failure(
             run=run.name, identity="x", error="loss is nan at step 3", signal="SIGKILL", attempts=2
         )
-        records.write_json(run / records.FAILURE, failure)
+        storage.write_json(run / records.FAILURE, failure)
     elif kind == "truncated failure":
         result.unlink()
         (run / records.FAILURE).write_text('{"schema": 1,')

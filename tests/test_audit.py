@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness import audit
-from harness.records import AuditRecord, read_jsonl
+from harness.records import AuditRecord
 from harness.run import execute
+from harness.storage import read_jsonl
 from tests.test_run import tiny_cell
 from tests.tiny import run_of
 

@@ -14,8 +14,9 @@ from harness import records
 from harness.examples import prepare, weighted_rows
 from harness.masking import PROMPT_ROLES
 from harness.model import Layout
-from harness.records import EvalRecord, ResponseRecord, Result, StepRecord, read_json, read_jsonl
+from harness.records import EvalRecord, ResponseRecord, Result, StepRecord
 from harness.run import execute
+from harness.storage import read_json, read_jsonl
 from harness.store import Cell
 from harness.sweep import cells_of
 from tests.tiny import MASKS, run_of, write_records

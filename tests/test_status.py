@@ -12,8 +12,9 @@ import pytest
 
 from harness.claim import Claim, claim
 from harness.plan import Launched, PlannedRun, add_to_plan
-from harness.records import CONFIG, FAILURE, RESULT, Failure, write_json
+from harness.records import CONFIG, FAILURE, RESULT, Failure
 from harness.status import main, status_of
+from harness.storage import write_json
 from tests import fakes
 
 

@@ -14,9 +14,10 @@ import pytest
 
 from harness.claim import claim, owner_note
 from harness.plan import Launched, PlannedRun, add_to_plan, read_plan
-from harness.records import FAILURE, RESULT, Failure, Result, read_json
+from harness.records import FAILURE, RESULT, Failure, Result
 from harness.settings import Pool
 from harness.slots import places
+from harness.storage import read_json
 from harness.store import settled, stamp
 from harness.sweep import Outcome
 from harness.validate import ConfigError

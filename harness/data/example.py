@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Literal
 
 Speaker = Literal["system", "user", "assistant"]
@@ -43,7 +44,7 @@ class Check:
     args: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Example:
     """One training or test example: a conversation that ends with an assistant message.
 
@@ -62,7 +63,7 @@ class Example:
         """The reference: the text of the last assistant message."""
         return self.messages[-1].content
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Sixteen hex digits of the SHA-256 of the conversation: equal texts have equal ids."""
         text = json.dumps([asdict(message) for message in self.messages], ensure_ascii=False, sort_keys=True)

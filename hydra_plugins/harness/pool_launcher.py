@@ -15,7 +15,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from harness.settings import Pool
+from harness.settings import Pool, Slurm
 
 
 @dataclass
@@ -32,7 +32,7 @@ class PoolLauncher(Launcher):
     """Composes every job of a sweep, then hands all of them to `harness.sweep`."""
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = Pool(**settings)
+        self.settings: Pool | Slurm = Pool(**settings)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra hands to a launcher."""
@@ -42,10 +42,9 @@ class PoolLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the sweep; raises SystemExit where a config is faulty or a run failed."""
         from harness.__main__ import run_sweep
+        from harness.compose import compose
 
-        jobs: list[Any] = [
-            self.context.config_loader.load_sweep_config(self.config, list(overrides)) for overrides in job_overrides
-        ]
+        jobs = compose(self.context.config_loader, self.config, job_overrides)
         run_sweep(jobs, job_overrides, self.settings)
         return [JobReturn(overrides=overrides, status=JobStatus.COMPLETED) for overrides in job_overrides]
 

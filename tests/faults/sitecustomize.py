@@ -35,6 +35,8 @@ def go_wrong(kind: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "slow":
         time.sleep(2)
+    if kind == "nap":
+        time.sleep(0.5)
     if kind == "eat":
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, resource.RLIM_INFINITY))

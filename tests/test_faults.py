@@ -1,0 +1,116 @@
+"""A sweep under fire: killed workers, a killed parent, runs that raise, exit, hang and eat memory. Slow."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.records import EVALS, FAILURE, RESPONSES, RESULT, STEPS, Failure, Result, StepRecord
+from harness.status import status_of
+from harness.storage import read_json, read_jsonl
+from tests.tiny_sweep import start, sweep, toy_runs, tries
+
+RUNS = 64
+FAULTS = {60: "raise", 61: "exit", 62: "hang", 63: "eat"}
+GOOD = [seed for seed in range(RUNS) if seed not in FAULTS]
+PARENT_KILLS = 3
+TIMELESS = ("seconds", "provenance")
+
+
+def workers(parent: int) -> list[int]:
+    """Process ids of a launch's workers."""
+    try:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    except OSError:
+        return []
+
+
+def relaunch(folder: Path) -> subprocess.Popen[str]:
+    arguments = [
+        f"seed=range({RUNS})",
+        "hydra.launcher.slots=2",
+        "hydra.launcher.timeout=5",
+        "hydra.launcher.retries=6",
+    ]
+    slow = {seed: "nap" for seed in GOOD}  # so that a kill at a random moment has something to hit
+    return start(folder, *arguments, faults={**slow, **FAULTS})
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """All that a finished run leaves behind, but for times and where it was made."""
+    result = json.loads((folder / RESULT).read_text())
+    steps = [json.loads(line) for line in (folder / STEPS).read_text().splitlines()]
+    return {
+        "result": {key: value for key, value in result.items() if key not in TIMELESS},
+        "steps": [{key: value for key, value in step.items() if key != "seconds"} for step in steps],
+        "evals": (folder / EVALS).read_bytes(),
+        "responses": (folder / RESPONSES).read_bytes(),
+    }
+
+
+@pytest.mark.slow
+def test_no_run_is_lost_torn_or_changed(tmp_path: Path) -> None:
+    chance = random.Random(0)
+    folder = tmp_path / "s"
+    killed = parents = 0
+    launched = relaunch(tmp_path)
+    marks = [10, 25, 40]  # finished runs at which the parent is killed
+    end = time.monotonic() + 1500
+    while launched.poll() is None:
+        assert time.monotonic() < end, "the sweep hangs"
+        time.sleep(chance.uniform(0.5, 7.0))
+        done = len(list(folder.glob(f"*/{RESULT}")))
+        if parents < PARENT_KILLS and done >= marks[parents]:
+            orphans = workers(launched.pid)
+            launched.kill()
+            launched.communicate()
+            parents += 1
+            time.sleep(0.5)
+            assert not any(alive(pid) for pid in orphans), "a worker outlived its parent"
+            launched = relaunch(tmp_path)
+        elif done < len(GOOD) and killed < 25:
+            found = workers(launched.pid)
+            if found:
+                os.kill(chance.choice(found), signal.SIGKILL)
+                killed += 1
+    said, _ = launched.communicate()
+    assert launched.returncode == 1 and parents == PARENT_KILLS and killed >= 10, said
+
+    failed = {failure.run: failure for failure in (read_json(path, Failure) for path in folder.glob(f"*/{FAILURE}"))}
+    results = {result.seed: result for result in (read_json(path, Result) for path in folder.glob(f"*/{RESULT}"))}
+    assert len(failed) + len(results) == RUNS
+    assert set(GOOD) <= set(results) and not set(FAULTS) & set(results)
+    reasons = {int(run.split("-")[4][1:]): failure.error for run, failure in failed.items()}
+    assert reasons[60] == "RuntimeError: injected" and reasons[61] == "SystemExit: 3"
+    assert reasons[62].startswith("no progress for 5 s") and "MemoryError" in reasons[63]
+    status = status_of(folder)
+    assert (len(status.finished), len(status.failed), status.running, status.waiting) == (60, 4, [], [])
+    assert sum(tries(folder).values()) > RUNS
+    assert not list(folder.glob("*/.*.partial")), "an interrupted write was left behind"
+
+    calm = tmp_path / "calm"
+    calm.mkdir()
+    outcome, _ = sweep([run for run in toy_runs(tmp_path, RUNS) if run.seed in GOOD], slots=2)
+    assert outcome.skipped == len(GOOD)  # identities agree with those of the disturbed sweep
+    outcome, _ = sweep([run for run in toy_runs(calm, RUNS) if run.seed in GOOD], slots=2)
+    assert outcome.finished == len(GOOD)
+    for result in results.values():
+        list(read_jsonl(folder / result.run / STEPS, StepRecord))
+        assert figures(folder / result.run) == figures(calm / "s" / result.run)
+    print(f"{killed} workers and {parents} parents killed, {sum(tries(folder).values())} tries for {RUNS} runs")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False

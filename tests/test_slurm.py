@@ -1,0 +1,97 @@
+"""A sweep on a real Slurm without accounting; `tests/slurm/setup.sh` sets one up. Run with `pytest -m slurm`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.claim import owner_note
+from harness.records import FAILURE, RESULT, Failure
+from harness.settings import Slurm
+from harness.slurm import known_jobs
+from harness.status import status_of
+from harness.storage import read_json
+from harness.validate import ConfigError
+from tests.tiny_sweep import ROOT, start, tries
+
+COMMAND = ("seed=range(6)", "hydra/launcher=slurm")
+
+
+def test_faulty_settings_are_told_together() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Slurm(minutes=0, cpus=0, retries=-1).check()
+    assert caught.value.faults == [
+        "hydra.launcher.minutes=0: expected 1 or more",
+        "hydra.launcher.cpus=0: expected 1 or more",
+        "hydra.launcher.retries=-1: expected 0 or more",
+    ]
+
+
+def test_without_slurm_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    launched = start(tmp_path, *COMMAND)
+    said, _ = launched.communicate()
+    assert launched.returncode == 2 and "Traceback" not in said and "harness: Slurm: " in said
+
+
+@pytest.mark.slurm
+def test_a_sweep_runs_also_where_a_job_is_killed(tmp_path: Path) -> None:
+    launched = start(tmp_path, *COMMAND, "hydra.launcher.at_once=2", faults={seed: "slow" for seed in range(6)})
+    end = time.monotonic() + 90
+    victim: int | None = None
+    while victim is None:
+        assert time.monotonic() < end and launched.poll() is None
+        time.sleep(0.1)
+        for lock in tmp_path.glob("s/.sweep/*-s*-*.lock"):
+            note = owner_note(tmp_path / "s" / lock.stem)
+            victim = note["pid"] if note and "pid" in note else victim
+    os.kill(victim, signal.SIGKILL)
+    said, _ = launched.communicate(timeout=200)
+    assert launched.returncode == 0, said
+    assert len(list(tmp_path.glob(f"s/*/{RESULT}"))) == 6
+    assert sorted(tries(tmp_path / "s").values()) == [1, 1, 1, 1, 1, 2]
+    assert "its Slurm job ended without an outcome, submitted again" in said
+    again = start(tmp_path, *COMMAND)
+    said, _ = again.communicate(timeout=60)
+    assert again.returncode == 0 and "6 of 6 runs are finished already" in said
+
+
+@pytest.mark.slurm
+def test_a_run_that_fails_is_recorded_by_its_job(tmp_path: Path) -> None:
+    arguments = ("seed=0,1", "hydra/launcher=slurm", "hydra.launcher.retries=1")
+    launched = start(tmp_path, *arguments, faults={1: "raise"})
+    said, _ = launched.communicate(timeout=200)
+    assert launched.returncode == 1, said
+    (path,) = tmp_path.glob(f"s/*-s1-*/{FAILURE}")
+    failure = read_json(path, Failure)
+    assert failure.error == "RuntimeError: injected" and failure.attempts == 2
+    assert len(list(tmp_path.glob(f"s/*/{RESULT}"))) == 1
+
+
+@pytest.mark.slurm
+def test_a_detached_sweep_is_seen_and_cancelled(tmp_path: Path) -> None:
+    arguments = (*COMMAND, "hydra.launcher.detach=true", "hydra.launcher.at_once=1")
+    launched = start(tmp_path, *arguments, faults={seed: "hang" for seed in range(6)})
+    said, _ = launched.communicate(timeout=60)
+    assert launched.returncode == 0 and "submitted 6 runs as Slurm job" in said, said
+    folder = tmp_path / "s"
+    end = time.monotonic() + 60
+    while not status_of(folder).running:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    (job,) = status_of(folder).plan.launches[-1].jobs
+    cancelled = subprocess.run(
+        [sys.executable, "-m", "harness.slurm", str(folder)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert cancelled.stdout.startswith(f"cancelled {job}; ")
+    while any(known.startswith(job) for known in known_jobs() or ()):
+        assert time.monotonic() < end + 60
+        time.sleep(0.2)
+    status = status_of(folder)
+    assert len(status.waiting) == 6 and not status.running
