@@ -10,15 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from harness.claim import owner_note
+from harness.pool import PoolError
 from harness.records import FAILURE, RESULT, Failure
 from harness.settings import Slurm
-from harness.slurm import known_jobs
+from harness.slurm import known_jobs, launch
 from harness.status import status_of
 from harness.storage import read_json
 from harness.validate import ConfigError
-from tests.tiny_sweep import ROOT, start, tries
+from tests.tiny_sweep import ROOT, start, toy_runs, tries
 
 COMMAND = ("seed=range(6)", "hydra/launcher=slurm")
 
@@ -35,9 +37,9 @@ def test_faulty_settings_are_told_together() -> None:
 
 def test_without_slurm_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    launched = start(tmp_path, *COMMAND)
-    said, _ = launched.communicate()
-    assert launched.returncode == 2 and "Traceback" not in said and "harness: Slurm: " in said
+    with pytest.raises(PoolError, match="^Slurm: ") as caught:
+        launch(toy_runs(tmp_path, 1), Slurm(), Console(quiet=True))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slurm

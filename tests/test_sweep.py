@@ -99,6 +99,7 @@ def test_failed_runs_are_tried_again_where_asked_for_and_a_finished_one_by_force
     assert sorted((run.split("-")[4], count) for run, count in begun.items()) == [("s1", 1), ("s12", 1), ("s13", 1)]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_its_run_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flag = tmp_path / "once"
     for key, value in environment({0: "once"}).items():
@@ -178,6 +179,7 @@ def test_faulty_settings_are_told_together() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_one_line_and_costs_its_run_alone(tmp_path: Path) -> None:
     runs = toy_runs(tmp_path, 2)
     sweep(runs[:1], slots=1)
@@ -190,6 +192,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_costs_its_run_alone(tmp
     assert f"{made.name}: its failure cannot be recorded: " in said and "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_ctrl_c_lets_runs_end_and_starts_no_other(tmp_path: Path) -> None:
     launched = start(tmp_path, "seed=range(40)", "hydra.launcher.slots=1", faults={seed: "slow" for seed in range(40)})
     wait_until(lambda: len(list(tmp_path.glob(f"s/*/{RESULT}"))) == 1)

@@ -1,0 +1,66 @@
+"""What the sweep engine costs beside the runs' own work: `python tests/benchmarks/engine.py`, about a minute."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from hydra import initialize_config_dir  # noqa: E402
+from hydra.core.global_hydra import GlobalHydra  # noqa: E402
+from hydra.types import RunMode  # noqa: E402
+
+from harness.__main__ import parse_all  # noqa: E402
+from harness.compose import compose  # noqa: E402
+from harness.config import Run  # noqa: E402
+from harness.paths import CONF  # noqa: E402
+from harness.records import RESULT, Result, read_json  # noqa: E402
+from harness.sweep import cells_of  # noqa: E402
+from tests.tiny import run_of  # noqa: E402
+from tests.tiny_sweep import sweep  # noqa: E402
+
+
+def composing(runs: int) -> list[Run]:
+    """Time from overrides to checked runs and named cells."""
+    masks = ("none", "full", "partial", "template")
+    jobs = [
+        [f"mask={mask}", "model=nano", "data.size=100", f"seed={seed}"] for mask in masks for seed in range(runs // 4)
+    ]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        master = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+        began = time.perf_counter()
+        found = parse_all(compose(loader, master, jobs))
+    composed = time.perf_counter()
+    cells_of(found)
+    print(f"{runs} runs: composed in {composed - began:.1f} s, checked against their data and named in "
+          f"{time.perf_counter() - composed:.1f} s")  # fmt: skip
+    return found
+
+
+def overhead(runs: int) -> None:
+    """Time of a run in a warm worker, from its predecessor's result to its own, beyond its phases."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Different seeds, else a worker's memory of the examples would make it look better than it is.
+        found = [
+            run_of("model=nano", "data.size=100", "train.epochs=1", "data.test=40", "score.responses=4",
+                   f"runs={folder}", "sweep=s", "device=cpu", "threads=1", f"seed={seed}")
+            for seed in range(runs)
+        ]  # fmt: skip
+        sweep(found, slots=1)
+        paths = sorted(Path(folder).glob(f"s/*/{RESULT}"), key=lambda path: path.stat().st_mtime_ns)
+        walls = [b.stat().st_mtime - a.stat().st_mtime for a, b in zip(paths, paths[1:], strict=False)]
+        results = [read_json(path, Result) for path in paths[1:]]
+    work = [sum(seconds for phase, seconds in result.seconds.items() if phase != "prepare") for result in results]
+    beyond = [wall - own for wall, own in zip(walls, work, strict=True)]
+    print(f"{runs} runs in one worker: {statistics.median(walls):.2f} s a run, of which beyond training, evaluation "
+          f"and generation {statistics.median(beyond):.3f} s (median), {max(beyond):.3f} s (most)")  # fmt: skip
+
+
+if __name__ == "__main__":
+    composing(1000)
+    overhead(8)
