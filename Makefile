@@ -27,10 +27,10 @@ finding: setup  ## the claim on small data, on a laptop: 144 runs, about 20 minu
 	$(BIN)/python -m harness -m +sweeps=small_data preset=laptop
 
 test: setup  ## the default tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-all: setup  ## all tests, the slow ones too
-	$(BIN)/python -m pytest -m 'not gpu and not slurm'
+	$(BIN)/python -m pytest -n auto -m "not gpu and not slurm"
 
 traps: setup  ## put each known bug of loss masking in and see its test fail
 	$(BIN)/python tests/mutants.py
