@@ -149,7 +149,7 @@ MUTANTS = [
            'Segment("template", form.separator if turn or len(example.messages) > 2 else "", turn),',
            "test_tokens.py::test_trap_27_a_longer_conversation_begins_with_the_shorter"),
     Mutant("28", "another option drops the mask", "harness/run.py",
-           "rows = weighted_rows(examples.train, run)", "rows = plain_rows(examples.train)",
+           "rows = weighted_rows(examples.train, run, nats)", "rows = plain_rows(examples.train)",
            "test_run.py::test_trap_28_the_realised_share_of_weighted_tokens_is_recorded "
            "test_run.py::test_trap_7_the_weight_mass_of_each_role_is_recorded"),
     Mutant("29", "the cache of tokens forgets the template", "harness/examples.py",
