@@ -126,7 +126,8 @@ def _single(config: DictConfig) -> None:
 def main() -> None:
     """The command line."""
     sys.argv[1:] = presets(sys.argv[1:])
-    faults = unknown_keys(sys.argv[1:])
+    completing = {"-sc", "--shell-completion"} & set(sys.argv)
+    faults = [] if completing else unknown_keys(sys.argv[1:])
     if faults:
         sys.exit(_fail(faults))
     _single()

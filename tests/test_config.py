@@ -144,3 +144,12 @@ def test_a_new_strategy_is_one_yaml_file(tmp_path: Path) -> None:
     (result,) = (tmp_path / "runs" / "s").glob("mine-*/result.json")
     mass = json.loads(result.read_text())["weight_mass"]
     assert done.returncode in (0, 2) and set(mass) == {"instruction", "response", "end"}
+
+
+def test_the_shell_completes_masks(tmp_path: Path) -> None:
+    environment = {**os.environ, "COMP_LINE": "harness mask=hier", "COMP_POINT": "17"}
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "-sc", "query=bash"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["mask=hierarchical"], done.stderr
