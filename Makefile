@@ -40,8 +40,9 @@ check: setup  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup  ## measure training, evaluation and generation against the arithmetic floor
-	$(BIN)/python tests/benchmarks/bench.py
+bench: setup  ## what the sweep engine costs beside the runs, and how fast 10,000 runs load
+	$(BIN)/python tests/benchmarks/engine.py
+	$(BIN)/python -m tests.benchmarks.load
 
 clean:  ## remove the virtual environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

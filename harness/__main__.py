@@ -12,14 +12,15 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
 from analysis.__main__ import main as analysis_main
+from harness.compose import parse_all
 from harness.config import Run
 from harness.paths import CONF
 from harness.settings import Pool, Slurm
-from harness.validate import ConfigError, keys, parse
+from harness.validate import ConfigError, keys
 
 FREE = ("hydra", "sweeps")
 """Keys that Hydra itself reads."""
@@ -59,26 +60,6 @@ def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], se
     if outcome.failed:
         console.print(f"{outcome.failed} runs failed: see failure.json in their folders")
         sys.exit(1)
-
-
-def parse_all(jobs: Sequence[DictConfig]) -> list[Run]:
-    """The checked configs of all jobs.
-
-    Raises:
-        ConfigError: with every distinct fault of every job.
-    """
-    runs, faults = [], []
-    for job in jobs:
-        content = OmegaConf.to_container(job, resolve=True)
-        assert isinstance(content, dict)
-        content.pop("hydra", None)
-        try:
-            runs.append(parse({str(key): value for key, value in content.items()}, Run))
-        except ConfigError as error:
-            faults += [fault for fault in error.faults if fault not in faults]
-    if faults:
-        raise ConfigError(faults)
-    return runs
 
 
 def unknown_keys(arguments: Sequence[str]) -> list[str]:

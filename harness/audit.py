@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from harness.compose import parse_all
 from harness.config import Run
 from harness.data.sources import DataError
 from harness.examples import describe, prepare, weighted_rows
@@ -29,7 +29,7 @@ from harness.paths import CONF
 from harness.records import ROLES, AuditRecord
 from harness.run import initial_model, surprisal
 from harness.tokens import tokenizer_of
-from harness.validate import ConfigError, parse
+from harness.validate import ConfigError
 
 HEAVY = (38, 110, 70)
 """Background of weight 1; smaller weights fade towards the terminal's own."""
@@ -109,9 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keys = [argument for argument in given if argument.partition("=")[0] not in own]
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            content = OmegaConf.to_container(compose("config", keys), resolve=True)
-        assert isinstance(content, dict)
-        run = parse({str(key): value for key, value in content.items() if key != "hydra"}, Run)
+            (run,) = parse_all([compose("config", keys)])
         if not own.get("n", "3").isdigit():
             raise ConfigError([f"n={own['n']}: expected a number of examples"])
         page = show(audit(run, int(own.get("n", "3"))), run)

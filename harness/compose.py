@@ -9,7 +9,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from harness.config import Run
+from harness.validate import ConfigError, parse
 
 
 def compose(loader: ConfigLoader, master: DictConfig, jobs: Sequence[Sequence[str]]) -> list[DictConfig]:
@@ -48,3 +51,23 @@ def compose(loader: ConfigLoader, master: DictConfig, jobs: Sequence[Sequence[st
 def _chooses(loader: ConfigLoaderImpl, override: Override) -> bool:
     """Whether an override picks a group's option or is Hydra's own, rather than setting a value."""
     return override.is_hydra_override() or bool(loader.repository.group_exists(override.key_or_group))
+
+
+def parse_all(jobs: Sequence[DictConfig]) -> list[Run]:
+    """The checked configs of all jobs.
+
+    Raises:
+        ConfigError: with every distinct fault of every job.
+    """
+    runs, faults = [], []
+    for job in jobs:
+        content = OmegaConf.to_container(job, resolve=True)
+        assert isinstance(content, dict)
+        content.pop("hydra", None)
+        try:
+            runs.append(parse({str(key): value for key, value in content.items()}, Run))
+        except ConfigError as error:
+            faults += [fault for fault in error.faults if fault not in faults]
+    if faults:
+        raise ConfigError(faults)
+    return runs
