@@ -223,8 +223,8 @@ class Pretrain:
         batch_tokens: tokens of an optimiser step.
         micro_tokens: tokens that pass through the model at once.
         optimizer: "adamw", or "muon" for the blocks' matrices with AdamW for the rest.
-        lr: AdamW's peak learning rate.
-        muon_lr: Muon's peak learning rate.
+        lr: AdamW's peak learning rate at width 128; it falls with the square root of the width.
+        muon_lr: Muon's, likewise.
         weight_decay: on matrices.
         warmup_steps: steps of linear warm-up.
         decay: share of the steps, at the end, over which the rate falls linearly to 0.

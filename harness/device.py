@@ -10,6 +10,9 @@ import torch
 
 Answer = TypeVar("Answer")
 
+PEAK_BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
+"""Dense bf16 operations per second by the makers' data sheets, by a part of the GPU's name."""
+
 
 def resolve(device: str) -> torch.device:
     """The device that "auto", "cpu", "cuda" or "cuda:N" names here.
@@ -23,6 +26,12 @@ def resolve(device: str) -> torch.device:
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device={device}: no such GPU, {torch.cuda.device_count()} present")
     return chosen
+
+
+def peak(device: torch.device) -> float | None:
+    """Dense bf16 operations per second that the GPU could do; None for a CPU or a GPU that is not listed."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return next((rate for part, rate in PEAK_BF16.items() if part in name), None)
 
 
 def precision(name: str, device: torch.device) -> AbstractContextManager[object]:

@@ -44,6 +44,16 @@ class Shape:
         block = 12 * self.width**2 + 13 * self.width
         return (self.vocabulary + self.context) * self.width + self.layers * block + 2 * self.width
 
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of training on one token, forward and backward, at full context.
+
+        6·N + 12·layers·width·context, with N the parameters but for positions (Chowdhery et al. 2022, 'PaLM',
+        appendix B); attention counts as if nothing were masked, as is usual for model FLOPs utilisation.
+        """
+        matrices = self.parameters - self.context * self.width
+        return 6 * matrices + 12 * self.layers * self.width * self.context
+
 
 class Layout(NamedTuple):
     """Where flat tokens sit in the [rows, length] grid.

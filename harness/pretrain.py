@@ -29,11 +29,14 @@ from harness import checkpoint, device
 from harness.config import Pretrain
 from harness.corpus import token_array
 from harness.model import GPT, Layout, Shape
+from harness.muon import Muon
 from harness.storage import write_json
 from harness.tokens import tokenizer_of
 from harness.validate import ConfigError, parse
 
 LOG_EVERY = 50
+LR_WIDTH = 128
+"""The width, nano's, at which the configured rates hold; they fall with the square root of the width."""
 
 
 def windows(tokens: int, context: int, rows: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -62,20 +65,17 @@ def rate(step: int, steps: int, warmup: int, decay: float) -> float:
 
 def optimizers(model: GPT, config: Pretrain) -> list[torch.optim.Optimizer]:
     """AdamW alone, or Muon for the blocks' matrices and AdamW for embeddings, norms and biases."""
+    narrower = math.sqrt(LR_WIDTH / model.shape.width)
     matrices = [p for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2]
     embeddings = [p for n, p in model.named_parameters() if not n.startswith("blocks.") and p.ndim == 2]
     vectors = [p for p in model.parameters() if p.ndim < 2]
     adamw = [{"params": embeddings, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     muon: list[torch.optim.Optimizer] = []
     if config.optimizer == "muon":
-        muon.append(
-            torch.optim.Muon(
-                matrices, lr=config.muon_lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
-            )
-        )
+        muon.append(Muon(matrices, lr=config.muon_lr * narrower, weight_decay=config.weight_decay))
     else:
         adamw.append({"params": matrices, "weight_decay": config.weight_decay})
-    fused = torch.optim.AdamW(adamw, lr=config.lr, betas=(0.9, 0.95), fused=True)
+    fused = torch.optim.AdamW(adamw, lr=config.lr * narrower, betas=(0.9, 0.95), fused=True)
     for optimizer in [*muon, fused]:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
@@ -152,7 +152,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
         began = time.perf_counter()
         for step in range(done, steps):
             starts = torch.from_numpy(next(batches)).to(where, non_blocking=True)
-            value = _step(model, optimisers, loss, train, torch.split(starts, rows), config, step, steps)
+            value = update(model, optimisers, loss, train, torch.split(starts, rows), config, step, steps)
             last = step + 1 == steps
             if (step + 1) % LOG_EVERY == 0 or last:
                 spent = seconds + time.perf_counter() - began
@@ -169,6 +169,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
                 _save_state(out, model, optimisers, step + 1, seconds + time.perf_counter() - began)
         seconds += time.perf_counter() - began
     characters = len(tokenizer.encoding.decode_bytes(held_out.tolist()))
+    speed, peak = steps * config.batch_tokens / seconds, device.peak(where)
     figures = {
         "config": asdict(config),
         "parameters": shape.parameters,
@@ -179,7 +180,9 @@ def pretrain(config: Pretrain) -> dict[str, object]:
         "valid_nats_per_token": nats,
         "valid_bits_per_byte": nats * len(held_out) / characters / math.log(2),
         "seconds": seconds,
-        "tokens_per_second": steps * config.batch_tokens / seconds,
+        "tokens_per_second": speed,
+        "flops_per_token": shape.flops,
+        "flops_utilisation": speed * shape.flops / peak if peak else None,
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
     }
@@ -189,7 +192,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
     return figures
 
 
-def _step(
+def update(
     model: GPT,
     optimisers: list[torch.optim.Optimizer],
     loss: Loss,

@@ -13,7 +13,7 @@ ROOT = Path(harness.__file__).parent.parent
 
 LAYERS = [
     {"paths"},
-    {"records", "data.example", "model", "claim", "storage"},
+    {"records", "data.example", "model", "muon", "claim", "storage"},
     {"data.tasks", "chat_template", "device", "config"},
     {"prompt"},
     {"validate", "data.sources", "tokens", "scoring", "loss", "checkpoint"},
