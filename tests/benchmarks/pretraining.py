@@ -24,7 +24,7 @@ from harness import device
 from harness.config import Pretrain
 from harness.model import GPT, Shape
 from harness.paths import CONF
-from harness.pretrain import update, loss_function, optimizers
+from harness.pretrain import loss_function, optimizers, update
 from harness.tokens import tokenizer_of
 from harness.validate import parse
 
