@@ -141,7 +141,10 @@ class GPT(nn.Module):
         Returns:
             [N, D]; multiply by `self.tokens.weight.T` for logits [N, V].
         """
-        x = self.embed(ids, layout)
+        return self.trunk(self.embed(ids, layout), layout)
+
+    def trunk(self, x: Tensor, layout: Layout) -> Tensor:
+        """Blocks and final norm, from embeddings [N, D]; their type is that of the residual stream."""
         for block in self.blocks:
             x = block(x, layout)
         out: Tensor = self.norm(x)

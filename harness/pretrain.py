@@ -85,11 +85,16 @@ def optimizers(model: GPT, config: Pretrain) -> list[torch.optim.Optimizer]:
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def loss_function(model: GPT, compiled: bool, context: int) -> Loss:
-    """The mean next-token loss of ids and targets, int64 [rows, context] each."""
+def loss_function(model: GPT, compiled: bool, precision: str, context: int) -> Loss:
+    """The mean next-token loss of ids and targets, int64 [rows, context] each.
+
+    With bf16 the residual stream is bf16 too: it is what the blocks read and write most.
+    """
+    stream = torch.bfloat16 if precision == "bf16" else torch.float32
 
     def loss(ids: Tensor, targets: Tensor) -> Tensor:
-        hidden = model(ids.flatten(), Layout(ids.shape[0], context))
+        layout = Layout(ids.shape[0], context)
+        hidden = model.trunk(model.embed(ids.flatten(), layout).to(stream), layout)
         return functional.cross_entropy(functional.linear(hidden, model.head).float(), targets.flatten())
 
     return torch.compile(loss) if compiled else loss
@@ -137,7 +142,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
     model.initialise(config.seed)
     model.to(where)
     optimisers = optimizers(model, config)
-    loss = loss_function(model, config.compile, context)
+    loss = loss_function(model, config.compile, config.precision, context)
     steps = math.ceil(config.tokens / config.batch_tokens)
     rows = config.micro_tokens // context
     done, seconds = _resume(out, model, optimisers, where)

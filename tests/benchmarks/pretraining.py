@@ -46,7 +46,7 @@ def measure(name: str, overrides: list[str], lock: Path) -> dict[str, object]:
     model.initialise(0)
     model.to(where)
     optimisers = optimizers(model, config)
-    loss = loss_function(model, config.compile, shape.context)
+    loss = loss_function(model, config.compile, config.precision, shape.context)
     data = torch.randint(shape.vocabulary, (2_000_000,), dtype=torch.int32, device=where)
     starts = torch.arange(config.batch_tokens // shape.context, device=where) * shape.context
     micro = torch.split(starts, config.micro_tokens // shape.context)
