@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import zlib
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load as parse
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from harness.model import GPT, Shape
 from harness.paths import ASSETS
+from harness.quantize import dequantize
 
 _HUGGING_FACE = {
     "tokens.weight": "wte.weight",
@@ -54,12 +58,14 @@ def find(weights: str, name: str) -> Path:
     """
     if weights == "shipped":
         path = ASSETS / f"{name}.safetensors"
+        if not path.is_file():
+            path = ASSETS / f"{name}.safetensors.gz"
     else:
         path = Path(weights)
         if path.is_dir():
             path = path / "model.safetensors"
     if not path.is_file():
-        shipped = ", ".join(sorted(file.stem for file in ASSETS.glob("*.safetensors"))) or "none"
+        shipped = ", ".join(sorted(file.name.split(".")[0] for file in ASSETS.glob("*.safetensors*"))) or "none"
         raise CheckpointError(
             f"model.weights={weights}: no file {path}, expected a folder with model.safetensors, "
             f"a .safetensors file, random, or shipped (for {shipped})"
@@ -68,15 +74,16 @@ def find(weights: str, name: str) -> Path:
 
 
 def load(path: Path, shape: Shape) -> GPT:
-    """A GPT in fp32 with the weights of a file in our layout or Hugging Face's.
+    """A GPT in fp32 with the weights of a file in our layout, int8 too (`harness.quantize`), or Hugging Face's.
 
     Raises:
         CheckpointError: the file is damaged, or a tensor is missing or of another shape.
     """
     try:
-        stored = load_file(path)
-    except (OSError, SafetensorError) as error:
+        stored = parse(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else load_file(path)
+    except (OSError, EOFError, zlib.error, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be read as safetensors ({error})") from None
+    stored = dequantize(stored)
     stored = {name.removeprefix("transformer."): tensor for name, tensor in stored.items()}
     model = GPT(shape)
     foreign = "wte.weight" in stored

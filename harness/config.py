@@ -257,3 +257,22 @@ class Pretrain:
     compile: bool
     device: str
     seed: Count
+
+
+@checked(frozen=True, kw_only=True, config=_strict)
+class Assess:
+    """What is measured of a base model, and on which text.
+
+    Attributes:
+        model: its shape and weights; `model.lr` plays no part.
+        valid: the held-out text, `.txt` or `.txt.xz`, in which a line `<|endoftext|>` ends each document.
+        out: the JSON file for the figures.
+        batch_tokens: most tokens of a forward pass.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+    """
+
+    model: Model
+    valid: str
+    out: str
+    batch_tokens: Positive
+    device: str

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.config import SIZES, Pretrain, Run
+from harness.config import SIZES, Assess, Pretrain, Run
 from harness.prompt import TEMPLATES
 from harness.records import ROLES
 
@@ -25,7 +25,7 @@ class ConfigError(ValueError):
         self.faults = faults
 
 
-Config = TypeVar("Config", Run, Pretrain)
+Config = TypeVar("Config", Run, Pretrain, Assess)
 
 
 def parse(mapping: Mapping[str, Any], kind: type[Config]) -> Config:
@@ -81,11 +81,11 @@ def keys(kind: type, prefix: str = "") -> list[str]:
 
 
 def _nearest(key: str) -> str:
-    close = difflib.get_close_matches(key, keys(Run) + keys(Pretrain), n=1)
+    close = difflib.get_close_matches(key, keys(Run) + keys(Pretrain) + keys(Assess), n=1)
     return f", did you mean {close[0]}?" if close else ""
 
 
-def impossible(config: Run | Pretrain) -> list[str]:
+def impossible(config: Run | Pretrain | Assess) -> list[str]:
     """Faults that only show when values are held against each other."""
     faults = []
     model = config.model
@@ -102,6 +102,7 @@ def impossible(config: Run | Pretrain) -> list[str]:
             faults.append(
                 f"batch_tokens={config.batch_tokens}: expected a multiple of micro_tokens={config.micro_tokens}"
             )
+    if not isinstance(config, Run):
         return faults
     size = config.data.size
     if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:

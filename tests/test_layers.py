@@ -12,15 +12,15 @@ import harness
 ROOT = Path(harness.__file__).parent.parent
 
 LAYERS = [
-    {"paths"},
-    {"records", "data.example", "model", "muon", "claim", "storage"},
+    {"paths", "last_word"},
+    {"records", "data.example", "model", "muon", "quantize", "claim", "storage"},
     {"data.tasks", "chat_template", "device", "config"},
     {"prompt"},
     {"validate", "data.sources", "tokens", "scoring", "loss", "checkpoint"},
     {"masking", "batching", "corpus"},
     {"train", "evaluate", "generate", "examples", "train_bpe"},
     {"store"},
-    {"run", "pretrain", "compose", "view", "settings", "plan"},
+    {"run", "pretrain", "assess", "compose", "view", "settings", "plan"},
     {"worker", "status", "slots", "audit"},
     {"job"},
     {"pool"},

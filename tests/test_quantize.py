@@ -1,0 +1,55 @@
+"""Int8 weights: how far they may be off, that they load, and that a broken file is one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness import checkpoint
+from harness.checkpoint import CheckpointError
+from harness.quantize import dequantize, quantize
+from tests.tiny import toy
+
+
+def test_codes_and_scales_are_those_of_the_definition() -> None:
+    matrix = torch.tensor([[1.27, -0.635, 0.014], [0.0, 0.0, 0.0]])
+    stored = quantize({"a": matrix, "b": torch.tensor([0.5])})
+    assert stored["a"].dtype == torch.int8 and stored["a"].tolist() == [[127, -64, 1], [0, 0, 0]]
+    assert stored["a.scale"].tolist() == pytest.approx([0.01, 0.0])
+    assert stored["b"].dtype == torch.bfloat16
+    assert list(dequantize(stored)) == ["a", "b"]
+
+
+def test_no_weight_is_off_by_more_than_half_a_step() -> None:
+    matrix = torch.randn(64, 48, generator=torch.Generator().manual_seed(0)) * torch.logspace(-3, 2, 64)[:, None]
+    step = matrix.abs().amax(1) / 127
+    found = dequantize(quantize({"m": matrix}))["m"]
+    assert bool(((found - matrix).abs() <= 0.5001 * step[:, None]).all())
+
+
+def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
+    model = toy(211, 64, width=48)
+    plain, small = tmp_path / "m.safetensors", tmp_path / "m.safetensors.gz"
+    checkpoint.save(model, plain, torch.bfloat16, {"tokenizer": "x"})
+    command = [sys.executable, "-m", "harness.quantize", str(plain), str(small)]
+    subprocess.run(command, check=True, capture_output=True)
+    first = small.read_bytes()
+    subprocess.run(command, check=True, capture_output=True)
+    assert small.read_bytes() == first
+    loaded = checkpoint.load(small, model.shape)
+    expected = dequantize(quantize({name: p.detach().bfloat16() for name, p in model.named_parameters()}))
+    for name, parameter in loaded.named_parameters():
+        assert torch.equal(parameter, expected[name].float()), name
+    small.write_bytes(first[:2000])
+    with pytest.raises(CheckpointError, match="m.safetensors.gz: cannot be read as safetensors"):
+        checkpoint.load(small, model.shape)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness.quantize", str(tmp_path / "no"), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "cannot be read as safetensors" in done.stderr
