@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness.records import EVALS, FAILURE, RESPONSES, RESULT, STEPS, Failure, Result, StepRecord
+from harness.records import FAILURE, RESULT, STEPS, Failure, Result, StepRecord
 from harness.status import status_of
 from harness.storage import read_json, read_jsonl
-from tests.tiny_sweep import start, sweep, toy_runs, tries
+from tests.tiny_sweep import figures, start, sweep, toy_runs, tries
 
 RUNS = 64
 FAULTS = {60: "raise", 61: "exit", 62: "hang", 63: "eat"}
 GOOD = [seed for seed in range(RUNS) if seed not in FAULTS]
 PARENT_KILLS = 3
-TIMELESS = ("seconds", "provenance")
 
 
 def workers(parent: int) -> list[int]:
@@ -43,18 +40,6 @@ def relaunch(folder: Path) -> subprocess.Popen[str]:
     ]
     slow = {seed: "nap" for seed in GOOD}  # so that a kill at a random moment has something to hit
     return start(folder, *arguments, faults={**slow, **FAULTS})
-
-
-def figures(folder: Path) -> dict[str, Any]:
-    """All that a finished run leaves behind, but for times and where it was made."""
-    result = json.loads((folder / RESULT).read_text())
-    steps = [json.loads(line) for line in (folder / STEPS).read_text().splitlines()]
-    return {
-        "result": {key: value for key, value in result.items() if key not in TIMELESS},
-        "steps": [{key: value for key, value in step.items() if key != "seconds"} for step in steps],
-        "evals": (folder / EVALS).read_bytes(),
-        "responses": (folder / RESPONSES).read_bytes(),
-    }
 
 
 @pytest.mark.slow

@@ -13,13 +13,14 @@ ROOT = Path(harness.__file__).parent.parent
 
 LAYERS = [
     {"paths"},
-    {"records", "data.example", "model", "claim", "storage"},
+    {"records", "data.example", "model", "claim", "storage", "clock"},
     {"data.tasks", "chat_template", "device", "config"},
     {"prompt"},
     {"validate", "data.sources", "tokens", "scoring", "loss", "checkpoint"},
     {"masking", "batching", "corpus"},
     {"train", "evaluate", "generate", "examples", "train_bpe"},
     {"store"},
+    {"resume"},
     {"run", "pretrain", "compose", "view", "settings", "plan"},
     {"worker", "status", "slots", "audit"},
     {"job"},
