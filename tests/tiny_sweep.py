@@ -55,12 +55,14 @@ def sweep(runs: list[Run], **settings: object) -> tuple[Outcome, str]:
     return outcome, console.export_text()
 
 
-def start(folder: Path, *arguments: str, faults: dict[int, str] | None = None) -> subprocess.Popen[str]:
-    """Launch the command line in a process of its own."""
+def start(
+    folder: Path, *arguments: str, faults: dict[int, str] | None = None, group: bool = False
+) -> subprocess.Popen[str]:
+    """Launch the command line in a process of its own, or in a process group, as a terminal does."""
     return subprocess.Popen(
         [sys.executable, "-m", "harness", "-m", *overrides(folder), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
-        env={**os.environ, **environment(faults or {})},
+        env={**os.environ, **environment(faults or {})}, start_new_session=group,
     )  # fmt: skip
 
 
