@@ -221,10 +221,26 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
     assert launched.returncode == 130 and finished() == 2 and len(tries(folder)) == 4 and running() == 0
     assert "Traceback" not in said + more and not list(folder.glob(f"*/{FAILURE}"))
 
+    launched = start(tmp_path, *arguments, group=True)  # in the middle of the workers' imports
+    wait_until(lambda: "spawn_main" in processes(launched.pid))
+    time.sleep(0.3)
+    os.killpg(launched.pid, signal.SIGINT)
+    early, _ = launched.communicate(timeout=30)
+    assert launched.returncode == 130 and "Traceback" not in early and "the same command continues" in early
+
     launched = start(tmp_path, *arguments)
     said, _ = launched.communicate(timeout=60)
     assert launched.returncode == 0 and finished() == 5 and "2 of 5 runs are finished already" in said
     assert sorted(tries(folder).values()) == [1, 1, 1, 2, 2]
+
+
+def processes(parent: int) -> str:
+    """Command lines of a process's children."""
+    try:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return "\n".join(Path(f"/proc/{pid}/cmdline").read_text() for pid in children)
+    except OSError:
+        return ""
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
