@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-NOT_SCIENCE = ("sweep", "runs", "device", "threads", "retries", "claim", "tracker")
+NOT_SCIENCE = ("sweep", "runs", "device", "threads", "claim", "retry", "force", "checkpoint_seconds")
 """Top config keys that cannot change what a run finds: two runs may differ in them and still be compared."""
 
 ARM_ORDER = ("full", "none", "template", "partial", "hierarchical", "prompt_weight")

@@ -111,7 +111,10 @@ def main() -> None:
     faults = [] if completing else unknown_keys(sys.argv[1:])
     if faults:
         sys.exit(_fail(faults))
-    _single()
+    try:
+        _single()
+    except KeyboardInterrupt:  # before the first run
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -192,7 +192,8 @@ class Run:
         device: "auto", "cpu", "cuda" or "cuda:N".
         threads: CPU threads of one run; 0 shares the cores among the workers.
         retry: "failed" tries runs again that an earlier launch recorded as failed; "none" leaves them.
-        force: whether finished and failed runs are carried out again.
+        force: whether finished and failed runs are carried out again, from their beginning.
+        checkpoint_seconds: seconds of training between two checkpoints, so that a shorter run writes none; 0 for none.
     """
 
     mask: Mask
@@ -208,6 +209,7 @@ class Run:
     threads: Count
     retry: Literal["none", "failed"]
     force: bool
+    checkpoint_seconds: Weight
 
 
 @checked(frozen=True, kw_only=True, config=_strict)

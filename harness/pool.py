@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -65,7 +65,7 @@ class Pool:
         self._timeout = timeout or float("inf")
         self._view = view
         self._dead_starts = 0
-        self._stopping = False
+        self._stopping = self._said = False
         self.tally = Tally()
 
     def drain(self) -> Tally:
@@ -78,7 +78,9 @@ class Pool:
         with self._signals():
             try:
                 while (self._queue and not self._stopping) or any(worker and worker.job for worker in self._workers):
-                    if not self._stopping:
+                    if self._stopping:
+                        self._say_so()
+                    else:
                         self._start_missing()
                         self._hand_out()
                     self._listen()
@@ -101,8 +103,7 @@ class Pool:
         def stop(number: int, frame: FrameType | None) -> None:
             if self._stopping or number == signal.SIGTERM:
                 raise KeyboardInterrupt
-            self._stopping = True
-            self._view.say("stopping once the runs under way have ended; Ctrl-C again stops at once")
+            self._stopping = True  # said by the loop: to print here could interrupt a print
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -110,6 +111,12 @@ class Pool:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _say_so(self) -> None:
+        """Tell once that the launch is stopping."""
+        if not self._said:
+            self._said = True
+            self._view.say("stopping once the runs under way have ended; Ctrl-C again stops at once")
 
     def _start_missing(self) -> None:
         """Start workers on empty places, as far as there are runs for them."""
@@ -255,6 +262,7 @@ def _start(gpu: str | None) -> _Worker:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, gpu), daemon=True)
+    resource_tracker.ensure_running()  # by itself it starts with the first process, and unblocks SIGINT again
     # Ctrl-C reaches the whole group: a worker inherits that it does not listen, even while it still imports.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -2,7 +2,7 @@
 
 A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl` and, last of all,
 `result.json`: its presence means that the run finished. A run that failed for good leaves `failure.json`.
-`log.txt` holds what every try printed.
+`log.txt` holds what every try printed; `checkpoint.pt` is there while a long run lasts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ RESPONSES = "responses.jsonl"
 AUDIT = "audit.jsonl"
 RESULT = "result.json"
 FAILURE = "failure.json"
+CHECKPOINT = "checkpoint.pt"
 LOG = "log.txt"
 SCHEMA = 1
 
@@ -172,8 +173,9 @@ class Result:
         counts: examples truncated, without weight, dropped, … by name.
         fairness: hashes that the arms of a comparison share.
         tokens: phase -> tokens processed.
-        seconds: phase -> wall seconds.
-        provenance: git commit and dirty flag, versions, data and weights hashes, device, times.
+        seconds: phase -> wall seconds, over all tries as far as the run went on from them.
+        provenance: git commit and dirty flag, versions, data and weights hashes, device, times; `resumed` lists the
+            tries that the run went on from: up to which step, and with what code.
     """
 
     schema: int = SCHEMA

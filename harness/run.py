@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness import checkpoint, device
 from harness.batching import Row, order_digest, plan
+from harness.clock import Clock
 from harness.config import Run
 from harness.evaluate import Evaluation, evaluate, per_token, token_losses
 from harness.examples import Encoded, describe, digest, plain_rows, prepare, weighted_rows
@@ -34,11 +34,12 @@ from harness.records import (
     Score,
     Split,
 )
+from harness.resume import Checkpoint
 from harness.scoring import BEHAVIOURS, SCORES, mean, score
 from harness.storage import append, write_json
 from harness.store import Cell, open_folder, peak_rate, provenance, work
 from harness.tokens import tokenizer_of
-from harness.train import fit
+from harness.train import Training, fit
 
 AUDITED = 3
 """Training examples that a run's audit holds."""
@@ -87,16 +88,10 @@ def execute(cell: Cell, progress: Progress) -> Result:
     """
     run, folder = cell.run, cell.folder
     started = datetime.now(UTC)
-    seconds: dict[str, float] = {}
+    clock = Clock()
     tokens: dict[str, int] = {}
 
-    @contextmanager
-    def phase(name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
-
-    with phase("prepare"):
+    with clock.phase("prepare"):
         open_folder(cell)
         where = device.resolve(run.device)
         examples = prepare(run)
@@ -119,11 +114,13 @@ def execute(cell: Cell, progress: Progress) -> Result:
 
     with ExitStack() as stack:
         files = {
-            name: stack.enter_context((folder / name).open("w", encoding="utf-8")) for name in (STEPS, EVALS, RESPONSES)
+            name: stack.enter_context((folder / name).open("a", encoding="utf-8")) for name in (STEPS, EVALS, RESPONSES)
         }
+        training = Training(model, run.train, lambda record: append(files[STEPS], record))
+        interrupted = Checkpoint(cell, training, clock, tokens)
 
         def measure(split: Split, measured: list[Row], step: int, epoch: float) -> Evaluation:
-            with phase("evaluate"):
+            with clock.phase("evaluate"):
                 found = _measured(model, measured, run, lambda _: progress("evaluate", done))
             tokens["evaluate"] = tokens.get("evaluate", 0) + found.tokens
             append(files[EVALS], EvalRecord(step=step, epoch=epoch, split=split, roles=found.roles))
@@ -134,8 +131,9 @@ def execute(cell: Cell, progress: Progress) -> Result:
         if key not in _base_losses:
             _base_losses[key] = _measured(model, test, run, lambda _: progress("base", done))
         base = _base_losses[key]
-        append(files[EVALS], EvalRecord(step=0, epoch=0.0, split="test", roles=base.roles))
-        measure("train", sample, 0, 0.0)
+        if not interrupted.restore(files):
+            append(files[EVALS], EvalRecord(step=0, epoch=0.0, split="test", roles=base.roles))
+            measure("train", sample, 0, 0.0)
         done += shares["base"]
 
         def after_step(step: int) -> None:
@@ -145,14 +143,10 @@ def execute(cell: Cell, progress: Progress) -> Result:
                 epoch = step * run.train.epochs / len(steps)
                 measure("test", test[: run.score.examples], step, epoch)
                 measure("train", sample, step, epoch)
+            interrupted.save_when_due(files)
 
-        with phase("train"):
-            before = seconds.get("evaluate", 0.0)
-            totals = fit(
-                model, rows, steps, run.train, peak_rate(run, cell.n_examples),
-                lambda record: append(files[STEPS], record), after_step, run.mask.schedule,
-            )  # fmt: skip
-        seconds["train"] -= seconds.get("evaluate", 0.0) - before
+        with clock.phase("train"):
+            totals = fit(training, rows, steps, peak_rate(run, cell.n_examples), after_step, run.mask.schedule)
         tokens["train"] = totals.tokens
         done += shares["train"]
 
@@ -165,7 +159,7 @@ def execute(cell: Cell, progress: Progress) -> Result:
         done += shares["evaluate"]
 
         answered: dict[str, list[ResponseRecord]] = {}
-        with phase("generate"):
+        with clock.phase("generate"):
             for split, items in (("test", examples.test), ("test_families", examples.test_families)):
                 asked = items[: run.score.responses]
                 if asked:
@@ -212,16 +206,18 @@ def execute(cell: Cell, progress: Progress) -> Result:
             weights=weights,
         ),
         tokens=tokens,
-        seconds=seconds,
+        seconds=clock.read(),
         provenance={
             **provenance(),
             "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
             "threads": torch.get_num_threads(),
+            "resumed": interrupted.resumed,
             "started": started.isoformat(timespec="seconds"),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
     write_json(folder / RESULT, result)
+    interrupted.remove()
     return result
 
 

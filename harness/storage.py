@@ -44,12 +44,20 @@ def write_json(path: Path, record: object) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # which a failing write leaves out
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
 
 def append(file: IO[str], record: object) -> None:
-    """Append a record to an open JSONL file as one line, and flush it."""
+    """Append a record to an open JSONL file as one line, and flush it.
+
+    Raises:
+        ValueError: a number is not finite.
+        OSError: the disk is full.
+    """
     file.write(json.dumps(asdict(record), ensure_ascii=False, allow_nan=False) + "\n")  # type: ignore[call-overload]
     file.flush()
 

@@ -17,11 +17,11 @@ from omegaconf import OmegaConf
 
 from harness.config import Run
 from harness.examples import Examples, digest
-from harness.records import CONFIG, FAILURE, LOG, RESULT, Failure
+from harness.records import CHECKPOINT, CONFIG, EVALS, FAILURE, LOG, RESULT, STEPS, Failure
 from harness.storage import write_json
 from harness.tokens import tokenizer_of
 
-NOT_SCIENCE = ("claim", "sweep", "runs", "device", "threads", "retry", "force")
+NOT_SCIENCE = ("claim", "sweep", "runs", "device", "threads", "retry", "force", "checkpoint_seconds")
 """Keys that change neither what a run does nor, but for rounding, its figures."""
 
 
@@ -115,14 +115,17 @@ def finished(folder: Path) -> bool:
 
 
 def open_folder(cell: Cell) -> None:
-    """Make a run's folder, cleared of what earlier tries left but for their log, and write its resolved config.
+    """Make a run's folder and write its resolved config.
+
+    What earlier tries left is cleared away, but for their log, and a checkpoint with the records that belong to it.
 
     Raises:
         OSError: the folder cannot be written.
     """
     cell.folder.mkdir(parents=True, exist_ok=True)
+    kept = {LOG, CHECKPOINT, STEPS, EVALS} if (cell.folder / CHECKPOINT).exists() else {LOG}
     for path in cell.folder.iterdir():
-        if path.is_file() and path.name != LOG:
+        if path.is_file() and path.name not in kept:
             path.unlink()
     resolved = asdict(cell.run)
     resolved["train"]["lr"] = peak_rate(cell.run, cell.n_examples)

@@ -7,17 +7,20 @@ import platform
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
 from harness.checkpoint import CheckpointError, find
+from harness.claim import claim
 from harness.config import Run
 from harness.data.sources import DataError
 from harness.examples import Examples, check_weights, prepare
 from harness.job import Job
 from harness.plan import Launched, PlannedRun, add_to_plan, describe
 from harness.pool import Pool
+from harness.records import CHECKPOINT
 from harness.settings import Pool as Settings
 from harness.slots import gpus, placed, places
 from harness.store import Cell, make_cell, provenance, stamp, weights_digest
@@ -108,6 +111,8 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
     todo: list[Cell] = []
     skipped = failed = 0
     for cell in cells:
+        if force:
+            _forget(cell.folder)
         held = stamp(cell.folder)
         if held.result and not force:
             skipped += 1
@@ -120,6 +125,15 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
     if failed:
         console.print(f"{failed} of {len(cells)} runs failed earlier and are left so; retry=failed tries them again")
     return Work(cells, sorted(todo, key=lambda cell: -cell.cost), skipped, failed)
+
+
+def _forget(folder: Path) -> None:
+    """Have a run start anew, unless another launch is at it."""
+    if (folder / CHECKPOINT).exists():
+        held = claim(folder)
+        if held:
+            with held:
+                (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def enter(cells: Sequence[Cell], launched: Launched, console: Console) -> None:

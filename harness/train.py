@@ -64,8 +64,7 @@ class StepSums(NamedTuple):
     grid: int
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(NamedTuple):
     """A step whose figures still lie on the device."""
 
     record: StepRecord
@@ -73,6 +72,44 @@ class _Pending:
     prompt: Tensor
     norm: Tensor
     denominator: float
+
+
+class Training:
+    """A training between two steps: all that it takes to go on from there.
+
+    Attributes:
+        model: on its device, trained in place.
+        optimizer: with its moments.
+        totals: over the steps done.
+        micro_tokens: most tokens of a micro-batch; halved where the memory did not suffice.
+    """
+
+    def __init__(self, model: GPT, train: Train, record: Callable[[StepRecord], None]) -> None:
+        """A training before its first step; `record` takes each step's record, in order, soon after the step."""
+        self.model = model
+        self.train = train
+        self.optimizer = optimizer(model, train)
+        self.totals = Totals()
+        self.micro_tokens = train.micro_tokens
+        self._record = record
+        self._pending: list[_Pending] = []
+
+    def add(self, step: _Pending) -> None:
+        """Take in the figures of a step that is done."""
+        self._pending.append(step)
+        if len(self._pending) == FLUSH_EVERY or self.model.head.device.type == "cpu":
+            self.settle()
+
+    def settle(self) -> None:
+        """Read the figures of all steps so far back from the device, and hand their records over.
+
+        Raises:
+            FloatingPointError: the loss is no longer finite; the message names the step.
+        """
+        for step in self._pending:
+            _settle(step, self.totals)
+            self._record(step.record)
+        self._pending.clear()
 
 
 def normalise(rows: Sequence[Row], normalize: str) -> tuple[list[Row], float]:
@@ -168,64 +205,49 @@ def _scaled(row: Row, scale: float) -> Row:
     return row._replace(weights=row.weights * factors)
 
 
-def _sums(model: GPT, rows: Sequence[Row], train: Train, micro_tokens: int) -> StepSums:
+def _sums(training: Training, rows: Sequence[Row], micro_tokens: int) -> StepSums:
     """A step's gradient and sums with micro-batches of so many tokens."""
-    return accumulate(
-        model, rows, split([len(row.inputs) for row in rows], micro_tokens), train.normalize, train.precision
-    )
+    train, parts = training.train, split([len(row.inputs) for row in rows], micro_tokens)
+    return accumulate(training.model, rows, parts, train.normalize, train.precision)
 
 
 def fit(
-    model: GPT,
+    training: Training,
     rows: Sequence[Row],
     steps: Sequence[Sequence[int]],
-    train: Train,
     peak: float,
-    record: Callable[[StepRecord], None],
     after_step: Callable[[int], None],
     schedule: Schedule = "constant",
 ) -> Totals:
-    """Train `model` in place.
+    """Train to the last step, from the first one that `training` has not done.
 
     Args:
-        model: on its device.
+        training: what is trained and how.
         rows: the training examples, shifted, with their mask's weights.
         steps: example numbers of each optimiser step, from `batching.plan`.
-        train: how.
         peak: peak learning rate.
-        record: takes each step's record, in order, soon after the step.
-        after_step: called with the number of steps done; records up to there have been handed over before any
-            evaluation it makes.
+        after_step: called with the number of steps done.
         schedule: of the prompt's weights.
 
     Raises:
         FloatingPointError: the loss is no longer finite; the message names the step.
     """
-    where = model.head.device
-    adamw = optimizer(model, train)
-    totals = Totals()
-    pending: list[_Pending] = []
-    micro_tokens = train.micro_tokens
+    model, train, totals, adamw = training.model, training.train, training.totals, training.optimizer
     per_epoch = len(rows)
-    seen = 0
+    seen = sum(len(examples) for examples in steps[: totals.steps])
 
-    def flush() -> None:
-        for waiting in pending:
-            _settle(waiting, totals)
-            record(waiting.record)
-        pending.clear()
-
-    for number, examples in enumerate(steps):
+    for number in range(totals.steps, len(steps)):
         began = time.perf_counter()
+        examples = steps[number]
         lr = learning_rate(number, len(steps), peak, train.warmup, train.decay)
         for group in adamw.param_groups:
             group["lr"] = lr
         scale = prompt_scale(schedule, number, len(steps))
         chosen = [_scaled(rows[example], scale) for example in examples]
-        before = micro_tokens
+        before = training.micro_tokens
         longest = max(len(row.inputs) for row in chosen)
-        sums, micro_tokens = device.within_memory(partial(_sums, model, chosen, train), micro_tokens, longest)
-        totals.halvings += round(math.log2(before / micro_tokens))
+        sums, training.micro_tokens = device.within_memory(partial(_sums, training, chosen), before, longest)
+        totals.halvings += round(math.log2(before / training.micro_tokens))
         totals.grid += sums.grid
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip or math.inf)
         adamw.step()
@@ -250,9 +272,9 @@ def fit(
             prompt_share=0.0,
             seconds=time.perf_counter() - began,
         )
-        pending.append(_Pending(written, sums.total, sums.prompt, norm, sums.denominator))
-        if len(pending) == FLUSH_EVERY or where.type == "cpu" or number + 1 == len(steps):
-            flush()
+        training.add(_Pending(written, sums.total, sums.prompt, norm, sums.denominator))
+        if number + 1 == len(steps):
+            training.settle()
         after_step(number + 1)
     return totals
 

@@ -108,7 +108,7 @@ def attempt(task: Task, tell: Tell) -> Message:
             with logged(folder / LOG, task.attempt):
                 return _carry_out(task, held, tell)
     except OSError as error:
-        return Message("broken", _line(error), trace=traceback.format_exc())
+        return Message("broken", _line(error, folder), trace=traceback.format_exc())
 
 
 def _carry_out(task: Task, held: Claim, tell: Tell) -> Message:
@@ -136,11 +136,13 @@ def _carry_out(task: Task, held: Claim, tell: Tell) -> Message:
         kind, raised = "broken", error  # type: ignore[assignment]
     trace = "".join(traceback.format_exception(raised))
     print(trace, file=sys.stderr)
-    return Message(kind, _line(raised), trace=trace)  # type: ignore[arg-type]
+    return Message(kind, _line(raised, task.cell.folder), trace=trace)  # type: ignore[arg-type]
 
 
-def _line(error: BaseException) -> str:
-    """An error in one line."""
+def _line(error: BaseException, folder: Path) -> str:
+    """An error in one line, with the place where it has none."""
+    if isinstance(error, OSError) and error.errno and not error.filename:
+        error.filename = str(folder)
     said = str(error).splitlines()
     return f"{type(error).__name__}: {said[0] if said else ''}"
 

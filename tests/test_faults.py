@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness.records import EVALS, FAILURE, RESPONSES, RESULT, STEPS, Failure, Result, StepRecord
+from harness.config import Run
+from harness.records import CHECKPOINT, FAILURE, RESULT, STEPS, Failure, Result, StepRecord
 from harness.status import status_of
 from harness.storage import read_json, read_jsonl
-from tests.tiny_sweep import start, sweep, toy_runs, tries
+from tests.tiny_sweep import figures, start, sweep, toy_runs, tries
 
 RUNS = 64
 FAULTS = {60: "raise", 61: "exit", 62: "hang", 63: "eat"}
 GOOD = [seed for seed in range(RUNS) if seed not in FAULTS]
 PARENT_KILLS = 3
-TIMELESS = ("seconds", "provenance")
+EPOCHS = 20
+"""So that some kills come in the middle of training."""
 
 
 def workers(parent: int) -> list[int]:
@@ -40,21 +41,17 @@ def relaunch(folder: Path) -> subprocess.Popen[str]:
         "hydra.launcher.slots=2",
         "hydra.launcher.timeout=5",
         "hydra.launcher.retries=6",
+        f"train.epochs={EPOCHS}",
+        "checkpoint_seconds=0.05",
     ]
     slow = {seed: "nap" for seed in GOOD}  # so that a kill at a random moment has something to hit
     return start(folder, *arguments, faults={**slow, **FAULTS})
 
 
-def figures(folder: Path) -> dict[str, Any]:
-    """All that a finished run leaves behind, but for times and where it was made."""
-    result = json.loads((folder / RESULT).read_text())
-    steps = [json.loads(line) for line in (folder / STEPS).read_text().splitlines()]
-    return {
-        "result": {key: value for key, value in result.items() if key not in TIMELESS},
-        "steps": [{key: value for key, value in step.items() if key != "seconds"} for step in steps],
-        "evals": (folder / EVALS).read_bytes(),
-        "responses": (folder / RESPONSES).read_bytes(),
-    }
+def good(folder: Path) -> list[Run]:
+    """The runs that nothing is wrong with, as `relaunch` has them."""
+    runs = [run for run in toy_runs(folder, RUNS) if run.seed in GOOD]
+    return [replace(run, train=replace(run.train, epochs=EPOCHS)) for run in runs]
 
 
 @pytest.mark.slow
@@ -99,14 +96,19 @@ def test_no_run_is_lost_torn_or_changed(tmp_path: Path) -> None:
 
     calm = tmp_path / "calm"
     calm.mkdir()
-    outcome, _ = sweep([run for run in toy_runs(tmp_path, RUNS) if run.seed in GOOD], slots=2)
+    outcome, _ = sweep(good(tmp_path), slots=2)
     assert outcome.skipped == len(GOOD)  # identities agree with those of the disturbed sweep
-    outcome, _ = sweep([run for run in toy_runs(calm, RUNS) if run.seed in GOOD], slots=2)
+    outcome, _ = sweep(good(calm), slots=2)
     assert outcome.finished == len(GOOD)
     for result in results.values():
         list(read_jsonl(folder / result.run / STEPS, StepRecord))
         assert figures(folder / result.run) == figures(calm / "s" / result.run)
-    print(f"{killed} workers and {parents} parents killed, {sum(tries(folder).values())} tries for {RUNS} runs")
+    resumed = sum(bool(result.provenance["resumed"]) for result in results.values())
+    assert resumed and not list(folder.glob(f"*/{CHECKPOINT}"))
+    print(
+        f"{killed} workers and {parents} parents killed, {sum(tries(folder).values())} tries for {RUNS} runs, "
+        f"of which {resumed} went on from a checkpoint"
+    )
 
 
 def alive(pid: int) -> bool:

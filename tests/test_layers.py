@@ -13,13 +13,14 @@ ROOT = Path(harness.__file__).parent.parent
 
 LAYERS = [
     {"paths", "last_word"},
-    {"records", "data.example", "model", "muon", "quantize", "claim", "storage"},
+    {"records", "data.example", "model", "muon", "quantize", "claim", "storage", "clock"},
     {"data.tasks", "chat_template", "device", "config"},
     {"prompt"},
     {"validate", "data.sources", "tokens", "scoring", "loss", "checkpoint"},
     {"masking", "batching", "corpus"},
     {"train", "evaluate", "generate", "examples", "train_bpe"},
     {"store"},
+    {"resume"},
     {"run", "pretrain", "assess", "compose", "view", "settings", "plan"},
     {"worker", "status", "slots", "audit"},
     {"job"},

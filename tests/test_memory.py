@@ -36,7 +36,7 @@ def fitted(
     records: list[StepRecord] = []
     config = replace(run_of("model=nano").train, micro_tokens=micro_tokens)
     steps = [list(range(8)), list(range(8))]
-    totals = train.fit(toy(), rows(), steps, config, 1e-3, records.append, lambda _: None)
+    totals = train.fit(train.Training(toy(), config, records.append), rows(), steps, 1e-3, lambda _: None)
     return records, totals
 
 

@@ -14,13 +14,16 @@ from rich.console import Console
 
 from harness.claim import owner_note
 from harness.pool import PoolError
-from harness.records import FAILURE, RESULT, Failure
+from harness.records import FAILURE, RESULT, Failure, Result
+from harness.run import execute
 from harness.settings import Slurm
 from harness.slurm import known_jobs, launch
 from harness.status import status_of
 from harness.storage import read_json
+from harness.sweep import cells_of
 from harness.validate import ConfigError
-from tests.tiny_sweep import ROOT, start, toy_runs, tries
+from tests.tiny import run_of
+from tests.tiny_sweep import ROOT, figures, overrides, start, toy_runs, tries
 
 COMMAND = ("seed=range(6)", "hydra/launcher=slurm")
 
@@ -62,6 +65,21 @@ def test_a_sweep_runs_also_where_a_job_is_killed(tmp_path: Path) -> None:
     again = start(tmp_path, *COMMAND)
     said, _ = again.communicate(timeout=60)
     assert again.returncode == 0 and "6 of 6 runs are finished already" in said
+
+
+@pytest.mark.slurm
+def test_a_run_whose_job_is_killed_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_FAULT_FLAG", str(tmp_path / "once"))
+    arguments = ("hydra/launcher=slurm", "checkpoint_seconds=1e-9", "train.epochs=4")
+    launched = start(tmp_path, *arguments, faults={0: "midway"})
+    said, _ = launched.communicate(timeout=200)
+    assert launched.returncode == 0, said
+    (folder,) = (path.parent for path in tmp_path.glob(f"s/*/{RESULT}"))
+    assert tries(folder.parent) == {folder.name: 2}
+    assert len(read_json(folder / RESULT, Result).provenance["resumed"]) == 1
+    (calm,) = cells_of([run_of(*overrides(tmp_path), "sweep=calm", "train.epochs=4")])
+    execute(calm, lambda phase, share: None)
+    assert figures(folder) == figures(calm.folder)
 
 
 @pytest.mark.slurm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -193,16 +194,53 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_costs_its_run_alone(tmp
 
 
 @pytest.mark.slow
-def test_ctrl_c_lets_runs_end_and_starts_no_other(tmp_path: Path) -> None:
-    launched = start(tmp_path, "seed=range(40)", "hydra.launcher.slots=1", faults={seed: "slow" for seed in range(40)})
-    wait_until(lambda: len(list(tmp_path.glob(f"s/*/{RESULT}"))) == 1)
-    launched.send_signal(signal.SIGINT)
+def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
+    """As from a terminal: every process of the group gets the signal."""
+    folder, arguments = tmp_path / "s", ("seed=range(5)", "hydra.launcher.slots=2")
+
+    def running() -> int:
+        return sum("pid" in (owner_note(folder / lock.stem) or {}) for lock in folder.glob(".sweep/*-s*-*.lock"))
+
+    def finished() -> int:
+        return len(list(folder.glob(f"*/{RESULT}")))
+
+    launched = start(tmp_path, *arguments, faults={seed: "slow" for seed in range(5)}, group=True)
+    wait_until(lambda: running() == 2)
+    os.killpg(launched.pid, signal.SIGINT)
     said, _ = launched.communicate(timeout=30)
-    assert launched.returncode == 130
+    assert launched.returncode == 130 and finished() == 2 and len(tries(folder)) == 2
     assert "stopping once the runs under way have ended" in said and "the same command continues" in said
-    assert "Traceback" not in said
-    done = list(tmp_path.glob(f"s/*/{RESULT}"))
-    assert 1 <= len(done) <= 3 and len(list(tmp_path.glob("s/*/config.yaml"))) == len(done)
+
+    launched = start(tmp_path, *arguments, faults={seed: "hang" for seed in range(5)}, group=True)
+    wait_until(lambda: running() == 2)
+    os.killpg(launched.pid, signal.SIGINT)
+    time.sleep(1.0)
+    assert launched.poll() is None  # waits for the runs, which would be for ever
+    os.killpg(launched.pid, signal.SIGINT)
+    more, _ = launched.communicate(timeout=10)
+    assert launched.returncode == 130 and finished() == 2 and len(tries(folder)) == 4 and running() == 0
+    assert "Traceback" not in said + more and not list(folder.glob(f"*/{FAILURE}"))
+
+    launched = start(tmp_path, *arguments, group=True)  # in the middle of the workers' imports
+    wait_until(lambda: "spawn_main" in processes(launched.pid))
+    time.sleep(0.3)
+    os.killpg(launched.pid, signal.SIGINT)
+    early, _ = launched.communicate(timeout=30)
+    assert launched.returncode == 130 and "Traceback" not in early and "the same command continues" in early
+
+    launched = start(tmp_path, *arguments)
+    said, _ = launched.communicate(timeout=60)
+    assert launched.returncode == 0 and finished() == 5 and "2 of 5 runs are finished already" in said
+    assert sorted(tries(folder).values()) == [1, 1, 1, 2, 2]
+
+
+def processes(parent: int) -> str:
+    """Command lines of a process's children."""
+    try:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return "\n".join(Path(f"/proc/{pid}/cmdline").read_text() for pid in children)
+    except OSError:
+        return ""
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from harness.config import Run
-from harness.records import LOG
+from harness.records import AUDIT, EVALS, LOG, RESPONSES, RESULT, STEPS
 from harness.settings import Pool
 from harness.sweep import Outcome, launch
 from tests.tiny import run_of, write_records
@@ -54,13 +55,26 @@ def sweep(runs: list[Run], **settings: object) -> tuple[Outcome, str]:
     return outcome, console.export_text()
 
 
-def start(folder: Path, *arguments: str, faults: dict[int, str] | None = None) -> subprocess.Popen[str]:
-    """Launch the command line in a process of its own."""
+def start(
+    folder: Path, *arguments: str, faults: dict[int, str] | None = None, group: bool = False
+) -> subprocess.Popen[str]:
+    """Launch the command line in a process of its own, or in a process group, as a terminal does."""
     return subprocess.Popen(
         [sys.executable, "-m", "harness", "-m", *overrides(folder), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
-        env={**os.environ, **environment(faults or {})},
+        env={**os.environ, **environment(faults or {})}, start_new_session=group,
     )  # fmt: skip
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """All that a finished run leaves behind, but for times and where it was made."""
+    result = json.loads((folder / RESULT).read_text())
+    steps = [json.loads(line) for line in (folder / STEPS).read_text().splitlines()]
+    return {
+        "result": {key: value for key, value in result.items() if key not in ("seconds", "provenance")},
+        "steps": [{key: value for key, value in step.items() if key != "seconds"} for step in steps],
+        **{name: (folder / name).read_bytes() for name in (AUDIT, EVALS, RESPONSES)},
+    }
 
 
 def tries(folder: Path) -> dict[str, int]:

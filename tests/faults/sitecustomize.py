@@ -70,8 +70,15 @@ def faulty(execute: Callable[..., Any]) -> Callable[..., Any]:
     faults = json.loads(os.environ["HARNESS_FAULTS"])
 
     def wrapped(cell: Any, progress: Any) -> Any:
-        go_wrong(faults.get(str(cell.run.seed), ""))
-        return execute(cell, progress)
+        kind = faults.get(str(cell.run.seed), "")
+        go_wrong(kind)
+
+        def watched(phase: str, share: float) -> None:
+            if kind == "midway" and phase == "train" and share > 0.5:
+                go_wrong("once")
+            progress(phase, share)
+
+        return execute(cell, watched)
 
     return wrapped
 
