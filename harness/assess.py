@@ -14,23 +14,21 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import hydra
 import torch
-from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 from torch.nn import functional
 
 from harness import checkpoint, device
-from harness.config import Assess
+from harness.command_line import command_line
+from harness.commands import Assess
 from harness.corpus import documents
-from harness.generate import generate
+from harness.decoding import generate
 from harness.last_word import Passage, passages
 from harness.loss import token_nll
 from harness.model import GPT, Layout, Shape
-from harness.paths import CONF
 from harness.storage import write_json
 from harness.tokens import Tokenizer, tokenizer_of
-from harness.validate import ConfigError, parse
+from harness.validate import ConfigError
 
 OPENINGS = (
     "The river rose in the night, and",
@@ -150,11 +148,10 @@ def assess(config: Assess) -> dict[str, object]:
     return figures
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="assess")
-def main(composed: DictConfig) -> None:
+def main() -> None:
     """The command line."""
     try:
-        figures = assess(parse(OmegaConf.to_container(composed, resolve=True), Assess))  # type: ignore[arg-type]
+        figures = assess(command_line("assess", Assess, sys.argv[1:]))
     except (ConfigError, OSError, ValueError) as error:
         sys.exit(f"harness.assess: {error}")
     print(json.dumps(figures, indent=2))

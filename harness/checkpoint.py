@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import zlib
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def hugging_face_name(name: str) -> str:
     return f"h.{number}.{_HUGGING_FACE_BLOCK[part]}.{kind}"
 
 
-def _is_transposed(name: str, tensor: Tensor) -> bool:
+def is_transposed(name: str, tensor: Tensor) -> bool:
+    """Whether Hugging Face's GPT-2 stores our parameter transposed (its Conv1D)."""
     return name.startswith("blocks.") and tensor.ndim == 2
 
 
@@ -64,6 +66,12 @@ def find(weights: str, name: str) -> Path:
         path = Path(weights)
         if path.is_dir():
             path = path / "model.safetensors"
+    for other in ("pytorch_model.bin", "model.safetensors.index.json"):
+        if not path.is_file() and path.with_name(other).is_file():
+            raise CheckpointError(
+                f"model.weights={weights}: {other} there, expected one model.safetensors; "
+                "transformers' save_pretrained(..., max_shard_size='100GB') writes that"
+            )
     if not path.is_file():
         shipped = ", ".join(sorted(file.name.split(".")[0] for file in ASSETS.glob("*.safetensors*"))) or "none"
         raise CheckpointError(
@@ -84,6 +92,7 @@ def load(path: Path, shape: Shape) -> GPT:
     except (OSError, EOFError, zlib.error, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be read as safetensors ({error})") from None
     stored = dequantize(stored)
+    check_config(path.with_name("config.json"), shape)
     stored = {name.removeprefix("transformer."): tensor for name, tensor in stored.items()}
     model = GPT(shape)
     foreign = "wte.weight" in stored
@@ -92,12 +101,37 @@ def load(path: Path, shape: Shape) -> GPT:
             key = hugging_face_name(name) if foreign else name
             if key not in stored:
                 raise CheckpointError(f"{path}: tensor {key} is missing, expected a GPT of {shape}")
-            tensor = stored[key].T if foreign and _is_transposed(name, parameter) else stored[key]
+            tensor = stored[key].T if foreign and is_transposed(name, parameter) else stored[key]
             if tensor.shape != parameter.shape:
                 got, expected = list(tensor.shape), list(parameter.shape)
                 raise CheckpointError(f"{path}: tensor {key} is {got}, expected {expected} for {shape}")
             parameter.copy_(tensor)
     return model
+
+
+def check_config(path: Path, shape: Shape) -> None:
+    """Hold a Hugging Face `config.json`, where there is one, against the model's shape.
+
+    Tensors tell neither the number of heads nor of layers above those that are read.
+
+    Raises:
+        CheckpointError: a size differs, or the file is not JSON; every key in one line.
+    """
+    if not path.is_file():
+        return
+    try:
+        stored = json.loads(path.read_text("utf-8"))
+        sizes = {name: stored.get(name) for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")}
+    except (OSError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path}: {error}, expected a JSON object of a GPT-2") from None
+    ours = (shape.vocabulary, shape.context, shape.width, shape.layers, shape.heads)
+    wrong = [
+        f"{name} is {found}, expected {wanted}"
+        for (name, found), wanted in zip(sizes.items(), ours, strict=True)
+        if found is not None and found != wanted
+    ]
+    if wrong:
+        raise CheckpointError(f"{path}: {', '.join(wrong)}")
 
 
 def save(model: GPT, path: Path, dtype: torch.dtype, metadata: dict[str, str]) -> None:

@@ -18,10 +18,10 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Role = Literal["template", "system", "instruction", "input", "user", "response", "end"]
 Importance = Literal["idf", "surprisal", "position", "random"]
 Schedule = Literal["constant", "falling"]
-_strict = ConfigDict(extra="forbid", strict=True)
+strict = ConfigDict(extra="forbid", strict=True)
 
 
-@checked(frozen=True, kw_only=True, config=_strict)
+@checked(frozen=True, kw_only=True, config=strict)
 class Tier:
     """One tier of a hierarchical mask.
 
@@ -34,7 +34,7 @@ class Tier:
     weight: Weight
 
 
-@checked(frozen=True, kw_only=True, config=_strict)
+@checked(frozen=True, kw_only=True, config=strict)
 class Mask:
     """A masking strategy: what each token's loss weighs.
 
@@ -61,7 +61,7 @@ class Mask:
     schedule: Schedule
 
 
-@checked(frozen=True, kw_only=True, config=_strict)
+@checked(frozen=True, kw_only=True, config=strict)
 class Model:
     """A GPT and where its initial weights come from.
 
@@ -87,7 +87,7 @@ class Model:
     lr: dict[int, Rate]
 
 
-@checked(frozen=True, kw_only=True, config=_strict)
+@checked(frozen=True, kw_only=True, config=strict)
 class Data:
     """Where examples come from and which are used.
 
@@ -124,7 +124,7 @@ class Data:
     seed: Count
 
 
-@checked(frozen=True, kw_only=True, config=_strict)
+@checked(frozen=True, kw_only=True, config=strict)
 class Train:
     """How a run trains.
 
@@ -158,7 +158,7 @@ class Train:
     precision: Literal["fp32", "bf16"]
 
 
-@checked(frozen=True, kw_only=True, config=_strict)
+@checked(frozen=True, kw_only=True, config=strict)
 class Score:
     """What is measured.
 
@@ -180,7 +180,7 @@ class Score:
     batch_tokens: Positive
 
 
-@checked(frozen=True, kw_only=True, config=_strict)
+@checked(frozen=True, kw_only=True, config=strict)
 class Run:
     """Everything that one run may be told.
 
@@ -193,6 +193,7 @@ class Run:
         threads: CPU threads of one run; 0 shares the cores among the workers.
         retry: "failed" tries runs again that an earlier launch recorded as failed; "none" leaves them.
         force: whether finished and failed runs are carried out again, from their beginning.
+        save_weights: whether the trained weights stay in the run's folder, in fp32: `model.safetensors`.
         checkpoint_seconds: seconds of training between two checkpoints, so that a shorter run writes none; 0 for none.
     """
 
@@ -209,72 +210,5 @@ class Run:
     threads: Count
     retry: Literal["none", "failed"]
     force: bool
+    save_weights: bool
     checkpoint_seconds: Weight
-
-
-@checked(frozen=True, kw_only=True, config=_strict)
-class Pretrain:
-    """How a base model is pretrained.
-
-    Attributes:
-        model: its shape; `model.weights` and `model.lr` play no part.
-        corpus: training shards, `.txt` or `.txt.xz`.
-        valid: the held-out shard.
-        out: folder for the weights, the figures and the checkpoint.
-        tokens: tokens to train on; the corpus is repeated as often as needed, shuffled anew each time.
-        batch_tokens: tokens of an optimiser step.
-        micro_tokens: tokens that pass through the model at once.
-        optimizer: "adamw", or "muon" for the blocks' matrices with AdamW for the rest.
-        lr: AdamW's peak learning rate at width 128; it falls with the square root of the width.
-        muon_lr: Muon's, likewise.
-        weight_decay: on matrices.
-        warmup_steps: steps of linear warm-up.
-        decay: share of the steps, at the end, over which the rate falls linearly to 0.
-        clip: largest gradient norm.
-        evaluate_every: steps between two held-out evaluations.
-        checkpoint_every: steps between two checkpoints; 0 for none.
-        precision: "fp32", or "bf16" for autocast.
-        compile: whether torch.compile is used.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        seed: of initial weights and data order.
-    """
-
-    model: Model
-    corpus: list[str]
-    valid: str
-    out: str
-    tokens: Positive
-    batch_tokens: Positive
-    micro_tokens: Positive
-    optimizer: Literal["adamw", "muon"]
-    lr: Rate
-    muon_lr: Rate
-    weight_decay: Weight
-    warmup_steps: Count
-    decay: Fraction
-    clip: Weight
-    evaluate_every: Positive
-    checkpoint_every: Count
-    precision: Literal["fp32", "bf16"]
-    compile: bool
-    device: str
-    seed: Count
-
-
-@checked(frozen=True, kw_only=True, config=_strict)
-class Assess:
-    """What is measured of a base model, and on which text.
-
-    Attributes:
-        model: its shape and weights; `model.lr` plays no part.
-        valid: the held-out text, `.txt` or `.txt.xz`, in which a line `<|endoftext|>` ends each document.
-        out: the JSON file for the figures.
-        batch_tokens: most tokens of a forward pass.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-    """
-
-    model: Model
-    valid: str
-    out: str
-    batch_tokens: Positive
-    device: str

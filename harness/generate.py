@@ -1,118 +1,62 @@
-"""Greedy decoding of many prompts at once with a key-value cache."""
+"""Ask a model something: a base goes on with a text, a fine-tuned run answers an instruction.
+
+    python -m harness.generate model=mini prompt="The river rose in the night, and"
+    python -m harness.generate run=runs/main/FOLDER prompt="Name the capital." input="France lies in Europe."
+
+A run must have been made with `save_weights=true`. Without `prompt` the text is read from standard input.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import torch
-from torch import Tensor
-from torch.nn import functional
+import sys
 
 from harness import device
-from harness.batching import split
-from harness.model import GPT, Layout
+from harness.command_line import command_line
+from harness.commands import Generate
+from harness.data.example import alpaca
+from harness.decoding import generate, sampler
+from harness.prompt import render_prompt
+from harness.tokens import tokenize
+from harness.trained import open_model
+from harness.validate import ConfigError
 
 
-@torch.no_grad()
-def generate(
-    model: GPT,
-    prompts: Sequence[Sequence[int]],
-    end: int,
-    limit: int,
-    batch_tokens: int,
-    precision: str,
-    advance: Callable[[int], None] = lambda _: None,
-) -> list[list[int]]:
-    """The most probable token at each step, until `end`.
+def answer(config: Generate, prompt: str) -> str:
+    """The model's continuation of `prompt`, or its answer to it.
 
-    Args:
-        model: the model, on its device.
-        prompts: token ids of each prompt, at least one each.
-        end: the id that ends a response; it is not returned.
-        limit: most tokens of a response. A response also stops where the context is full.
-        batch_tokens: most tokens in the cache at once.
-        precision: "fp32" or "bf16".
-        advance: told the number of prompts done, after each batch.
-
-    Returns:
-        The response ids of each prompt, in the order of the prompts.
+    Raises:
+        CheckpointError, ConfigError, OSError, ValueError: as their one-line messages say.
     """
-    responses: list[list[int]] = [[] for _ in prompts]
-    for numbers in split([len(prompt) + limit for prompt in prompts], batch_tokens):
-        with device.precision(precision, model.head.device):
-            found = _decode(model, [prompts[number] for number in numbers], end, limit)
-        for number, response in zip(numbers, found, strict=True):
-            responses[number] = response
-        advance(len(numbers))
-    return responses
+    where = device.resolve(config.device)
+    model, tokenizer, template = open_model(config.model, config.run)
+    if not prompt:
+        raise ValueError("prompt: empty, expected a text")
+    if config.input and not template:
+        raise ValueError(f"input={config.input!r}: a base takes a prompt alone, expected run=runs/SWEEP/RUN")
+    if template:  # as in training: rendered by the same function, ids of segment after segment
+        ids = tokenize(render_prompt(alpaca(prompt, config.input, ""), template), tokenizer).ids.tolist()
+    else:
+        ids = tokenizer.encode(prompt)
+    if len(ids) >= model.shape.context:
+        raise ValueError(f"prompt: {len(ids)} tokens, expected fewer than the model's context of {model.shape.context}")
+    choose = sampler(config.temperature, config.top_p, config.seed, where)
+    room = len(ids) + config.tokens
+    found = generate(model.to(where), [ids], tokenizer.end, config.tokens, room, "fp32", choose=choose)
+    return tokenizer.decode(found[0])
 
 
-def _decode(model: GPT, prompts: Sequence[Sequence[int]], end: int, limit: int) -> list[list[int]]:
-    """Decode one batch of prompts together; finished rows leave the batch."""
-    where = model.head.device
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=where)
-    room = min(int(lengths.max()) + limit, model.shape.context)
-    hidden, cache = _prefill(model, prompts, room)
-    responses: list[list[int]] = [[] for _ in prompts]
-    alive = torch.arange(len(prompts), device=where)
-    while len(alive):
-        logits = functional.linear(hidden, model.head)
-        chosen = logits.float().argmax(1)
-        for row, token in zip(alive.tolist(), chosen.tolist(), strict=True):
-            if token != end:
-                responses[row].append(token)
-        full = torch.tensor([len(responses[row]) >= limit for row in alive.tolist()], device=where)
-        going = (chosen != end) & ~full & (lengths < room)
-        if not going.all():
-            kept = going.nonzero().squeeze(1)
-            alive, chosen, lengths = alive[kept], chosen[kept], lengths[kept]
-            cache = [(keys[kept], values[kept]) for keys, values in cache]
-        if len(alive):
-            hidden = _step(model, chosen, lengths, cache)
-            lengths = lengths + 1
-    return responses
+def main() -> None:
+    """The command line."""
+    try:
+        config = command_line("generate", Generate, sys.argv[1:], texts=("prompt", "input"))
+        prompt = config.prompt or (input("> ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n"))
+        said = answer(config, prompt)
+    except (ConfigError, OSError, ValueError) as error:
+        sys.exit(f"harness.generate: {error}")
+    except (EOFError, KeyboardInterrupt):
+        sys.exit(130)
+    print(said if config.run else prompt + said)
 
 
-Cache = list[tuple[Tensor, Tensor]]
-"""Per block, keys and values [R, H, room, K]."""
-
-
-def _prefill(model: GPT, prompts: Sequence[Sequence[int]], room: int) -> tuple[Tensor, Cache]:
-    """Run the prompts; return the last state of each row [R, D] and the cache."""
-    where = model.head.device
-    longest = max(len(prompt) for prompt in prompts)
-    ids = torch.tensor([token for prompt in prompts for token in prompt], device=where)
-    places = [row * longest + column for row, prompt in enumerate(prompts) for column in range(len(prompt))]
-    slots = torch.tensor(places, device=where)
-    layout = Layout(len(prompts), longest, slots)
-    heads = model.shape.heads
-    size = (len(prompts), heads, room, model.shape.width // heads)
-    cache: Cache = []
-    x = model.embed(ids, layout)
-    for block in model.blocks:
-        qkv = block.attention.qkv(block.norm1(x))
-        keys, values = qkv.new_zeros(size), qkv.new_zeros(size)
-        row, column = slots // longest, slots % longest
-        _, k, v = qkv.view(len(ids), 3, heads, -1).unbind(1)
-        keys[row, :, column], values[row, :, column] = k, v
-        cache.append((keys, values))
-        x = block.feed_forward(x + block.attention.out(block.attention.attend(qkv, layout)))
-    ends = torch.tensor([len(prompt) for prompt in prompts], device=where).cumsum(0) - 1
-    return model.norm(x[ends]), cache
-
-
-def _step(model: GPT, ids: Tensor, positions: Tensor, cache: Cache) -> Tensor:
-    """Feed one token a row, int64 [R], at its position; extend the cache; return states [R, D]."""
-    rows = torch.arange(len(ids), device=ids.device)
-    seen = int(positions.max()) + 1
-    visible = (torch.arange(seen, device=ids.device) <= positions[:, None])[:, None, None]  # [R, 1, 1, seen]
-    x = model.tokens(ids) + model.positions(positions)
-    for block, (keys, values) in zip(model.blocks, cache, strict=True):
-        q, k, v = block.attention.qkv(block.norm1(x)).view(len(ids), 3, model.shape.heads, -1).unbind(1)
-        keys[rows, :, positions], values[rows, :, positions] = k, v
-        mixed = functional.scaled_dot_product_attention(
-            q[:, :, None], keys[:, :, :seen], values[:, :, :seen], attn_mask=visible
-        )
-        x = block.feed_forward(x + block.attention.out(mixed.flatten(1)))
-    out: Tensor = model.norm(x)
-    return out
+if __name__ == "__main__":
+    main()

@@ -16,23 +16,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import hydra
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.nn import functional
 
 from harness import checkpoint, device
-from harness.config import Pretrain
+from harness.command_line import command_line
+from harness.commands import Pretrain
 from harness.corpus import token_array
 from harness.model import GPT, Layout, Shape
 from harness.muon import Muon
 from harness.storage import write_json
 from harness.tokens import tokenizer_of
-from harness.validate import ConfigError, parse
+from harness.validate import ConfigError
 
 LOG_EVERY = 50
 LR_WIDTH = 128
@@ -252,12 +251,10 @@ def _resume(out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], wher
     return state["step"], state["seconds"]
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="pretrain")
-def main(composed: DictConfig) -> None:
+def main() -> None:
     """The command line."""
     try:
-        config = parse(OmegaConf.to_container(composed, resolve=True), Pretrain)  # type: ignore[arg-type]
-        figures = pretrain(config)
+        figures = pretrain(command_line("pretrain", Pretrain, sys.argv[1:]))
     except (ConfigError, OSError, ValueError) as error:
         sys.exit(f"harness.pretrain: {error}")
     print(json.dumps({key: value for key, value in figures.items() if key != "config"}, indent=2))

@@ -2,7 +2,8 @@
 
 A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl` and, last of all,
 `result.json`: its presence means that the run finished. A run that failed for good leaves `failure.json`.
-`log.txt` holds what every try printed; `checkpoint.pt` is there while a long run lasts.
+`log.txt` holds what every try printed; `checkpoint.pt` is there while a long run lasts, `model.safetensors` where the
+run was told to keep its weights.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ AUDIT = "audit.jsonl"
 RESULT = "result.json"
 FAILURE = "failure.json"
 CHECKPOINT = "checkpoint.pt"
+WEIGHTS = "model.safetensors"
 LOG = "log.txt"
 SCHEMA = 1
 

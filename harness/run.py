@@ -16,9 +16,9 @@ from harness import checkpoint, device
 from harness.batching import Row, order_digest, plan
 from harness.clock import Clock
 from harness.config import Run
+from harness.decoding import generate
 from harness.evaluate import Evaluation, evaluate, per_token, token_losses
 from harness.examples import Encoded, describe, digest, plain_rows, prepare, weighted_rows
-from harness.generate import generate
 from harness.model import GPT, Shape
 from harness.records import (
     AUDIT,
@@ -27,6 +27,7 @@ from harness.records import (
     RESULT,
     ROLES,
     STEPS,
+    WEIGHTS,
     EvalRecord,
     Fairness,
     ResponseRecord,
@@ -216,6 +217,8 @@ def execute(cell: Cell, progress: Progress) -> Result:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
+    if run.save_weights:
+        checkpoint.save(model, folder / WEIGHTS, torch.float32, {"tokenizer": tokenizer.digest})
     write_json(folder / RESULT, result)
     interrupted.remove()
     return result

@@ -21,7 +21,7 @@ from harness.records import CHECKPOINT, CONFIG, EVALS, FAILURE, LOG, RESULT, STE
 from harness.storage import write_json
 from harness.tokens import tokenizer_of
 
-NOT_SCIENCE = ("claim", "sweep", "runs", "device", "threads", "retry", "force", "checkpoint_seconds")
+NOT_SCIENCE = ("claim", "sweep", "runs", "device", "threads", "retry", "force", "save_weights", "checkpoint_seconds")
 """Keys that change neither what a run does nor, but for rounding, its figures."""
 
 

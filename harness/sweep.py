@@ -20,7 +20,7 @@ from harness.examples import Examples, check_weights, prepare
 from harness.job import Job
 from harness.plan import Launched, PlannedRun, add_to_plan, describe
 from harness.pool import Pool
-from harness.records import CHECKPOINT
+from harness.records import CHECKPOINT, WEIGHTS
 from harness.settings import Pool as Settings
 from harness.slots import gpus, placed, places
 from harness.store import Cell, make_cell, provenance, stamp, weights_digest
@@ -122,6 +122,9 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
             todo.append(cell)
     if skipped:
         console.print(f"{skipped} of {len(cells)} runs are finished already and are skipped")
+        bare = sum(cell.run.save_weights and not (cell.folder / WEIGHTS).is_file() for cell in cells) - len(todo)
+        if bare > 0:
+            console.print(f"{bare} of these kept no weights; force=true makes them again")
     if failed:
         console.print(f"{failed} of {len(cells)} runs failed earlier and are left so; retry=failed tries them again")
     return Work(cells, sorted(todo, key=lambda cell: -cell.cost), skipped, failed)

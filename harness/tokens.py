@@ -32,6 +32,17 @@ BPE8K_PATTERN = (
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 
 
+def _characters() -> list[str]:
+    """The character by which byte-level BPE files spell each byte (Radford et al. 2019): printable ones themselves."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = [value for value in range(256) if value not in printable]
+    return [chr(value if value in printable else 256 + others.index(value)) for value in range(256)]
+
+
+CHARACTERS = _characters()
+"""Of each byte 0 to 255."""
+
+
 class Tokens(NamedTuple):
     """A tokenised conversation; the three arrays are of equal length [time].
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.corpus import documents
-from harness.tokens import BPE8K_PATTERN, BPE8K_SIZE
+from harness.tokens import BPE8K_PATTERN, BPE8K_SIZE, CHARACTERS
 
 
 def train(shards: list[Path], size: int) -> list[bytes]:
@@ -39,20 +39,11 @@ def train(shards: list[Path], size: int) -> list[bytes]:
             yield from documents(shard)
 
     tokenizer.train_from_iterator(texts(), trainer)
-    to_byte = byte_of_character()
+    to_byte = {character: value for value, character in enumerate(CHARACTERS)}
     by_id = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     tokens = [bytes(to_byte[character] for character in text) for text, _ in by_id]
     singles = [bytes([value]) for value in range(256)]
     return singles + [token for token in tokens if len(token) > 1]
-
-
-def byte_of_character() -> dict[str, int]:
-    """The inverse of GPT-2's byte-to-character table, by which byte-level BPE files spell bytes."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    table = {chr(value): value for value in printable}
-    others = (value for value in range(256) if value not in set(printable))
-    table.update({chr(256 + place): value for place, value in enumerate(others)})
-    return table
 
 
 def write_ranks(tokens: list[bytes], path: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.config import SIZES, Assess, Pretrain, Run
+from harness.commands import Assess, Export, Generate, Pretrain
+from harness.config import SIZES, Run
 from harness.prompt import TEMPLATES
 from harness.records import ROLES
 
@@ -25,7 +26,7 @@ class ConfigError(ValueError):
         self.faults = faults
 
 
-Config = TypeVar("Config", Run, Pretrain, Assess)
+Config = TypeVar("Config", Run, Pretrain, Assess, Generate, Export)
 
 
 def parse(mapping: Mapping[str, Any], kind: type[Config]) -> Config:
@@ -81,18 +82,19 @@ def keys(kind: type, prefix: str = "") -> list[str]:
 
 
 def _nearest(key: str) -> str:
-    close = difflib.get_close_matches(key, keys(Run) + keys(Pretrain) + keys(Assess), n=1)
+    known = [name for kind in (Run, Pretrain, Assess, Generate, Export) for name in keys(kind)]
+    close = difflib.get_close_matches(key, known, n=1)
     return f", did you mean {close[0]}?" if close else ""
 
 
-def impossible(config: Run | Pretrain | Assess) -> list[str]:
+def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]:
     """Faults that only show when values are held against each other."""
     faults = []
     model = config.model
     if model.width % model.heads:
         divisors = [n for n in range(1, model.width + 1) if model.width % n == 0 and n <= 64]
         faults.append(f"model.heads={model.heads}: expected a divisor of model.width={model.width}, one of {divisors}")
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", config.device):
+    if not isinstance(config, Export) and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", config.device):
         faults.append(f"device={config.device!r}: expected auto, cpu, cuda or cuda:N")
     if isinstance(config, Pretrain):
         for key in ("micro_tokens", "batch_tokens"):

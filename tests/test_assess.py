@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness.assess import held_out, last_words
-from harness.generate import generate
+from harness.decoding import generate
 from harness.last_word import Passage, passages
 from harness.model import Layout
 from tests.tiny import BPE, toy

@@ -10,7 +10,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from harness import checkpoint
 from harness.checkpoint import CheckpointError
-from harness.generate import generate
+from harness.decoding import generate
 from harness.model import GPT, Layout, Shape
 from harness.paths import ASSETS
 from harness.tokens import tokenizer_of

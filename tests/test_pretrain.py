@@ -37,7 +37,7 @@ def shard(path: Path, documents: int, seed: int) -> Path:
 def command(folder: Path, out: str, tokens: int) -> list[str]:
     return [
         sys.executable, "-m", "harness.pretrain", f"corpus=[{folder / 'a.txt'}]", f"valid={folder / 'b.txt'}",
-        f"out={folder / out}", f"tokens={tokens}", f"hydra.run.dir={folder / 'hydra'}", *SETTINGS,
+        f"out={folder / out}", f"tokens={tokens}", *SETTINGS,
     ]  # fmt: skip
 
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from harness.data.example import Example, Message, alpaca
 from harness.prompt import TEMPLATES, Segment, render, render_prompt
 from harness.records import ROLES
-from harness.tokens import ROLE_ID, load_tokenizer, tokenize
-from harness.train_bpe import byte_of_character
+from harness.tokens import CHARACTERS, ROLE_ID, load_tokenizer, tokenize
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, tokens_of
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
@@ -173,7 +172,7 @@ def test_trap_20_decoded_response_tokens_are_the_response_and_the_end(example: E
 
 @pytest.mark.parametrize("names", [("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")])
 def test_gpt2_ranks_are_read_from_files_beside_the_weights(tmp_path: Path, names: tuple[str, str]) -> None:
-    characters = sorted(byte_of_character(), key=lambda c: (c > "\xff", c))
+    characters = sorted(CHARACTERS, key=lambda c: (c > "\xff", c))
     vocabulary = {text: id for id, text in enumerate([*characters, "he", "hey"])}
     (tmp_path / names[0]).write_text(json.dumps(vocabulary), encoding="utf-8")
     (tmp_path / names[1]).write_text("#version: 0.2\nh e\nhe y\n", encoding="utf-8")

@@ -17,25 +17,20 @@ import time
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from harness import device
-from harness.config import Pretrain
+from harness.command_line import command_line
+from harness.commands import Pretrain
 from harness.model import GPT, Shape
-from harness.paths import CONF
 from harness.pretrain import loss_function, optimizers, update
 from harness.tokens import tokenizer_of
-from harness.validate import parse
 
 STEPS = 20
 
 
 def measure(name: str, overrides: list[str], lock: Path) -> dict[str, object]:
     """Time `STEPS` optimiser steps of the model called `name`, once the lock is had."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("pretrain", [f"model={name}", "corpus=[]", "valid=x", "out=x", *overrides])
-    config = parse(OmegaConf.to_container(composed, resolve=True), Pretrain)
+    config = command_line("pretrain", Pretrain, [f"model={name}", "corpus=[]", "valid=x", "out=x", *overrides])
     where = device.resolve("auto")
     torch.set_float32_matmul_precision("high")
     shape = Shape(

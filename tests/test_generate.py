@@ -1,0 +1,114 @@
+"""Asking a model: draws, the command on bases and on runs that kept their weights, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from harness.command_line import command_line
+from harness.commands import Generate
+from harness.decoding import generate, greedy, sampler
+from harness.generate import answer
+from harness.validate import ConfigError
+from tests.tiny import BPE, toy
+
+CPU = torch.device("cpu")
+
+
+def test_no_temperature_and_no_share_are_greedy() -> None:
+    logits = torch.randn(50, 20, generator=torch.Generator().manual_seed(0))
+    assert sampler(0.0, 1.0, 0, CPU) is greedy
+    assert torch.equal(sampler(1.0, 0.0, 0, CPU)(logits), logits.argmax(1))
+
+
+def test_draws_follow_the_nucleus() -> None:
+    """Shares .5, .3, .15, .05: a nucleus of .7 is the first two, drawn 5 to 3."""
+    logits = torch.tensor([0.15, 0.5, 0.05, 0.3]).log().expand(20_000, 4)
+    counts = torch.bincount(sampler(1.0, 0.7, 0, CPU)(logits), minlength=4) / 20_000
+    assert counts[0] == counts[2] == 0 and counts[1].item() == pytest.approx(0.625, abs=0.015)
+    everything = torch.bincount(sampler(1.0, 1.0, 0, CPU)(logits), minlength=4) / 20_000
+    assert everything.tolist() == pytest.approx([0.15, 0.5, 0.05, 0.3], abs=0.015)
+    sharper = torch.bincount(sampler(0.5, 1.0, 0, CPU)(logits), minlength=4) / 20_000
+    squares = torch.tensor([0.15, 0.5, 0.05, 0.3]).square()
+    assert sharper.tolist() == pytest.approx((squares / squares.sum()).tolist(), abs=0.015)
+
+
+def test_a_seed_repeats_its_draws() -> None:
+    model = toy(context=64)
+    found = [
+        generate(model, [[BPE.end], [BPE.end]], BPE.end, 12, 999, "fp32", choose=sampler(1.0, 1.0, seed, CPU))
+        for seed in (1, 1, 2)
+    ]
+    assert found[0] == found[1] != found[2] and found[0][0] != found[0][1]
+
+
+def test_texts_are_taken_as_they_stand() -> None:
+    text = """It's "so", [a, {b: ${c}}] = \\ and ,"""
+    config = command_line("generate", Generate, [f"prompt={text}", "tokens=3"], texts=("prompt", "input"))
+    assert config.prompt == text and config.tokens == 3
+    with pytest.raises(ConfigError, match="tokns=3: no such key tokns, did you mean tokens?"):
+        command_line("generate", Generate, ["tokns=3"])
+
+
+def command(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness.generate", *arguments], capture_output=True, text=True, input=text
+    )
+
+
+def test_a_base_goes_on_with_a_text() -> None:
+    done = command("model=nano", "tokens=6", text="The river rose in the night, and\n")
+    assert done.returncode == 0 and done.stdout.startswith("The river rose in the night, and ")
+    assert done.stdout == command("model=nano", "tokens=6", "prompt=The river rose in the night, and").stdout
+    assert 3 < len(BPE.encode(done.stdout)) - len(BPE.encode("The river rose in the night, and\n")) <= 6
+
+
+def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> None:
+    arguments = [
+        "model=nano", "model.weights=random", "model.layers=1", "model.width=32", "model.heads=2", "model.context=256",
+        "data.size=40", "data.test=4", "data.validation=0", "train.epochs=1", "score.responses=4",
+        "score.response_tokens=8", "score.every=0", f"runs={tmp_path}", "sweep=s",
+    ]  # fmt: skip
+    run = [sys.executable, "-m", "harness", *arguments]
+    done = subprocess.run(run, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder,) = [path.parent for path in tmp_path.glob("s/*/result.json")]
+    asked = f"run={folder}"
+    refused = command(asked, "prompt=x")
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert refused.stderr.startswith(f"harness.generate: {asked}: no model.safetensors there, expected a run made with")
+    again = subprocess.run([*run, "save_weights=true"], capture_output=True, text=True)
+    assert "1 of these kept no weights; force=true makes them again" in again.stdout + again.stderr
+    subprocess.run([*run, "save_weights=true", "force=true"], check=True, capture_output=True)
+    assert {tensor.dtype for tensor in load_file(folder / "model.safetensors").values()} == {torch.float32}
+    records = [json.loads(line) for line in (folder / "responses.jsonl").read_text("utf-8").splitlines()]
+    assert len(records) == 4 and any("### Input:" in record["prompt"] for record in records)
+    for record in records:
+        asking = record["prompt"].removeprefix("### Instruction:\n").removesuffix("\n\n### Response:\n")
+        instruction, _, about = asking.partition("\n\n### Input:\n")
+        texts = [f"prompt={instruction}", f"input={about}"]
+        config = command_line("generate", Generate, [asked, "tokens=8", *texts], texts=("prompt", "input"))
+        assert answer(config, config.prompt) == record["response"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model=none"], "In 'generate': Could not find 'model/none' Available options in 'model':"),
+        (["model=nano"], "prompt: empty, expected a text"),
+        (["model=nano", "prompt=x", "input=y"], "input='y': a base takes a prompt alone"),
+        (["model=nano", f"prompt={'word ' * 1100}"], "prompt: 1101 tokens, expected fewer than the model's context"),
+        (["model=small", "prompt=x"], "model.weights=random: small has no weights"),
+        (["prompt=x", "tokens=0"], "tokens=0: expected greater than 0"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(arguments: list[str], message: str) -> None:
+    done = command(*arguments)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"harness.generate: {message}"), done.stderr
