@@ -88,7 +88,10 @@ def test_runs_that_differ_in_more_than_the_mask_are_no_pair(tmp_path, change):
     assert [found.kind for found in problems] == ["unpaired"]
 
 
-@pytest.mark.parametrize("change", [{"threads": 8}, {"device": "cuda"}, {"runs": "elsewhere"}, {"claim": "small_data"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"threads": 8}, {"device": "cuda"}, {"runs": "elsewhere"}, {"claim": "small_data"}, {"checkpoint_seconds": 0}],
+)
 def test_what_cannot_change_a_result_does_not_part_a_pair(tmp_path, change):
     folder = tmp_path / "sweep"
     folder.mkdir()
