@@ -105,14 +105,14 @@ def test_hydra_itself_refuses_a_group_that_does_not_exist() -> None:
 
 def test_a_faulty_sweep_stops_before_its_first_run_with_all_faults(tmp_path: Path) -> None:
     done = command("-m", "model.heads=3,4", "data.template=a,b", "mask.weight.end=0", "sweep=x", cwd=tmp_path)
-    assert done.returncode == 2 and "Traceback" not in done.stderr and not (tmp_path / "runs").exists()
+    assert done.returncode == 2 and "Traceback" not in done.stderr and not list(tmp_path.iterdir())
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 3 and all(line.startswith("harness: ") for line in lines)
 
 
 def test_a_set_that_is_too_small_is_told_before_the_first_run(tmp_path: Path) -> None:
     done = command("-m", "data.size=20000,50000", "model.context=16", "sweep=x", cwd=tmp_path)
-    assert done.returncode == 2 and "Traceback" not in done.stderr and not (tmp_path / "runs").exists()
+    assert done.returncode == 2 and "Traceback" not in done.stderr and not list(tmp_path.iterdir())
     assert "data.size=20000: 20000 examples, expected at most the 12000 of the training set" in done.stderr
     assert "data.size=50000" in done.stderr
 

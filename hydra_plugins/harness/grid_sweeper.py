@@ -2,11 +2,14 @@
 
 # No `from __future__ import annotations`, as in pool_launcher.py.
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper, BasicSweeperConf
 from hydra.core.config_store import ConfigStore
+from omegaconf import open_dict
 
 
 @dataclass
@@ -21,6 +24,13 @@ ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridConfig
 
 class GridSweeper(BasicSweeper):
     """The product of all swept values; our launchers compose and check all jobs before the first run."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """As Hydra's, but its `multirun.yaml` goes where it is soon forgotten: plan and runs hold their configs."""
+        assert self.config is not None
+        with tempfile.TemporaryDirectory() as folder, open_dict(self.config):
+            self.config.hydra.sweep.dir = folder
+            return super().sweep(arguments)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Leave that to the launcher."""
