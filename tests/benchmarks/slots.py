@@ -60,11 +60,12 @@ def timed(launcher: str, device: str, runs: int, arguments: list[str], folder: P
     name = launcher.replace("=", "").replace(" ", "_").replace("hydra.launcher.", "") or "warm-up"
     command = [
         sys.executable, "-m", "harness", "-m", *launcher.split(), "hydra.launcher.retries=0", f"device={device}",
-        f"mask={','.join(MASKS)}", f"seed=range({runs // len(MASKS)})", f"runs={folder}", f"sweep={name}", *arguments,
+        f"mask={','.join(MASKS)}", f"seed=range({runs // len(MASKS)})", f"runs={folder}", f"sweep={name}",
+        f"hydra.sweep.dir={folder}", *arguments,
     ]  # fmt: skip
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
     took = time.perf_counter() - began
     paths = list((folder / name).glob(f"*/{RESULT}"))
     if done.returncode or len(paths) != runs:
