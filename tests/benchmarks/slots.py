@@ -61,7 +61,6 @@ def timed(launcher: str, device: str, runs: int, arguments: list[str], folder: P
     command = [
         sys.executable, "-m", "harness", "-m", *launcher.split(), "hydra.launcher.retries=0", f"device={device}",
         f"mask={','.join(MASKS)}", f"seed=range({runs // len(MASKS)})", f"runs={folder}", f"sweep={name}",
-        f"hydra.sweep.dir={folder}", *arguments,
     ]  # fmt: skip
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     began = time.perf_counter()
