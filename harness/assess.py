@@ -1,6 +1,6 @@
 """What a base model knows: held-out loss, last words, samples.
 
-    python -m harness.assess model=mini valid=valid.txt.xz out=docs/bases/mini.assessed.json
+    python -m harness.assess model=mini valid=valid.txt.xz every=4 out=docs/bases/mini.assessed.json
 
 Measures the weights that `model.weights` names, as fine-tuning would load them, in fp32.
 """
@@ -122,7 +122,7 @@ def assess(config: Assess) -> dict[str, object]:
     )
     path = checkpoint.find(sizes.weights, sizes.name)
     model = checkpoint.load(path, shape).to(where)
-    texts = list(documents(Path(config.valid)))
+    texts = list(documents(Path(config.valid)))[:: config.every]
     loss = held_out(model, texts, tokenizer, config.batch_tokens)
     right = last_words(model, passages(texts), tokenizer, config.batch_tokens)
     prompts = [tokenizer.encode(opening) for opening in OPENINGS]
@@ -133,7 +133,7 @@ def assess(config: Assess) -> dict[str, object]:
         "weights": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "held_out": {
-            **loss._asdict(), "nats_per_token": loss.nats_per_token, "bits_per_byte": loss.bits_per_byte
+            "documents": len(texts), "every": config.every, **loss._asdict(), "nats_per_token": loss.nats_per_token, "bits_per_byte": loss.bits_per_byte
         },
         "last_word": {"right": sum(right), "passages": len(right)},
         "samples": {

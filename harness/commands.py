@@ -65,6 +65,7 @@ class Assess:
     Attributes:
         model: its shape and weights; `model.lr` plays no part.
         valid: the held-out text, `.txt` or `.txt.xz`, in which a line `<|endoftext|>` ends each document.
+        every: documents are taken that many apart, from the first; 1 for all.
         out: the JSON file for the figures.
         batch_tokens: most tokens of a forward pass.
         device: "auto", "cpu", "cuda" or "cuda:N".
@@ -72,6 +73,7 @@ class Assess:
 
     model: Model
     valid: str
+    every: Positive
     out: str
     batch_tokens: Positive
     device: str

@@ -60,7 +60,7 @@ def timed(launcher: str, device: str, runs: int, arguments: list[str], folder: P
     name = launcher.replace("=", "").replace(" ", "_").replace("hydra.launcher.", "") or "warm-up"
     command = [
         sys.executable, "-m", "harness", "-m", *launcher.split(), "hydra.launcher.retries=0", f"device={device}",
-        f"mask={','.join(MASKS)}", f"seed=range({runs // len(MASKS)})", f"runs={folder}", f"sweep={name}",
+        f"mask={','.join(MASKS)}", f"seed=range({runs // len(MASKS)})", f"runs={folder}", f"sweep={name}", *arguments,
     ]  # fmt: skip
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     began = time.perf_counter()
