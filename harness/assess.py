@@ -133,7 +133,8 @@ def assess(config: Assess) -> dict[str, object]:
         "weights": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "held_out": {
-            "documents": len(texts), "every": config.every, **loss._asdict(), "nats_per_token": loss.nats_per_token, "bits_per_byte": loss.bits_per_byte
+            "documents": len(texts), "every": config.every, **loss._asdict(),
+            "nats_per_token": loss.nats_per_token, "bits_per_byte": loss.bits_per_byte,
         },
         "last_word": {"right": sum(right), "passages": len(right)},
         "samples": {
