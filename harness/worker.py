@@ -77,7 +77,11 @@ def work(link: Connection, gpu: str | None) -> None:
     _first_when_memory_ends()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    import harness.run  # noqa: F401  # torch: seconds, before the parent's clock starts
+    # Seconds, many on a busy machine, before the parent's clock starts; the first two would else come with a run.
+    import rouge_score.rouge_scorer  # noqa: F401
+    import torch._dynamo  # noqa: F401
+
+    import harness.run  # noqa: F401
 
     _keep_memory()
     faulthandler.enable()
