@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,8 +92,8 @@ def load_tokenizer(name: str, folder: Path | None = None) -> Tokenizer:
 
     Args:
         name: "bpe8k" (ours) or "gpt2".
-        folder: where GPT-2's `encoder.json` (or `vocab.json`) and `vocab.bpe` (or `merges.txt`) lie; without
-            them tiktoken's own download is used.
+        folder: where GPT-2's `encoder.json` (or `vocab.json`) and `vocab.bpe` (or `merges.txt`), or else its
+            `tokenizer.json`, lie; without them tiktoken's own download is used.
 
     Raises:
         ValueError: no tokenizer has that name.
@@ -129,6 +130,16 @@ def _gpt2_ranks(folder: Path | None) -> dict[bytes, int]:
         if folder is not None and (folder / vocabulary).is_file() and (folder / merges).is_file():
             with _uncached():
                 return data_gym_to_mergeable_bpe_ranks(str(folder / merges), str(folder / vocabulary))
+    if folder is not None and (folder / "tokenizer.json").is_file():
+        try:
+            vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+            byte = {character: value for value, character in enumerate(CHARACTERS)}
+            spelled = [
+                (bytes(byte[letter] for letter in token), id) for token, id in vocabulary.items() if token != END
+            ]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise OSError(f"{folder / 'tokenizer.json'}: {error!r}, expected a byte-level BPE") from None
+        return dict(spelled)
     try:
         return tiktoken.get_encoding("gpt2")._mergeable_ranks
     except Exception as error:  # whatever the download raises, the user needs the two places that were tried

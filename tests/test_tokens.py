@@ -180,6 +180,18 @@ def test_gpt2_ranks_are_read_from_files_beside_the_weights(tmp_path: Path, names
     assert tokenizer.encode("heyhe") == [257, 256] and tokenizer.end == 258
 
 
+def test_gpt2_ranks_are_read_from_a_tokenizer_json(tmp_path: Path) -> None:
+    characters = sorted(CHARACTERS, key=lambda c: (c > "\xff", c))
+    vocabulary = {text: id for id, text in enumerate([*characters, "he", "hey", "<|endoftext|>"])}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}}), encoding="utf-8")
+    tokenizer = load_tokenizer("gpt2", tmp_path)
+    assert tokenizer.encode("heyhe") == [257, 256] and tokenizer.end == 258
+    load_tokenizer.cache_clear()
+    (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(OSError, match="tokenizer.json: KeyError.*expected a byte-level BPE"):
+        load_tokenizer("gpt2", tmp_path)
+
+
 def test_an_unknown_tokenizer_is_named() -> None:
     with pytest.raises(ValueError, match="'gpt3': no such tokenizer, expected bpe8k or gpt2"):
         load_tokenizer("gpt3")
