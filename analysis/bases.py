@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.plots.style import MARKERS, PALETTE, WIDE, panels, style
 
@@ -112,6 +113,9 @@ def draw(bases: list[Base]) -> Figure:
         right.plot([count / 1e9 for count in tokens], nats, color=colour)
         right.annotate(base.name, (tokens[-1] / 1e9, nats[-1]), xytext=(3, 0), textcoords="offset points", va="center")
     left.set(xscale="log", xlabel="parameters", ylabel="held-out loss (nats/token)")
+    left.xaxis.set_major_locator(FixedLocator(sizes))
+    left.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1e6:.0f}M"))
+    left.xaxis.set_minor_locator(NullLocator())
     left.margins(x=0.15, y=0.12)
     right.set(xlabel="training tokens (10⁹)", ylabel="held-out loss (nats/token)")
     right.margins(x=0.15)
