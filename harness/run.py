@@ -16,9 +16,10 @@ from harness import checkpoint, device
 from harness.batching import Row, order_digest, plan
 from harness.clock import Clock
 from harness.config import Run
+from harness.data.sources import DataError
 from harness.decoding import generate
 from harness.evaluate import Evaluation, evaluate, per_token, token_losses
-from harness.examples import Encoded, describe, digest, plain_rows, prepare, weighted_rows
+from harness.examples import Encoded, Examples, describe, digest, plain_rows, prepare, weighted_rows
 from harness.model import GPT, Shape
 from harness.records import (
     AUDIT,
@@ -38,7 +39,7 @@ from harness.records import (
 from harness.resume import Checkpoint
 from harness.scoring import BEHAVIOURS, SCORES, mean, score
 from harness.storage import append, write_json
-from harness.store import Cell, open_folder, peak_rate, provenance, work
+from harness.store import Cell, make_cell, open_folder, peak_rate, provenance, weights_digest, work
 from harness.tokens import tokenizer_of
 from harness.train import Training, fit
 
@@ -96,6 +97,7 @@ def execute(cell: Cell, progress: Progress) -> Result:
         open_folder(cell)
         where = device.resolve(run.device)
         examples = prepare(run)
+        _check_inputs(cell, examples)
         model = initial_model(run)
         weights = checkpoint.digest(model)
         model.to(where)
@@ -222,6 +224,17 @@ def execute(cell: Cell, progress: Progress) -> Result:
     write_json(folder / RESULT, result)
     interrupted.remove()
     return result
+
+
+def _check_inputs(cell: Cell, examples: Examples) -> None:
+    """Refuse to record figures under an identity that the data or weights no longer have."""
+    run = cell.run
+    path = None if run.model.weights == "random" else checkpoint.find(run.model.weights, run.model.name)
+    if make_cell(run, examples, weights_digest(run, path)).identity != cell.identity:
+        raise DataError(
+            f"{cell.folder.name}: its data or weights have changed since the sweep was planned; "
+            "the same command plans anew"
+        )
 
 
 def _measured(model: GPT, rows: list[Row], run: Run, alive: Callable[[int], None]) -> Evaluation:
