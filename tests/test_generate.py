@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 
+from harness.checkpoint import CheckpointError
 from harness.command_line import command_line
 from harness.commands import Generate
 from harness.decoding import generate, greedy, sampler
 from harness.generate import answer
+from harness.records import RESPONSES, ResponseRecord
+from harness.run import execute
+from harness.storage import read_jsonl
+from harness.sweep import cells_of, work_of
+from harness.trained import open_model
 from harness.validate import ConfigError
+from tests.test_run import tiny_cell
 from tests.tiny import BPE, toy
 
 CPU = torch.device("cpu")
@@ -70,31 +79,26 @@ def test_a_base_goes_on_with_a_text() -> None:
 
 
 def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> None:
-    arguments = [
-        "model=nano", "model.weights=random", "model.layers=1", "model.width=32", "model.heads=2", "model.context=256",
-        "data.size=40", "data.test=4", "data.validation=0", "train.epochs=1", "score.responses=4",
-        "score.response_tokens=8", "score.every=0", f"runs={tmp_path}", "sweep=s",
-    ]  # fmt: skip
-    run = [sys.executable, "-m", "harness", *arguments]
-    done = subprocess.run(run, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    (folder,) = [path.parent for path in tmp_path.glob("s/*/result.json")]
-    asked = f"run={folder}"
-    refused = command(asked, "prompt=x")
-    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
-    assert refused.stderr.startswith(f"harness.generate: {asked}: no model.safetensors there, expected a run made with")
-    again = subprocess.run([*run, "save_weights=true"], capture_output=True, text=True)
-    assert "1 of these kept no weights; force=true makes them again" in again.stdout + again.stderr
-    subprocess.run([*run, "save_weights=true", "force=true"], check=True, capture_output=True)
-    assert {tensor.dtype for tensor in load_file(folder / "model.safetensors").values()} == {torch.float32}
-    records = [json.loads(line) for line in (folder / "responses.jsonl").read_text("utf-8").splitlines()]
-    assert len(records) == 4 and any("### Input:" in record["prompt"] for record in records)
-    for record in records:
-        asking = record["prompt"].removeprefix("### Instruction:\n").removesuffix("\n\n### Response:\n")
+    cell = tiny_cell(tmp_path)
+    execute(cell, lambda phase, share: None)
+    with pytest.raises(CheckpointError, match="no model.safetensors there, expected a run made with save_weights=true"):
+        open_model(cell.run.model, str(cell.folder))
+    kept = replace(cell.run, save_weights=True)
+    console = Console(record=True, file=open(os.devnull, "w"), width=200)
+    assert work_of([kept], console).todo == []
+    assert "1 of these kept no weights; force=true makes them again" in console.export_text()
+    execute(cells_of([kept])[0], lambda phase, share: None)
+    assert {tensor.dtype for tensor in load_file(cell.folder / "model.safetensors").values()} == {torch.float32}
+    asked = list(read_jsonl(cell.folder / RESPONSES, ResponseRecord))
+    assert len(asked) == 4 and all("### Input:" in record.prompt for record in asked)
+    for record in asked:
+        asking = record.prompt.removeprefix("### Instruction:\n").removesuffix("\n\n### Response:\n")
         instruction, _, about = asking.partition("\n\n### Input:\n")
         texts = [f"prompt={instruction}", f"input={about}"]
-        config = command_line("generate", Generate, [asked, "tokens=8", *texts], texts=("prompt", "input"))
-        assert answer(config, config.prompt) == record["response"]
+        config = command_line(
+            "generate", Generate, [f"run={cell.folder}", "tokens=5", *texts], texts=("prompt", "input")
+        )
+        assert answer(config, config.prompt) == record.response
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import torch
 import yaml
 
 from harness import records
+from harness.data import sources
+from harness.data.sources import DataError
 from harness.examples import prepare, weighted_rows
 from harness.masking import PROMPT_ROLES
 from harness.model import Layout
@@ -164,3 +166,14 @@ def test_annealing_scales_the_prompts_share_step_by_step(tmp_path: Path) -> None
     assert scales[0] == 1 and scales[-1] == 0 and scales == sorted(scales, reverse=True)
     assert steps[0].prompt_share > 0.5 and steps[-1].prompt_share == 0
     assert steps[-1].weighted_tokens < steps[0].weighted_tokens
+
+
+def test_data_that_changed_after_planning_gives_no_result_under_the_old_name(tmp_path: Path) -> None:
+    cell = tiny_cell(tmp_path)
+    write_records(tmp_path / "records.jsonl", 41)
+    sources._jsonl.cache_clear()  # as in a worker that starts only now
+    with pytest.raises(DataError, match=f"^{cell.folder.name}: its data or weights have changed since the sweep was"):
+        execute(cell, lambda phase, share: None)
+    assert not (cell.folder / records.RESULT).exists()
+    anew = tiny_cell(tmp_path)
+    assert anew.folder != cell.folder and execute(anew, lambda phase, share: None).identity == anew.identity

@@ -92,19 +92,3 @@ def test_a_data_file_lost_after_planning_costs_its_own_runs_alone(tmp_path: Path
     assert [(failure.error, failure.attempts) for failure in failures] == [(error, 1)] * 2
     assert sorted(read_json(path, Result).seed for path in tmp_path.glob(f"s/*/{RESULT}")) == [0, 1]
     assert said.count(f": {error}\n") == 2 and said.count("] finished ") == 2
-
-
-def test_data_that_changed_after_planning_gives_no_result_under_the_old_name(tmp_path: Path) -> None:
-    launched = start(tmp_path, "seed=0", "hydra.launcher.slots=1", faults={0: "slow"})
-    while not (tmp_path / "s/.sweep/plan.json").exists():
-        assert launched.poll() is None
-        time.sleep(0.01)
-    write_records(tmp_path / "records.jsonl", 34)
-    said, _ = launched.communicate(timeout=60)
-    assert launched.returncode == 1 and "Traceback" not in said and not list(tmp_path.glob(f"s/*/{RESULT}"))
-    (failure,) = [read_json(path, Failure) for path in tmp_path.glob(f"s/*/{FAILURE}")]
-    assert failure.error.endswith("changed since the sweep was planned; the same command plans anew")
-    assert failure.attempts == 1 and len(list(tmp_path.glob("s/*/config.yaml"))) == 1
-    again = start(tmp_path, "seed=0", "hydra.launcher.slots=1")
-    again.communicate(timeout=60)
-    assert again.returncode == 0 and len(list(tmp_path.glob(f"s/*/{RESULT}"))) == 1
