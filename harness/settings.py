@@ -15,13 +15,14 @@ class Pool:
     Attributes:
         slots: worker processes: "auto" for one per GPU (times `slots_per_gpu`), or one per CPU core without a GPU;
             or a number, spread over the GPUs in turn.
-        slots_per_gpu: workers that share a GPU where `slots=auto`.
+        slots_per_gpu: workers that share a GPU where `slots=auto`: "auto" for as many as its memory holds, at most
+            `harness.slots.MOST_PER_GPU`; or a number.
         retries: further tries of a run whose worker was killed, exited, hung or raised something unforeseen.
         timeout: seconds without any progress after which a run counts as hanging; 0 for no limit.
     """
 
     slots: Any = "auto"
-    slots_per_gpu: int = 1
+    slots_per_gpu: Any = "auto"
     retries: int = 2
     timeout: float = 1800.0
 
@@ -31,12 +32,11 @@ class Pool:
         Raises:
             ConfigError: with a line for every faulty key.
         """
-        whole = isinstance(self.slots, int) and not isinstance(self.slots, bool) and self.slots > 0
         faults = []
-        if self.slots != "auto" and not whole:
-            faults.append(f"hydra.launcher.slots={self.slots!r}: expected auto or a number above 0")
-        if self.slots_per_gpu < 1:
-            faults.append(f"hydra.launcher.slots_per_gpu={self.slots_per_gpu}: expected a number above 0")
+        for key, value in (("slots", self.slots), ("slots_per_gpu", self.slots_per_gpu)):
+            whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
+            if value != "auto" and not whole:
+                faults.append(f"hydra.launcher.{key}={value!r}: expected auto or a number above 0")
         if self.retries < 0:
             faults.append(f"hydra.launcher.retries={self.retries}: expected 0 or more")
         if not self.timeout >= 0:

@@ -8,6 +8,13 @@ from dataclasses import replace
 
 from harness.config import Run
 from harness.settings import Pool
+from harness.tokens import tokenizer_of
+
+MOST_PER_GPU = 4
+"""Workers that share a GPU by themselves: alone, one waits for its kernels to be launched most of the time."""
+
+WORKER_BYTES = 2**30
+"""What a worker takes of a GPU's memory before any weights: CUDA's context, kernels, blocks kept for reuse."""
 
 
 def cpus() -> int:
@@ -34,11 +41,50 @@ def gpus(devices: set[str]) -> list[str]:
     return visible
 
 
-def places(found: Sequence[str], settings: Pool, n_runs: int) -> list[str | None]:
-    """The GPU of each worker, None for a worker on the CPU; no more workers than runs."""
-    automatic = len(found) * settings.slots_per_gpu or cpus()
-    count = min(automatic if settings.slots == "auto" else int(settings.slots), n_runs)
-    return [found[number % len(found)] if found else None for number in range(count)]
+def gpu_memory(count: int) -> int:
+    """Bytes of the smallest of the first `count` GPUs."""
+    import torch
+
+    return min((torch.cuda.get_device_properties(gpu).total_memory for gpu in range(count)), default=0)
+
+
+def gpu_bytes(run: Run) -> int:
+    """About what a worker takes of a GPU's memory for a run, 5 % to 15 % more than nano and mini were seen to take.
+
+    Weights, gradients and AdamW's two moments in fp32, and of each token of a micro-batch some 17 numbers of the
+    model's width in every block (Korthikanti et al. 2022, 'Reducing activation recomputation', section 4.1: 34 bytes
+    in 16 bits, without attention's scores).
+    """
+    model, train = run.model, run.train
+    parameters = 12 * model.layers * model.width**2 + (tokenizer_of(model).size + model.context) * model.width
+    activations = min(train.micro_tokens, train.batch_tokens) * model.layers * model.width * 17 * 4
+    return WORKER_BYTES + 16 * parameters + activations
+
+
+def shared_by(runs: Sequence[Run], memory: int, n_gpus: int) -> int:
+    """Workers that a GPU of so many bytes takes at once, whichever of `runs` they carry out; at least one."""
+    largest = max(map(gpu_bytes, runs))
+    return max(1, min(MOST_PER_GPU, int(0.9 * memory) // largest, cpus() // n_gpus))
+
+
+def places(found: Sequence[str], settings: Pool, runs: Sequence[Run], memory: int) -> list[str | None]:
+    """The GPU of each worker, None for a worker on the CPU; no more workers than runs.
+
+    Args:
+        found: from `gpus`.
+        settings: how many workers.
+        runs: what they are to carry out.
+        memory: bytes of the smallest GPU.
+    """
+    if settings.slots != "auto":
+        count = int(settings.slots)
+    elif not found:
+        count = cpus()
+    elif settings.slots_per_gpu != "auto":
+        count = len(found) * int(settings.slots_per_gpu)
+    else:
+        count = len(found) * shared_by(runs, memory, len(found))
+    return [found[number % len(found)] if found else None for number in range(min(count, len(runs)))]
 
 
 def placed(run: Run, n_workers: int, n_gpus: int) -> Run:

@@ -17,7 +17,7 @@ from harness.claim import claim, owner_note
 from harness.plan import Launched, PlannedRun, add_to_plan, read_plan
 from harness.records import FAILURE, RESULT, Failure, Result
 from harness.settings import Pool
-from harness.slots import places
+from harness.slots import gpu_bytes, places
 from harness.storage import read_json
 from harness.store import settled, stamp
 from harness.sweep import Outcome
@@ -165,11 +165,27 @@ def test_the_plan_grows_and_a_change_of_code_is_told(tmp_path: Path) -> None:
     assert plan and [run.run for run in plan.runs] == ["b", "a"] and len(plan.launches) == 3
 
 
-def test_workers_are_spread_over_gpus_or_cores() -> None:
-    assert places(["4", "7"], Pool(), 9) == ["4", "7"]
-    assert places(["4", "7"], Pool(slots_per_gpu=2), 9) == ["4", "7", "4", "7"]
-    assert places(["4", "7"], Pool(slots=3), 9) == ["4", "7", "4"]
-    assert places([], Pool(slots=3), 2) == [None, None]
+def test_workers_are_spread_over_gpus_or_cores(tmp_path: Path) -> None:
+    runs = toy_runs(tmp_path, 2) * 5
+    assert places(["4", "7"], Pool(slots_per_gpu=1), runs, 0) == ["4", "7"]
+    assert places(["4", "7"], Pool(slots_per_gpu=2), runs, 0) == ["4", "7", "4", "7"]
+    assert places(["4", "7"], Pool(slots=3), runs, 0) == ["4", "7", "4"]
+    assert places([], Pool(slots=3), runs[:2], 0) == [None, None]
+
+
+def test_a_gpu_is_shared_by_as_many_workers_as_memory_and_cores_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.slots.cpus", lambda: 16)
+    tiny = toy_runs(tmp_path, 2) * 5
+    model = replace(tiny[0].model, layers=48, width=1600, context=1024)  # GPT-2 XL
+    big = replace(tiny[0], model=model, train=replace(tiny[0].train, batch_tokens=512))
+    assert gpu_bytes(big) == 2**30 + 16 * 1_489_305_600 + 512 * 48 * 1600 * 68
+    assert places(["4", "7"], Pool(), tiny, 80 * 2**30) == ["4", "7"] * 4
+    assert places(["4"], Pool(), [*tiny, big], 80 * 2**30) == ["4"] * 2
+    assert places(["4"], Pool(), [*tiny, big], 24 * 2**30) == ["4"]
+    monkeypatch.setattr("harness.slots.cpus", lambda: 4)
+    assert places(["4", "7"], Pool(), tiny, 80 * 2**30) == ["4", "7"] * 2
 
 
 def test_faulty_settings_are_told_together() -> None:

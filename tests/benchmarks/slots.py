@@ -41,14 +41,14 @@ class Timing:
         command: wall seconds of the whole command, from its start to its end, imports and report included.
         runs: wall seconds from the first run's start to the last one's end.
         run: median over the runs of the seconds of all phases of one.
-        train: of training alone.
+        phases: the same for each phase alone.
     """
 
     launcher: str
     command: float
     runs: float
     run: float
-    train: float
+    phases: dict[str, float]
 
 
 def timed(launcher: str, device: str, runs: int, arguments: list[str], folder: Path) -> Timing:
@@ -76,7 +76,7 @@ def timed(launcher: str, device: str, runs: int, arguments: list[str], folder: P
         command=took,
         runs=max(path.stat().st_mtime for path in paths) - first,
         run=statistics.median(sum(found.values()) for found in seconds),
-        train=statistics.median(found["train"] for found in seconds),
+        phases={name: statistics.median(found[name] for found in seconds) for name in seconds[0]},
     )
 
 
@@ -91,7 +91,7 @@ def table(timings: list[Timing], runs: int) -> Table:
         shown.add_row(
             found.launcher.replace("hydra.launcher.", ""), f"{found.command:.1f}",
             f"{found.command / first.command:.2f}", f"{found.runs:.1f}", f"{found.runs / first.runs:.2f}",
-            f"{found.run:.2f}", f"{found.train:.2f}",
+            f"{found.run:.2f}", f"{found.phases['train']:.2f}",
         )  # fmt: skip
     return shown
 
@@ -124,17 +124,22 @@ def main() -> None:
         for launcher, device in variants:
             timings.append(timed(launcher, device, given.runs, arguments, Path(place)))
             print(f"{launcher}: {timings[-1].command:.1f} s", flush=True)
+            write(given.out, timings, given.runs, arguments)
+    Console(width=120).print(table(timings, given.runs))
+
+
+def write(path: Path, timings: list[Timing], runs: int, arguments: list[str]) -> None:
+    """What was found so far, and on what machine."""
     content = {
         "gpus": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "runs": given.runs,
+        "runs": runs,
         "arguments": arguments,
         "timings": [asdict(timing) for timing in timings],
     }
-    given.out.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    Console(width=120).print(table(timings, given.runs))
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
