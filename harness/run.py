@@ -39,7 +39,7 @@ from harness.records import (
 from harness.resume import Checkpoint
 from harness.scoring import BEHAVIOURS, SCORES, mean, score
 from harness.storage import append, write_json
-from harness.store import Cell, make_cell, open_folder, peak_rate, provenance, weights_digest, work
+from harness.store import Cell, make_cell, open_folder, peak_rate, provenance, shape, weights_digest, work
 from harness.tokens import tokenizer_of
 from harness.train import Training, fit
 
@@ -48,17 +48,6 @@ AUDITED = 3
 
 Progress = Callable[[str, float], None]
 """Told the phase and the share of the run that is done, in [0, 1]."""
-
-
-def shape(run: Run) -> Shape:
-    """The sizes of a run's model."""
-    return Shape(
-        layers=run.model.layers,
-        width=run.model.width,
-        heads=run.model.heads,
-        vocabulary=tokenizer_of(run.model).size,
-        context=run.model.context,
-    )
 
 
 @lru_cache(maxsize=2)

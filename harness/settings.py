@@ -13,7 +13,7 @@ class Pool:
     """Settings of the pool of worker processes, `hydra.launcher.KEY=VALUE`.
 
     Attributes:
-        slots: worker processes: "auto" for one per GPU (times `slots_per_gpu`), or one per CPU core without a GPU;
+        slots: worker processes: "auto" for `slots_per_gpu` per GPU, or one per CPU core without a GPU;
             or a number, spread over the GPUs in turn.
         slots_per_gpu: workers that share a GPU where `slots=auto`: "auto" for as many as its memory holds, at most
             `harness.slots.MOST_PER_GPU`; or a number.

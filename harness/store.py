@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from harness.config import Run
 from harness.examples import Examples, digest
+from harness.model import Shape
 from harness.records import CHECKPOINT, CONFIG, EVALS, FAILURE, LOG, RESULT, STEPS, Failure
 from harness.storage import write_json
 from harness.tokens import tokenizer_of
@@ -95,6 +96,17 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
     size = 12 * run.model.layers * run.model.width**2
     return Cell(
         run, identity, Path(run.runs) / run.sweep / name, count, float(size * sum(work(run, examples).values()))
+    )
+
+
+def shape(run: Run) -> Shape:
+    """The sizes of a run's model."""
+    return Shape(
+        layers=run.model.layers,
+        width=run.model.width,
+        heads=run.model.heads,
+        vocabulary=tokenizer_of(run.model).size,
+        context=run.model.context,
     )
 
 

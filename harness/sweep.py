@@ -22,7 +22,7 @@ from harness.plan import Launched, PlannedRun, add_to_plan, describe
 from harness.pool import Pool
 from harness.records import CHECKPOINT, WEIGHTS
 from harness.settings import Pool as Settings
-from harness.slots import gpu_memory, gpus, placed, places
+from harness.slots import gpus, placed, places
 from harness.store import Cell, make_cell, provenance, stamp, weights_digest
 from harness.validate import ConfigError
 from harness.view import View
@@ -174,7 +174,7 @@ def launch(runs: Sequence[Run], settings: Settings, console: Console) -> Outcome
     if not work.todo:
         return Outcome(0, work.skipped, work.failed)
     found = gpus({cell.run.device for cell in work.todo})
-    slots = places(found, settings, [cell.run for cell in work.todo], gpu_memory(len(found)))
+    slots = places(found, settings, [cell.run for cell in work.todo])
     started = datetime.now(UTC).isoformat(timespec="seconds")
     enter(work.cells, describe(provenance(), started, platform.node(), len(slots)), console)
     jobs = [Job(cell._replace(run=placed(cell.run, len(slots), len(found))), stamp(cell.folder)) for cell in work.todo]

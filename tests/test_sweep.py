@@ -167,10 +167,10 @@ def test_the_plan_grows_and_a_change_of_code_is_told(tmp_path: Path) -> None:
 
 def test_workers_are_spread_over_gpus_or_cores(tmp_path: Path) -> None:
     runs = toy_runs(tmp_path, 2) * 5
-    assert places(["4", "7"], Pool(slots_per_gpu=1), runs, 0) == ["4", "7"]
-    assert places(["4", "7"], Pool(slots_per_gpu=2), runs, 0) == ["4", "7", "4", "7"]
-    assert places(["4", "7"], Pool(slots=3), runs, 0) == ["4", "7", "4"]
-    assert places([], Pool(slots=3), runs[:2], 0) == [None, None]
+    assert places(["4", "7"], Pool(slots_per_gpu=1), runs) == ["4", "7"]
+    assert places(["4", "7"], Pool(slots_per_gpu=2), runs) == ["4", "7", "4", "7"]
+    assert places(["4", "7"], Pool(slots=3), runs) == ["4", "7", "4"]
+    assert places([], Pool(slots=3), runs[:2]) == [None, None]
 
 
 def test_a_gpu_is_shared_by_as_many_workers_as_memory_and_cores_allow(
@@ -180,12 +180,14 @@ def test_a_gpu_is_shared_by_as_many_workers_as_memory_and_cores_allow(
     tiny = toy_runs(tmp_path, 2) * 5
     model = replace(tiny[0].model, layers=48, width=1600, context=1024)  # GPT-2 XL
     big = replace(tiny[0], model=model, train=replace(tiny[0].train, batch_tokens=512))
-    assert gpu_bytes(big) == 2**30 + 16 * 1_489_305_600 + 512 * 48 * 1600 * 68
-    assert places(["4", "7"], Pool(), tiny, 80 * 2**30) == ["4", "7"] * 4
-    assert places(["4"], Pool(), [*tiny, big], 80 * 2**30) == ["4"] * 2
-    assert places(["4"], Pool(), [*tiny, big], 24 * 2**30) == ["4"]
+    assert gpu_bytes(big) == 2**30 + 16 * 1_490_307_200 + 512 * 48 * 1600 * 68
+    monkeypatch.setattr("harness.slots.gpu_memory", lambda: 80 * 2**30)
+    assert places(["4", "7"], Pool(), tiny) == ["4", "7"] * 4
+    assert places(["4"], Pool(), [*tiny, big]) == ["4"] * 2
+    monkeypatch.setattr("harness.slots.gpu_memory", lambda: 24 * 2**30)
+    assert places(["4"], Pool(), [*tiny, big]) == ["4"]
     monkeypatch.setattr("harness.slots.cpus", lambda: 4)
-    assert places(["4", "7"], Pool(), tiny, 80 * 2**30) == ["4", "7"] * 2
+    assert places(["4", "7"], Pool(), tiny) == ["4", "7"] * 2
 
 
 def test_faulty_settings_are_told_together() -> None:
