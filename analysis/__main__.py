@@ -17,7 +17,9 @@ from analysis.study import study
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code: 2, after one line, where nothing can be analysed."""
+    """Run the command line; return the exit code: 2, after one line, where nothing can be
+    analysed.
+    """
     given = _parser().parse_args(arguments)
     if given.columns:
         print(columns.describe())
@@ -26,7 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Written where the sweep lies; several sweeps share a folder beside them.
         folders = [Path(folder) for folder in given.runs]
         found = study(folders, given.baseline, given.vary)
-        out = given.out or (folders[0] if len(folders) == 1 else folders[0].resolve().parent / found.name) / "report"
+        out = (
+            given.out
+            or (folders[0] if len(folders) == 1 else folders[0].resolve().parent / found.name)
+            / "report"
+        )
         if given.figure:
             drawn, unfit = draw(found, given.figure)
             write(drawn, out / "figures")
@@ -45,16 +51,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
-    parser.add_argument("runs", nargs="*", metavar="RUNS", help="folder of a sweep; several are compared")
+    parser.add_argument(
+        "runs", nargs="*", metavar="RUNS", help="folder of a sweep; several are compared"
+    )
     parser.add_argument("--out", type=Path, help="folder of the report; RUNS/report if not given")
-    parser.add_argument("--baseline", default="full", help="mask that the others are compared with (default: full)")
     parser.add_argument(
-        "--vary", nargs="+", default=[], metavar="KEY", help="config keys in which arms may differ beside the mask"
+        "--baseline", default="full", help="mask that the others are compared with (default: full)"
     )
     parser.add_argument(
-        "--figure", nargs="+", choices=FIGURES, metavar="NAME", help=f"draw these alone: {', '.join(FIGURES)}"
+        "--vary",
+        nargs="+",
+        default=[],
+        metavar="KEY",
+        help="config keys in which arms may differ beside the mask",
     )
-    parser.add_argument("--columns", action="store_true", help="explain the columns of the run table")
+    parser.add_argument(
+        "--figure",
+        nargs="+",
+        choices=FIGURES,
+        metavar="NAME",
+        help=f"draw these alone: {', '.join(FIGURES)}",
+    )
+    parser.add_argument(
+        "--columns", action="store_true", help="explain the columns of the run table"
+    )
     return parser
 
 

@@ -1,9 +1,11 @@
-"""The ladder of base models: a table and a figure of loss against size, from the records of their training.
+"""The ladder of base models: a table and a figure of loss against size, from the records of their
+training.
 
     python -m analysis.bases docs/bases --figure docs/figures/bases.png
 
-Prints the table in Markdown. Reads NAME.json and NAME.steps.jsonl (`harness.pretrain`) and NAME.assessed.json
-(`harness.assess`), and fails where a larger base is not better than a smaller one.
+Prints the table in Markdown. Reads NAME.json and NAME.steps.jsonl (`harness.pretrain`) and
+NAME.assessed.json (`harness.assess`), and fails where a larger base is not better than a smaller
+one.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ def ladder(folder: Path) -> list[Base]:
         trained = json.loads((folder / f"{name}.json").read_text("utf-8"))
         bases.append(Base(name, trained, json.loads(path.read_text("utf-8")), curve))
     if not bases:
-        raise LadderError(f"{folder}: no NAME.assessed.json, expected the records of at least one base")
+        raise LadderError(
+            f"{folder}: no NAME.assessed.json, expected the records of at least one base"
+        )
     bases.sort(key=lambda base: base.assessed["parameters"])
     for smaller, larger in zip(bases, bases[1:], strict=False):
         if larger.loss >= smaller.loss:
@@ -108,10 +112,18 @@ def draw(bases: list[Base]) -> Figure:
     for number, base in enumerate(bases):
         colour, marker = PALETTE[number + 1], MARKERS[number]
         left.plot(sizes[number], losses[number], marker, color=colour)
-        left.annotate(base.name, (sizes[number], losses[number]), xytext=(5, 4), textcoords="offset points")
+        left.annotate(
+            base.name, (sizes[number], losses[number]), xytext=(5, 4), textcoords="offset points"
+        )
         tokens, nats = zip(*base.curve, strict=True)
         right.plot([count / 1e9 for count in tokens], nats, color=colour)
-        right.annotate(base.name, (tokens[-1] / 1e9, nats[-1]), xytext=(3, 0), textcoords="offset points", va="center")
+        right.annotate(
+            base.name,
+            (tokens[-1] / 1e9, nats[-1]),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+        )
     left.set(xscale="log", xlabel="parameters", ylabel="held-out loss (nats/token)")
     left.xaxis.set_major_locator(FixedLocator(sizes))
     left.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1e6:.0f}M"))

@@ -23,9 +23,10 @@ class Claim(NamedTuple):
         x: the column along which the claim speaks; "" for a claim about everything at hand.
         name: what to call `x`.
         low, high: the range in which the effect must show, at every level of `x`.
-        slope: the sign that the slope of Δ in log10 `x` must have; 0 where the claim says nothing of it.
-        within: column and the values of it that must each show all this; a value that only the control needs makes
-            an effect that holds elsewhere alone a refutation. Empty for none.
+        slope: the sign that the slope of Δ in log10 `x` must have; 0 where the claim says nothing
+            of it.
+        within: column and the values of it that must each show all this; a value that only the
+            control needs makes an effect that holds elsewhere alone a refutation. Empty for none.
     """
 
     key: str
@@ -115,5 +116,9 @@ def find(key: str) -> Claim | None:
 
 def general(arm: str, baseline: str) -> Claim:
     """The question that any sweep answers, with its first arm."""
-    text = "Is not masking better than masking here?" if arm == "none" else f"Is '{arm}' better than '{baseline}' here?"
+    text = (
+        "Is not masking better than masking here?"
+        if arm == "none"
+        else f"Is '{arm}' better than '{baseline}' here?"
+    )
     return Claim(key="", letter="", text=text, arms=(arm,), outcome=PRIMARY, effect="better")

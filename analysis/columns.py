@@ -1,4 +1,6 @@
-"""The declared columns of the run table: where each comes from, its type, its unit, what it means."""
+"""The declared columns of the run table: where each comes from, its type, its unit, what it
+means.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ class Column(NamedTuple):
         name: its name in the frame; a family takes the keys below its path.
         source: what it is read from.
         path: dotted path in the record; "" where it is not read from one.
-        dtype: "str", "int", "float", or "any" for values of mixed kinds, which become numbers where all are.
+        dtype: "str", "int", "float", or "any" for values of mixed kinds, which become numbers where
+            all are.
         unit: of its values; "" for none.
         doc: what it says.
     """
@@ -34,40 +37,141 @@ COLUMNS = (
     Column("sweep", "folder", "", "str", "", "name of the sweep's folder"),
     Column("run", "folder", "", "str", "", "name of the run's folder"),
     Column("path", "folder", "", "str", "", "the run's folder on this machine; never exported"),
-    Column("identity", "result", "identity", "str", "", "hash of the scientific config and of data and weights"),
+    Column(
+        "identity",
+        "result",
+        "identity",
+        "str",
+        "",
+        "hash of the scientific config and of data and weights",
+    ),
     Column("mask", "result", "mask", "str", "", "name of the training mask"),
     Column("model", "result", "model", "str", "", "name of the model"),
     Column("data", "result", "data", "str", "", "name of the data source"),
-    Column("normalize", "result", "normalize", "str", "", "denominator of the loss: joint, response or example"),
+    Column(
+        "normalize",
+        "result",
+        "normalize",
+        "str",
+        "",
+        "denominator of the loss: joint, response or example",
+    ),
     Column("n_examples", "result", "n_examples", "int", "examples", "training examples used"),
     Column("seed", "result", "seed", "int", "", "seed of subset, order and every random choice"),
     Column("steps", "result", "steps", "int", "steps", "optimiser steps done"),
     Column("epochs", "result", "epochs", "float", "passes", "passes over the training subset"),
-    Column("nll.*", "result", "nll", "float", "nats/token", "base, test, train or test_families NLL by role"),
-    Column("scores.*", "result", "scores", "float", "", "mean over the responses that could be scored"),
-    Column("scored.*", "result", "scored", "float", "responses", "how many responses could be scored"),
-    Column("behaviour.*", "result", "behaviour", "float", "", "rate (ended, echoed, repeated, empty) or mean length"),
-    Column("families.*", "result", "families", "float", "", "mean score on each held-out task family"),
-    Column("weight_mass.*", "result", "weight_mass", "float", "", "share of the realised weight by role"),
-    Column("prompt_share", "result", "prompt_share", "float", "", "the prompt's share of the weighted training loss"),
-    Column("counts.*", "result", "counts", "float", "examples", "examples truncated, without weight, dropped, …"),
-    Column("fairness.*", "result", "fairness", "str", "", "hashes that the arms of a comparison must share"),
+    Column(
+        "nll.*",
+        "result",
+        "nll",
+        "float",
+        "nats/token",
+        "base, test, train or test_families NLL by role",
+    ),
+    Column(
+        "scores.*", "result", "scores", "float", "", "mean over the responses that could be scored"
+    ),
+    Column(
+        "scored.*", "result", "scored", "float", "responses", "how many responses could be scored"
+    ),
+    Column(
+        "behaviour.*",
+        "result",
+        "behaviour",
+        "float",
+        "",
+        "rate (ended, echoed, repeated, empty) or mean length",
+    ),
+    Column(
+        "families.*", "result", "families", "float", "", "mean score on each held-out task family"
+    ),
+    Column(
+        "weight_mass.*",
+        "result",
+        "weight_mass",
+        "float",
+        "",
+        "share of the realised weight by role",
+    ),
+    Column(
+        "prompt_share",
+        "result",
+        "prompt_share",
+        "float",
+        "",
+        "the prompt's share of the weighted training loss",
+    ),
+    Column(
+        "counts.*",
+        "result",
+        "counts",
+        "float",
+        "examples",
+        "examples truncated, without weight, dropped, …",
+    ),
+    Column(
+        "fairness.*",
+        "result",
+        "fairness",
+        "str",
+        "",
+        "hashes that the arms of a comparison must share",
+    ),
     Column("tokens.*", "result", "tokens", "float", "tokens", "tokens processed, by phase"),
     Column("seconds.*", "result", "seconds", "float", "s", "wall time, by phase"),
-    Column("provenance.*", "result", "provenance", "any", "", "commit, versions, hashes, device, times"),
+    Column(
+        "provenance.*", "result", "provenance", "any", "", "commit, versions, hashes, device, times"
+    ),
     Column("config.*", "config", "", "any", "", "the resolved config, flattened with dots"),
-    Column("length.prompt", "evals", "", "float", "tokens", "mean length of the test prompts, template included"),
-    Column("length.answer", "evals", "", "float", "tokens", "mean response and end length of the test examples"),
+    Column(
+        "length.prompt",
+        "evals",
+        "",
+        "float",
+        "tokens",
+        "mean length of the test prompts, template included",
+    ),
+    Column(
+        "length.answer",
+        "evals",
+        "",
+        "float",
+        "tokens",
+        "mean response and end length of the test examples",
+    ),
     Column("length.total", "evals", "", "float", "tokens", "both together"),
     Column("length.ratio", "evals", "", "float", "", "prompt length over answer length"),
-    Column("parameters", "derived", "", "float", "parameters", "12 · layers · width²: the model without embeddings"),
-    Column("arm", "derived", "", "str", "", "the mask's name, with the settings that tell masks of one name apart"),
-    Column("condition", "derived", "", "str", "", "what else varies in the sweep, bar mask, training size and seed"),
+    Column(
+        "parameters",
+        "derived",
+        "",
+        "float",
+        "parameters",
+        "12 · layers · width²: the model without embeddings",
+    ),
+    Column(
+        "arm",
+        "derived",
+        "",
+        "str",
+        "",
+        "the mask's name, with the settings that tell masks of one name apart",
+    ),
+    Column(
+        "condition",
+        "derived",
+        "",
+        "str",
+        "",
+        "what else varies in the sweep, bar mask, training size and seed",
+    ),
 )
 
 
 def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys for a nested mapping; lists are kept whole, as text, and empty mappings vanish."""
+    """Dotted keys for a nested mapping; lists are kept whole, as text, and empty mappings
+    vanish.
+    """
     flat: dict[str, Any] = {}
     for key, value in mapping.items():
         name = f"{prefix}{key}"

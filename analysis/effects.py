@@ -25,9 +25,10 @@ def effects(pairs: pd.DataFrame, outcome: str, rng: np.random.Generator) -> pd.D
         rng: for the sign-flip test of many seeds.
 
     Returns:
-        A row per cell: n, the arm's and the baseline's mean, delta with low and high (95 %), sd, p (sign-flip),
-        floor (the least p that n seeds can give), q (Benjamini–Hochberg over all rows), equivalence (p of TOST),
-        iqm, improvement (probability of), and the mean length ratio.
+        A row per cell: n, the arm's and the baseline's mean, delta with low and high (95 %), sd, p
+            (sign-flip),
+        floor (the least p that n seeds can give), q (Benjamini–Hochberg over all rows), equivalence
+        (p of TOST), iqm, improvement (probability of), and the mean length ratio.
     """
     rows = []
     for cell, group in pairs.groupby(CELL, sort=False):
@@ -66,12 +67,15 @@ def effects(pairs: pd.DataFrame, outcome: str, rng: np.random.Generator) -> pd.D
 
 
 def wide(pairs: pd.DataFrame, outcome: str, x: str = "n_examples") -> tuple[np.ndarray, np.ndarray]:
-    """Δ as seeds × levels of `x`, with the seeds that have every level; other factors are averaged within a seed.
+    """Δ as seeds × levels of `x`, with the seeds that have every level; other factors are averaged
+    within a seed.
 
     Returns:
         The levels, rising, [k]; and the differences, [n seeds, k].
     """
-    table = pairs.pivot_table(index="seed", columns=x, values=f"delta.{outcome}", aggfunc="mean").dropna()
+    table = pairs.pivot_table(
+        index="seed", columns=x, values=f"delta.{outcome}", aggfunc="mean"
+    ).dropna()
     return table.columns.to_numpy(dtype=np.float64), table.to_numpy(dtype=np.float64)
 
 
@@ -79,7 +83,8 @@ def trends(pairs: pd.DataFrame, outcome: str, rng: np.random.Generator) -> pd.Da
     """For each condition and arm, the slope of Δ in log10 N and the crossover N*.
 
     Returns:
-        A row each: seeds, sizes, slope with slope_low and slope_high, slope_p, and the fields of `scaling.Crossover`.
+        A row each: seeds, sizes, slope with slope_low and slope_high, slope_p, and the fields of
+            `scaling.Crossover`.
     """
     rows = []
     for cell, group in pairs.groupby(["condition", "arm"], sort=False):
@@ -111,7 +116,10 @@ def trends(pairs: pd.DataFrame, outcome: str, rng: np.random.Generator) -> pd.Da
 
 
 def over_prompts(
-    pairs: pd.DataFrame, answers: pd.DataFrame, rng: np.random.Generator, cells: Sequence[str] = tuple(CELL)
+    pairs: pd.DataFrame,
+    answers: pd.DataFrame,
+    rng: np.random.Generator,
+    cells: Sequence[str] = tuple(CELL),
 ) -> pd.DataFrame:
     """Intervals of Δ response NLL and Δ exact match over seeds × prompts, in each cell.
 
@@ -128,7 +136,11 @@ def over_prompts(
         return pd.DataFrame()
     nats = answers.pivot_table(index="row", columns="id", values="nats")
     tokens = answers.groupby("id")["nats_tokens"].first().reindex(nats.columns).to_numpy(float)
-    exact = answers.pivot_table(index="row", columns="id", values="exact_match") if "exact_match" in answers else None
+    exact = (
+        answers.pivot_table(index="row", columns="id", values="exact_match")
+        if "exact_match" in answers
+        else None
+    )
     rows = []
     for cell, group in pairs.groupby(list(cells), sort=False):
         have = group[group["run"].isin(nats.index) & group["baseline_run"].isin(nats.index)]
@@ -147,6 +159,8 @@ def over_prompts(
                 continue
             found_interval = stats.hierarchical(table[:, whole], weight[whole], rng)
             rows.append(
-                label | {"outcome": outcome, "seeds": len(have), "prompts": int(whole.sum())} | found_interval._asdict()
+                label
+                | {"outcome": outcome, "seeds": len(have), "prompts": int(whole.sum())}
+                | found_interval._asdict()
             )
     return pd.DataFrame(rows)

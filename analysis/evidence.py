@@ -21,11 +21,15 @@ class Part(NamedTuple):
         kind: "effect" or "slope".
         where: the value of the claim's `within`, "" for none.
         seeds: how many.
-        estimate, low, high: mean and 95 % interval, in the outcome's unit (a slope: per tenfold of x).
-        p: two-sided exact sign-flip p against the part's bound; 1 where the mean lies on the wrong side.
+        estimate, low, high: mean and 95 % interval, in the outcome's unit (a slope: per tenfold of
+            x).
+        p: two-sided exact sign-flip p against the part's bound; 1 where the mean lies on the wrong
+            side.
         against: the same for the opposite.
-        equivalence: the largest p of TOST in any cell that the part is the mean of; NaN for a slope.
-        cells, above, below: how many cells those are, and in how many the interval lies above or below 0.
+        equivalence: the largest p of TOST in any cell that the part is the mean of; NaN for a
+            slope.
+        cells, above, below: how many cells those are, and in how many the interval lies above or
+            below 0.
         holds: whether the interval lies wholly on the claim's side of the bound.
     """
 
@@ -75,13 +79,19 @@ def gather(claim: Claim, pairs: pd.DataFrame, rng: np.random.Generator) -> Evide
         for arm in claim.arms:
             group = pairs[pairs["arm"] == arm].dropna(subset=[f"delta.{claim.outcome}"])
             group = group[group[column] == where] if column else group
-            name = " ".join(filter(None, (f"'{arm}'" if len(claim.arms) > 1 else "", where if len(values) > 1 else "")))
+            name = " ".join(
+                filter(
+                    None,
+                    (f"'{arm}'" if len(claim.arms) > 1 else "", where if len(values) > 1 else ""),
+                )
+            )
             if group.empty:
                 return Evidence(
                     claim,
                     (),
                     None,
-                    f"no fair pair of '{arm}' and the baseline" + (f" with {column}={where}" if column else ""),
+                    f"no fair pair of '{arm}' and the baseline"
+                    + (f" with {column}={where}" if column else ""),
                 )
             if not claim.x:
                 parts.append(_part(claim, group, name or "all cells", where, rng))
@@ -91,10 +101,17 @@ def gather(claim: Claim, pairs: pd.DataFrame, rng: np.random.Generator) -> Evide
             group = group.assign(level=_levels(group, claim.x))
             near = group[group["level"].between(claim.low, claim.high)]
             if near.empty:
-                return Evidence(claim, (), None, f"no runs with {claim.name} from {claim.low:g} to {claim.high:g}")
+                return Evidence(
+                    claim,
+                    (),
+                    None,
+                    f"no runs with {claim.name} from {claim.low:g} to {claim.high:g}",
+                )
             inside.append(near)
             for level, cell in near.groupby("level"):
-                parts.append(_part(claim, cell, f"{name} {claim.name} = {level:,.0f}".strip(), where, rng))
+                parts.append(
+                    _part(claim, cell, f"{name} {claim.name} = {level:,.0f}".strip(), where, rng)
+                )
             if claim.slope:
                 levels, table = wide(group, claim.outcome, "level")
                 if len(levels) < 2 or not len(table):
@@ -107,13 +124,20 @@ def gather(claim: Claim, pairs: pd.DataFrame, rng: np.random.Generator) -> Evide
 
 
 def _levels(group: pd.DataFrame, x: str) -> pd.Series:
-    return group[x] if x == "n_examples" else group.groupby("condition")[x].transform("mean").round(6)
+    return (
+        group[x] if x == "n_examples" else group.groupby("condition")[x].transform("mean").round(6)
+    )
 
 
-def _part(claim: Claim, cells: pd.DataFrame, label: str, where: str, rng: np.random.Generator) -> Part:
+def _part(
+    claim: Claim, cells: pd.DataFrame, label: str, where: str, rng: np.random.Generator
+) -> Part:
     """The effect over cells: each seed's mean, of the seeds that have every cell."""
     table = cells.pivot_table(
-        index="seed", columns=["condition", "n_examples", "arm"], values=f"delta.{claim.outcome}", aggfunc="mean"
+        index="seed",
+        columns=["condition", "n_examples", "arm"],
+        values=f"delta.{claim.outcome}",
+        aggfunc="mean",
     )
     whole = table.dropna()
     margin = MARGINS[claim.outcome]
@@ -130,10 +154,20 @@ def _part(claim: Claim, cells: pd.DataFrame, label: str, where: str, rng: np.ran
 
 def edge(claim: Claim) -> tuple[int, float]:
     """The side on which Δ must lie, +1 or −1, and the bound beyond which."""
-    return (-1 if claim.effect == "worse" else 1), (-MARGINS[claim.outcome] if claim.effect == "not worse" else 0.0)
+    return (-1 if claim.effect == "worse" else 1), (
+        -MARGINS[claim.outcome] if claim.effect == "not worse" else 0.0
+    )
 
 
-def _test(d: np.ndarray, label: str, kind: str, where: str, sign: int, bound: float, rng: np.random.Generator) -> Part:
+def _test(
+    d: np.ndarray,
+    label: str,
+    kind: str,
+    where: str,
+    sign: int,
+    bound: float,
+    rng: np.random.Generator,
+) -> Part:
     """Whether sign · mean > sign · bound, and the opposite."""
     interval = stats.paired_t(d)
     p = stats.sign_flip(d - bound, rng)

@@ -23,7 +23,9 @@ def write_tables(study: Study, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     runs = study.runs.drop(columns=list(NOT_EXPORTED))
     names = runs["sweep"] + "/" + runs["run"]
-    pairs = study.pairs.assign(run=study.pairs["run"].map(names), baseline_run=study.pairs["baseline_run"].map(names))
+    pairs = study.pairs.assign(
+        run=study.pairs["run"].map(names), baseline_run=study.pairs["baseline_run"].map(names)
+    )
     frames = {
         "runs": runs,
         "pairs": pairs,
@@ -42,7 +44,9 @@ def write_tables(study: Study, folder: Path) -> None:
 def markdown(study: Study) -> str:
     """The verdicts and the printed tables."""
     lines = [f"# {study.name}", ""]
-    lines += [f"**{verdict.text}: {verdict.verdict}.** {verdict.reason}\n" for verdict in study.verdicts]
+    lines += [
+        f"**{verdict.text}: {verdict.verdict}.** {verdict.reason}\n" for verdict in study.verdicts
+    ]
     sections = {
         "Results": table.results(study),
         "Δ response NLL": table.effects(study, PRIMARY),
@@ -57,8 +61,14 @@ def markdown(study: Study) -> str:
 
 def markdown_table(frame: pd.DataFrame) -> str:
     """A frame of text as a Markdown table."""
-    rows: list[Sequence[str]] = [list(frame.columns), ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
+    rows: list[Sequence[str]] = [
+        list(frame.columns),
+        ["---"] * len(frame.columns),
+        *frame.to_numpy().tolist(),
+    ]
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows
+    )
 
 
 def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
@@ -71,7 +81,9 @@ def write_verdicts(verdicts: Sequence[Verdict], path: Path) -> None:
         }
         for verdict in verdicts
     ]
-    path.write_text(json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    path.write_text(
+        json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8"
+    )
 
 
 def _finite(value: Any) -> Any:

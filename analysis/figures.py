@@ -26,7 +26,9 @@ BEHAVIOUR = {
 }
 DELTA_NLL = "Δ NLL (nats/token)"
 MOST_CELLS = 12
-"""Cells drawn along training; beyond, the smallest and largest size of each condition stand for the rest."""
+"""Cells drawn along training; beyond, the smallest and largest size of each condition stand for the
+rest.
+"""
 
 
 class Unfit(ValueError):
@@ -40,7 +42,8 @@ class Entry(NamedTuple):
         title: above it.
         caption: what it shows and how to read it.
         draw: makes it; raises `Unfit` where the runs do not have what it shows.
-        column: whether it can also be drawn a paper's column wide, its panels one below the other, as phones need it.
+        column: whether it can also be drawn a paper's column wide, its panels one below the other,
+            as phones need it.
     """
 
     title: str
@@ -183,12 +186,14 @@ FIGURES: dict[str, Entry] = {
 }
 
 
-def draw(study: Study, names: Sequence[str] = tuple(FIGURES)) -> tuple[dict[str, dict[str, bytes]], dict[str, str]]:
+def draw(
+    study: Study, names: Sequence[str] = tuple(FIGURES)
+) -> tuple[dict[str, dict[str, bytes]], dict[str, str]]:
     """Draw figures.
 
     Returns:
-        Name -> kind (svg, png, pdf, and column.svg: a column wide) -> the file's bytes; and name -> why a figure
-        was not drawn.
+        Name -> kind (svg, png, pdf, and column.svg: a column wide) -> the file's bytes; and name ->
+        why a figure was not drawn.
     """
     drawn, unfit = {}, {}
     for name in names:
@@ -233,7 +238,9 @@ def _files(figure: Figure, kinds: Sequence[str] = tuple(UNDATED)) -> dict[str, b
 
 
 def inline(svg: bytes, name: str) -> str:
-    """An SVG to stand inside an HTML page, its ids made the figure's own so that two figures cannot share one."""
+    """An SVG to stand inside an HTML page, its ids made the figure's own so that two figures cannot
+    share one.
+    """
     text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -251,7 +258,9 @@ def _others(study: Study) -> list[str]:
 
 
 def _paired_conditions(study: Study) -> list[str]:
-    return [condition for condition in study.conditions if condition in set(study.pairs["condition"])]
+    return [
+        condition for condition in study.conditions if condition in set(study.pairs["condition"])
+    ]
 
 
 def _need_pairs(study: Study) -> None:
@@ -260,9 +269,19 @@ def _need_pairs(study: Study) -> None:
 
 
 def _cells(study: Study) -> list[tuple[str, int]]:
-    """Conditions and sizes that were run, in order; only the ends of each condition where there are too many."""
+    """Conditions and sizes that were run, in order; only the ends of each condition where there are
+    too many.
+    """
     every = study.runs.groupby("condition")["n_examples"].unique()
-    cells = [(condition, int(size)) for condition in study.conditions for size in sorted(every[condition])]
+    cells = [
+        (condition, int(size))
+        for condition in study.conditions
+        for size in sorted(every[condition])
+    ]
     if len(cells) <= MOST_CELLS:
         return cells
-    return [(condition, size) for condition, size in cells if size in (min(every[condition]), max(every[condition]))]
+    return [
+        (condition, size)
+        for condition, size in cells
+        if size in (min(every[condition]), max(every[condition]))
+    ]

@@ -8,8 +8,19 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-NOT_SCIENCE = ("sweep", "runs", "device", "threads", "claim", "retry", "force", "checkpoint_seconds")
-"""Top config keys that cannot change what a run finds: two runs may differ in them and still be compared."""
+NOT_SCIENCE = (
+    "sweep",
+    "runs",
+    "device",
+    "threads",
+    "claim",
+    "retry",
+    "force",
+    "checkpoint_seconds",
+)
+"""Top config keys that cannot change what a run finds: two runs may differ in them and still be
+compared.
+"""
 
 ARM_ORDER = ("full", "none", "template", "partial", "hierarchical", "prompt_weight")
 """Masks in the order in which tables and legends name them; others follow by name."""
@@ -22,7 +33,9 @@ def science(runs: pd.DataFrame, vary: Iterable[str] = ()) -> list[str]:
     """
     free = {"data.size", *vary}
     keys = [name.removeprefix("config.") for name in runs.columns if name.startswith("config.")]
-    kept = [key for key in keys if key.split(".")[0] not in (*NOT_SCIENCE, "mask") and key not in free]
+    kept = [
+        key for key in keys if key.split(".")[0] not in (*NOT_SCIENCE, "mask") and key not in free
+    ]
     return [f"config.{key}" for key in kept]
 
 
@@ -34,7 +47,8 @@ def varying(runs: pd.DataFrame, names: Iterable[str]) -> list[str]:
 def factors(runs: pd.DataFrame) -> list[str]:
     """Config columns that vary beside mask, size and seed, less those that the others decide.
 
-    So `model.name` stands for layers and width, and a learning rate tuned by model, size and mask is no factor.
+    So `model.name` stands for layers and width, and a learning rate tuned by model, size and mask
+    is no factor.
     """
     found = [name for name in varying(runs, science(runs)) if name != "config.seed"]
     kept: list[str] = []
@@ -46,7 +60,9 @@ def factors(runs: pd.DataFrame) -> list[str]:
 
 
 def conditions(runs: pd.DataFrame) -> pd.Series:
-    """A label per run of its factors' values, such as "model nano, normalize joint"; "" where nothing varies."""
+    """A label per run of its factors' values, such as "model nano, normalize joint"; "" where
+    nothing varies.
+    """
     labels = pd.Series("", index=runs.index, dtype="str")
     for name in factors(runs):
         parts = name.split(".")
@@ -62,7 +78,11 @@ def arms(runs: pd.DataFrame) -> pd.Series:
     Settings that say nothing are left out: a role that keeps 1, a role that weighs 0.
     """
     labels = runs["mask"].astype("str").copy()
-    settings = [name for name in runs.columns if name.startswith("config.mask.") and name != "config.mask.name"]
+    settings = [
+        name
+        for name in runs.columns
+        if name.startswith("config.mask.") and name != "config.mask.name"
+    ]
     for _, group in runs.groupby("mask"):
         for name in varying(group, settings):
             values = runs.loc[group.index, name]
@@ -89,7 +109,9 @@ def condition_order(runs: pd.DataFrame) -> list[str]:
 def _natural(name: str) -> list[tuple[float, str]]:
     """A key that sorts numbers within names by value: epochs 4 before epochs 10."""
     parts = re.split(r"(\d+(?:\.\d+)?(?:e-?\d+)?)", name)
-    return [(float(part), "") if place % 2 else (math.inf, part) for place, part in enumerate(parts)]
+    return [
+        (float(part), "") if place % 2 else (math.inf, part) for place, part in enumerate(parts)
+    ]
 
 
 def _plain(value: object) -> str:

@@ -59,15 +59,17 @@ class LoadError(ValueError):
 def load(*folders: str | Path) -> pd.DataFrame:
     """One row per finished run of one or more sweeps, for notebooks.
 
-    Columns are declared in `analysis.columns.COLUMNS`; what could not be used stands in `.attrs["problems"]`
-    and is warned of.
+    Columns are declared in `analysis.columns.COLUMNS`; what could not be used stands in
+    `.attrs["problems"]` and is warned of.
 
     Raises:
         LoadError: a folder is missing or holds no finished run.
     """
     runs, problems = read([Path(folder) for folder in folders])
     if problems:
-        warnings.warn(f"{len(problems)} not used, see .attrs['problems']; first: {problems[0]}", stacklevel=2)
+        warnings.warn(
+            f"{len(problems)} not used, see .attrs['problems']; first: {problems[0]}", stacklevel=2
+        )
     runs.attrs["problems"] = [str(problem) for problem in problems]
     return runs
 
@@ -120,7 +122,10 @@ def _read_sweep(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
             kind, message = outcome
             problems.append(Problem(sweep, name, kind, _one_line(message, folder / name)))
     kept = cached[[stamps.get(run) == mark for run, mark in known.items()]] if known else cached
-    frame = pd.concat([part for part in (kept, pd.DataFrame(rows)) if not part.empty] or [cached], ignore_index=True)
+    frame = pd.concat(
+        [part for part in (kept, pd.DataFrame(rows)) if not part.empty] or [cached],
+        ignore_index=True,
+    )
     if rows or len(kept) < len(cached):
         _keep(frame, folder / CACHE)
     if frame.empty:
@@ -131,7 +136,9 @@ def _read_sweep(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
 
 
 def _cached(path: Path) -> pd.DataFrame:
-    """The cache; empty where there is none or it cannot be read, since it can always be made again."""
+    """The cache; empty where there is none or it cannot be read, since it can always be made
+    again.
+    """
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError):

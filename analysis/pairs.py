@@ -11,7 +11,9 @@ from analysis.labels import factors, science, varying
 from analysis.load import Problem
 
 FAIRNESS = ("fairness.examples", "fairness.batches", "fairness.test", "fairness.weights", "steps")
-"""What both runs of a pair must share: subset, order and packs, held-out set, initial weights, optimiser steps."""
+"""What both runs of a pair must share: subset, order and packs, held-out set, initial weights,
+optimiser steps.
+"""
 
 PRIMARY = "nll.test.answer"
 CO_PRIMARY = "scores.exact_match"
@@ -24,8 +26,9 @@ class Paired(NamedTuple):
     """The pairs of a set of runs.
 
     Attributes:
-        pairs: one row per arm's run that has a partner; `run` and `baseline_run` name the two by row of the run
-            table; `delta.<outcome>` > 0 always means that the arm did better than the baseline.
+        pairs: one row per arm's run that has a partner; `run` and `baseline_run` name the two by
+            row of the run table; `delta.<outcome>` > 0 always means that the arm did better than
+            the baseline.
         problems: what was refused or has no partner.
     """
 
@@ -42,7 +45,9 @@ def pair(runs: pd.DataFrame, baseline: str = "full", vary: Sequence[str] = ()) -
         vary: config keys in which arms may differ as well, such as a learning rate tuned per arm.
     """
     keys = ["n_examples", "seed", *varying(runs, science(runs, vary))]
-    key = pd.Series(list(zip(*(runs[name].astype("str") for name in keys), strict=True)), index=runs.index)
+    key = pd.Series(
+        list(zip(*(runs[name].astype("str") for name in keys), strict=True)), index=runs.index
+    )
     problems: list[Problem] = []
     rows: list[tuple[int, int]] = []
     for _, group in runs.groupby(key, sort=False):
@@ -52,7 +57,9 @@ def pair(runs: pd.DataFrame, baseline: str = "full", vary: Sequence[str] = ()) -
             problems += _problems(others, "unpaired", f"no run of '{baseline}' is like it")
             continue
         if len(base) > 1:
-            problems += _problems(group, "ambiguous", f"{len(base)} runs of '{baseline}' are like it")
+            problems += _problems(
+                group, "ambiguous", f"{len(base)} runs of '{baseline}' are like it"
+            )
             continue
         for arm, members in others.groupby("arm"):
             if len(members) > 1:
@@ -85,7 +92,9 @@ def _differences(runs: pd.DataFrame, rows: list[tuple[int, int]]) -> pd.DataFram
 
 def _unfair(run: pd.Series, base: pd.Series) -> str:
     """Why two runs may not be compared; "" where they may."""
-    differ = [(name, str(run[name]), str(base[name])) for name in FAIRNESS if run[name] != base[name]]
+    differ = [
+        (name, str(run[name]), str(base[name])) for name in FAIRNESS if run[name] != base[name]
+    ]
     return "; ".join(
         f"{name.removeprefix('fairness.')} differ from {base['run']}'s ({own[:8]} against {other[:8]})"
         for name, own, other in differ
@@ -93,17 +102,27 @@ def _unfair(run: pd.Series, base: pd.Series) -> str:
 
 
 def _problems(runs: pd.DataFrame, kind: str, message: str) -> list[Problem]:
-    return [Problem(sweep, run, kind, message) for sweep, run in zip(runs["sweep"], runs["run"], strict=True)]
+    return [
+        Problem(sweep, run, kind, message)
+        for sweep, run in zip(runs["sweep"], runs["run"], strict=True)
+    ]
 
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:
-    """The cells that the sweep should have and has not: every condition and size × every arm and seed seen.
+    """The cells that the sweep should have and has not: every condition and size × every arm and
+    seed seen.
 
     Returns:
         Columns condition, n_examples, arm, seed.
     """
     cells = runs[["condition", "n_examples"]].drop_duplicates()
-    grid = cells.merge(runs[["arm"]].drop_duplicates(), "cross").merge(runs[["seed"]].drop_duplicates(), "cross")
+    grid = cells.merge(runs[["arm"]].drop_duplicates(), "cross").merge(
+        runs[["seed"]].drop_duplicates(), "cross"
+    )
     have = runs[list(grid.columns)].drop_duplicates().assign(found=True)
     holes = grid.merge(have, "left")
-    return holes[holes["found"].isna()].drop(columns="found").sort_values(list(grid.columns), ignore_index=True)
+    return (
+        holes[holes["found"].isna()]
+        .drop(columns="found")
+        .sort_values(list(grid.columns), ignore_index=True)
+    )

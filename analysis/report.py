@@ -1,4 +1,6 @@
-"""One self-contained HTML file, the figures, tables and verdicts beside it; the same bytes for the same runs."""
+"""One self-contained HTML file, the figures, tables and verdicts beside it; the same bytes for the
+same runs.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ class Example(NamedTuple):
 
 
 def write_report(study: Study, out: Path) -> Path:
-    """Write `index.html`, `figures/`, `tables/` and `verdict.json` into `out`; return the path of the page."""
+    """Write `index.html`, `figures/`, `tables/` and `verdict.json` into `out`; return the path of
+    the page.
+    """
     drawn, unfit = figures.draw(study)
     figures.write(drawn, out / "figures")
     export.write_tables(study, out / "tables")
@@ -85,31 +89,44 @@ def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, st
     script = Markup(SORT)
     return environment.get_template("report.html.j2").render(
         study=study,
-        # The page allows this one script by its hash: were a response's markup to slip through, it could not run.
+        # The page allows this one script by its hash: were a response's markup to slip through, it
+        # could not run.
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(str(script).encode()).digest()).decode(),
-        figures=[(name, figures.FIGURES[name], _pictures(name, files)) for name, files in drawn.items()],
+        figures=[
+            (name, figures.FIGURES[name], _pictures(name, files)) for name, files in drawn.items()
+        ],
         unfit=[(figures.FIGURES[name].title, reason) for name, reason in unfit.items()],
         sheets=[sheet for sheet in _sheets(study) if not sheet.frame.empty],
         examples=_examples(study),
         compute=_compute(study.runs),
         checklist=_checklist(study),
         holes=_holes(study),
-        parts=[[_part_row(part, verdict.outcome) for part in verdict.parts] for verdict in study.verdicts],
+        parts=[
+            [_part_row(part, verdict.outcome) for part in verdict.parts]
+            for verdict in study.verdicts
+        ],
     )
 
 
 def _pictures(name: str, files: dict[str, bytes]) -> list[tuple[str, Markup]]:
-    """A figure's SVGs with the class that says where to show each: the wide one, and on phones the column's."""
+    """A figure's SVGs with the class that says where to show each: the wide one, and on phones the
+    column's.
+    """
     wide = Markup(figures.inline(files["svg"], name))
     if "column.svg" not in files:
         return [("", wide)]
-    return [("wide", wide), ("column", Markup(figures.inline(files["column.svg"], f"{name}-column")))]
+    return [
+        ("wide", wide),
+        ("column", Markup(figures.inline(files["column.svg"], f"{name}-column"))),
+    ]
 
 
 def visible(text: str) -> str:
     """Model output with its control characters made visible; escaping is the template's."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f]", lambda found: chr(0x2400 + ord(found.group())), text).replace("\x7f", "␡")
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f]", lambda found: chr(0x2400 + ord(found.group())), text
+    ).replace("\x7f", "␡")
 
 
 def _sheets(study: Study) -> list[Sheet]:
@@ -121,8 +138,16 @@ def _sheets(study: Study) -> list[Sheet]:
             "(Benjamini–Hochberg).",
             table.results(study),
         ),
-        Sheet("Δ response NLL", "nats/token; every statistic of each cell.", table.effects(study, PRIMARY)),
-        Sheet("Δ exact match", "In points; every statistic of each cell.", table.effects(study, CO_PRIMARY)),
+        Sheet(
+            "Δ response NLL",
+            "nats/token; every statistic of each cell.",
+            table.effects(study, PRIMARY),
+        ),
+        Sheet(
+            "Δ exact match",
+            "In points; every statistic of each cell.",
+            table.effects(study, CO_PRIMARY),
+        ),
         Sheet(
             "Trend with training size",
             "Slope of Δ response NLL per tenfold of N, and the size N* at which Δ crosses zero.",
@@ -142,7 +167,9 @@ def _part_row(part: Any, outcome: str) -> tuple[str, str, str, str, str]:
 
 
 def _examples(study: Study) -> list[Example]:
-    """The first prompts of the test set, not chosen: what each arm answered at the smallest and largest size."""
+    """The first prompts of the test set, not chosen: what each arm answered at the smallest and
+    largest size.
+    """
     answers = study.responses[0]
     if answers.empty:
         return []
@@ -176,7 +203,9 @@ def _compute(runs: pd.DataFrame) -> list[tuple[str, str]]:
     rows = [("finished runs", f"{len(runs):,}")]
     for name in sorted(runs.columns):
         if name.startswith("seconds."):
-            rows.append((f"{name.removeprefix('seconds.')}: time", duration(float(runs[name].sum()))))
+            rows.append(
+                (f"{name.removeprefix('seconds.')}: time", duration(float(runs[name].sum())))
+            )
         elif name.startswith("tokens."):
             rows.append((f"{name.removeprefix('tokens.')}: tokens", f"{runs[name].sum():,.0f}"))
     total = float(sum(runs[name].sum() for name in runs.columns if name.startswith("seconds.")))
@@ -193,7 +222,9 @@ def duration(seconds: float) -> str:
 def _checklist(study: Study) -> list[tuple[str, str]]:
     """What someone needs to repeat or to doubt the study."""
     runs = study.runs
-    failed = [problem for problem in study.problems if problem.kind in ("failed", "corrupt", "unfinished")]
+    failed = [
+        problem for problem in study.problems if problem.kind in ("failed", "corrupt", "unfinished")
+    ]
     varied = [name.removeprefix("config.") for name in factors(runs)]
     rows = [
         ("sweeps", _values(runs["sweep"])),
@@ -202,8 +233,14 @@ def _checklist(study: Study) -> list[tuple[str, str]]:
         ("seeds", ", ".join(map(str, sorted(runs["seed"].unique())))),
         ("varies besides", ", ".join(varied) or "nothing"),
         ("may differ between arms", ", ".join(study.vary) or "the mask alone"),
-        ("pairs that agree in examples, batches, test set and initial weights", f"{len(study.pairs):,}"),
-        ("pairs refused for disagreeing", str(sum(problem.kind == "unfair" for problem in study.problems))),
+        (
+            "pairs that agree in examples, batches, test set and initial weights",
+            f"{len(study.pairs):,}",
+        ),
+        (
+            "pairs refused for disagreeing",
+            str(sum(problem.kind == "unfair" for problem in study.problems)),
+        ),
         ("failed, corrupt or unfinished runs", str(len(failed))),
     ]
     kept = [name for name in sorted(runs.columns) if name.startswith("provenance.")]
@@ -211,7 +248,9 @@ def _checklist(study: Study) -> list[tuple[str, str]]:
 
 
 def _values(column: pd.Series) -> str:
-    values = sorted({f"{value:g}" if isinstance(value, float) else str(value) for value in column.dropna()})
+    values = sorted(
+        {f"{value:g}" if isinstance(value, float) else str(value) for value in column.dropna()}
+    )
     return ", ".join(values) if len(values) <= MOST_VALUES else f"{len(values)} different values"
 
 
@@ -219,6 +258,13 @@ def _holes(study: Study) -> list[tuple[str, int]]:
     """Cells without a run, and how many seeds each lacks."""
     groups = study.missing.groupby(["condition", "n_examples", "arm"])["seed"].count().reset_index()
     return [
-        (", ".join(filter(None, (f"'{row['arm']}'", f"{row['n_examples']:,} examples", row["condition"]))), row["seed"])
+        (
+            ", ".join(
+                filter(
+                    None, (f"'{row['arm']}'", f"{row['n_examples']:,} examples", row["condition"])
+                )
+            ),
+            row["seed"],
+        )
         for row in columns.rows(groups)
     ]

@@ -46,7 +46,9 @@ def _row(folder: Path) -> dict[str, Any]:
     """
     result = storage.read_json(folder / records.RESULT, records.Result)
     if result.schema != records.SCHEMA:
-        raise storage.RecordError(f"{folder / records.RESULT}: schema {result.schema}, expected {records.SCHEMA}")
+        raise storage.RecordError(
+            f"{folder / records.RESULT}: schema {result.schema}, expected {records.SCHEMA}"
+        )
     row = columns.extract("result", asdict(result))
     config = columns.extract("config", _config(folder / records.CONFIG))
     for key, name in CONFIG_AGREES.items():
@@ -56,7 +58,9 @@ def _row(folder: Path) -> dict[str, Any]:
                 f"{records.RESULT} has {name}={row[name]!r}"
             )
     encoded = {key: json.dumps(value) for key, value in config.items()}
-    encoded |= {key: json.dumps(value) for key, value in row.items() if key.startswith("provenance.")}
+    encoded |= {
+        key: json.dumps(value) for key, value in row.items() if key.startswith("provenance.")
+    }
     layers, width = config.get("config.model.layers"), config.get("config.model.width")
     size = 12.0 * layers * width**2 if isinstance(layers, int) and isinstance(width, int) else None
     return row | encoded | _lengths(folder / records.EVALS) | {"parameters": size}
@@ -66,7 +70,8 @@ def _config(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
         groups: dict[str, Any] = {}
-        # Runs of a sweep share most of their groups, and YAML is slow to parse: each group is parsed once.
+        # Runs of a sweep share most of their groups, and YAML is slow to parse: each group is
+        # parsed once.
         for block in _blocks(text):
             groups |= _parse(block)
     except OSError as error:

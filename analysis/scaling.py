@@ -12,7 +12,9 @@ from analysis.stats import Array, expanded
 
 LEAST_SIZES = 4
 MOST_SEVERAL = 0.05
-"""Share of draws with several crossings above which no interval is given: there is no one N* then."""
+"""Share of draws with several crossings above which no interval is given: there is no one N*
+then.
+"""
 
 
 class Crossover(NamedTuple):
@@ -20,7 +22,8 @@ class Crossover(NamedTuple):
 
     Attributes:
         estimate: N* of the mean curve; NaN unless it crosses just once.
-        low: lower confidence limit; 0 where it lies below the smallest size, NaN where there is none to give.
+        low: lower confidence limit; 0 where it lies below the smallest size, NaN where there is
+            none to give.
         high: upper one; infinity where it lies above the largest size.
         none, one, several: shares of the bootstrap draws with so many crossings.
         reason: why there is no estimate or interval; "" where both are there.
@@ -38,8 +41,8 @@ class Crossover(NamedTuple):
 def slopes(sizes: ArrayLike, deltas: ArrayLike) -> Array:
     """Each seed's least-squares slope of Δ in log10 N.
 
-    β = Σ (x − x̄)(Δ − Δ̄) / Σ (x − x̄)², x = log10 N. One number per seed makes the seeds the unit of evidence,
-    whatever ties the sizes of one seed have (their subsets are nested).
+    β = Σ (x − x̄)(Δ − Δ̄) / Σ (x − x̄)², x = log10 N. One number per seed makes the seeds the unit
+    of evidence, whatever ties the sizes of one seed have (their subsets are nested).
 
     Args:
         sizes: [k], at least two different.
@@ -55,7 +58,8 @@ def slopes(sizes: ArrayLike, deltas: ArrayLike) -> Array:
 
 
 def crossings(sizes: ArrayLike, curve: ArrayLike) -> list[float]:
-    """The sizes at which a curve, straight between its points over log10 N, crosses zero; never outside the points.
+    """The sizes at which a curve, straight between its points over log10 N, crosses zero; never
+    outside the points.
 
     A curve that touches zero and turns back has not crossed.
 
@@ -64,7 +68,9 @@ def crossings(sizes: ArrayLike, curve: ArrayLike) -> list[float]:
         curve: [k].
     """
     x = np.log10(np.asarray(sizes, dtype=np.float64))
-    points = [point for point in zip(x, np.asarray(curve, dtype=np.float64), strict=True) if point[1] != 0]
+    points = [
+        point for point in zip(x, np.asarray(curve, dtype=np.float64), strict=True) if point[1] != 0
+    ]
     return [
         float(10 ** (x0 + (x1 - x0) * y0 / (y0 - y1)))
         for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False)
@@ -73,12 +79,17 @@ def crossings(sizes: ArrayLike, curve: ArrayLike) -> list[float]:
 
 
 def crossover(
-    sizes: ArrayLike, deltas: ArrayLike, rng: np.random.Generator, level: float = 0.95, draws: int = 2_000
+    sizes: ArrayLike,
+    deltas: ArrayLike,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    draws: int = 2_000,
 ) -> Crossover:
     """N*, the piecewise-linear zero of the mean Δ, with an interval from whole seeds drawn anew.
 
-    A draw whose curve does not cross counts as N* below the smallest or above the largest size, by its sign, so that
-    the interval is open on that side instead of leaving such draws out. Percentiles are widened by `stats.expanded`.
+    A draw whose curve does not cross counts as N* below the smallest or above the largest size, by
+    its sign, so that the interval is open on that side instead of leaving such draws out.
+    Percentiles are widened by `stats.expanded`.
 
     Args:
         sizes: [k], rising; at least `LEAST_SIZES`, otherwise there is no estimate.

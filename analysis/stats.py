@@ -1,6 +1,7 @@
 """The statistics, as pure functions of arrays. `docs/statistics.md` gives formulas and sources.
 
-Differences are one number per seed, > 0 where the arm beats the baseline. Every function that draws takes the rng.
+Differences are one number per seed, > 0 where the arm beats the baseline. Every function that draws
+takes the rng.
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ def sign_flip_floor(n: int) -> float:
 def sign_flip(differences: ArrayLike, rng: np.random.Generator, draws: int = 100_000) -> float:
     """Two-sided sign-flip (randomisation) test of a mean of 0, Fisher (1935).
 
-    p = share of the 2^n sign patterns with |Σ ±d| ≥ |Σ d|; all patterns are counted up to `EXACT_UP_TO`
-    differences, else p = (1 + hits) / (1 + draws) over drawn ones, Phipson & Smyth (2010).
+    p = share of the 2^n sign patterns with |Σ ±d| ≥ |Σ d|; all patterns are counted up to
+    `EXACT_UP_TO` differences, else p = (1 + hits) / (1 + draws) over drawn ones, Phipson & Smyth
+    (2010).
 
     Args:
         differences: [n], one per seed.
@@ -72,7 +74,8 @@ def sign_flip(differences: ArrayLike, rng: np.random.Generator, draws: int = 100
     # Sums that are equal but for rounding must count as equal.
     bar = abs(d.sum()) - 1e-9 * np.abs(d).sum()
     if len(d) <= EXACT_UP_TO:
-        # The first sign is held: turning all signs leaves |Σ| as it is, so the other half counts the same.
+        # The first sign is held: turning all signs leaves |Σ| as it is, so the other half counts
+        # the same.
         sums = d[:1]
         for value in d[1:]:
             sums = np.concatenate([sums + value, sums - value])
@@ -110,7 +113,8 @@ def holm(p: ArrayLike, family: int | None = None) -> Array:
 
     Args:
         p: [k].
-        family: m, where more comparisons were planned than are at hand; the absent ones count as p = 1.
+        family: m, where more comparisons were planned than are at hand; the absent ones count as p
+            = 1.
 
     Returns:
         [k], in the order given.
@@ -142,7 +146,8 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
 
 
 def interquartile_mean(values: ArrayLike) -> float:
-    """The mean of the middle half, Agarwal et al. (2021): less shaken by one odd seed than the mean.
+    """The mean of the middle half, Agarwal et al. (2021): less shaken by one odd seed than the
+    mean.
 
     Args:
         values: [n].
@@ -151,7 +156,8 @@ def interquartile_mean(values: ArrayLike) -> float:
 
 
 def probability_of_improvement(arm: ArrayLike, baseline: ArrayLike) -> float:
-    """P(arm > baseline) + ½ P(equal) over all n·m pairs of runs, Agarwal et al. (2021): U / (n·m) of Mann & Whitney.
+    """P(arm > baseline) + ½ P(equal) over all n·m pairs of runs, Agarwal et al. (2021): U / (n·m)
+    of Mann & Whitney.
 
     Args:
         arm: [n], larger is better.
@@ -162,22 +168,31 @@ def probability_of_improvement(arm: ArrayLike, baseline: ArrayLike) -> float:
 
 
 def expanded(n: int, level: float = 0.95) -> float:
-    """The level at which percentiles of a bootstrap over n seeds have the width of Student's interval.
+    """The level at which percentiles of a bootstrap over n seeds have the width of Student's
+    interval.
 
-    A bootstrap of n values spreads by √((n−1)/n)·s/√n and has thin tails: its plain 95 % percentiles cover about 90 %
-    at n = 8. Hesterberg (2015) widens them: quantiles at Φ(±√(n/(n−1)) · t(n−1)).
+    A bootstrap of n values spreads by √((n−1)/n)·s/√n and has thin tails: its plain 95 %
+    percentiles cover about 90 % at n = 8. Hesterberg (2015) widens them: quantiles at Φ(±√(n/(n−1))
+    · t(n−1)).
     """
-    return float(1 - 2 * stats.norm.sf(math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1)))
+    return float(
+        1 - 2 * stats.norm.sf(math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1))
+    )
 
 
 def hierarchical(
-    nats: ArrayLike, tokens: ArrayLike, rng: np.random.Generator, level: float = 0.95, draws: int = 2_000
+    nats: ArrayLike,
+    tokens: ArrayLike,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    draws: int = 2_000,
 ) -> Interval:
     """Bootstrap interval of a token-weighted mean difference over seeds × prompts, both drawn anew.
 
-    θ = Σ nats / (n · Σ tokens). Each draw takes n seeds and m prompts with replacement (the pigeonhole bootstrap,
-    Owen 2007). Its spread errs at few seeds, so the percentiles are read at ±t(ν)·√(V/V*): V is the unbiased variance
-    of a two-way random-effects table, V* the bootstrap's, ν Satterthwaite's (1946) degrees of freedom.
+    θ = Σ nats / (n · Σ tokens). Each draw takes n seeds and m prompts with replacement (the
+    pigeonhole bootstrap, Owen 2007). Its spread errs at few seeds, so the percentiles are read at
+    ±t(ν)·√(V/V*): V is the unbiased variance of a two-way random-effects table, V* the bootstrap's,
+    ν Satterthwaite's (1946) degrees of freedom.
 
     Args:
         nats: [n seeds, m prompts], summed difference over a prompt's tokens (or of its score).
@@ -208,7 +223,8 @@ def hierarchical(
 
 
 def _two_way(residuals: Array, scale: float) -> tuple[float, float]:
-    """Variance of the grand mean of a seeds × prompts table with both random, and its degrees of freedom.
+    """Variance of the grand mean of a seeds × prompts table with both random, and its degrees of
+    freedom.
 
     V = (MS_seed + MS_prompt − MS_rest) / (n·m·scale²), never less than either alone gives.
     """

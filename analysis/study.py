@@ -49,7 +49,10 @@ class Study:
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
         """Outcome -> its effect in each cell."""
-        return {outcome: effects.effects(self.pairs, outcome, _rng()) for outcome in (PRIMARY, CO_PRIMARY)}
+        return {
+            outcome: effects.effects(self.pairs, outcome, _rng())
+            for outcome in (PRIMARY, CO_PRIMARY)
+        }
 
     @cached_property
     def trends(self) -> pd.DataFrame:
@@ -85,7 +88,11 @@ class Study:
 
     def _labelled(self, frame: pd.DataFrame) -> pd.DataFrame:
         labels = self.runs[["sweep", "run", "arm", "condition", "n_examples", "seed"]]
-        return frame.join(labels, on="row") if len(frame) else frame.reindex(columns=[*frame.columns, *labels.columns])
+        return (
+            frame.join(labels, on="row")
+            if len(frame)
+            else frame.reindex(columns=[*frame.columns, *labels.columns])
+        )
 
 
 def study(folders: Sequence[Path], baseline: str = "full", vary: Sequence[str] = ()) -> Study:
@@ -97,7 +104,9 @@ def study(folders: Sequence[Path], baseline: str = "full", vary: Sequence[str] =
     runs, problems = read(folders)
     known = sorted(set(runs["arm"]))
     if baseline not in known:
-        raise LoadError(f"baseline '{baseline}': no run has this mask, expected one of {', '.join(known)}")
+        raise LoadError(
+            f"baseline '{baseline}': no run has this mask, expected one of {', '.join(known)}"
+        )
     unknown = [key for key in vary if f"config.{key}" not in runs.columns]
     if unknown:
         raise LoadError(f"vary '{unknown[0]}': no run's config has this key")

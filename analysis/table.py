@@ -68,7 +68,9 @@ def results(study: Study) -> pd.DataFrame:
         for outcome, name in ((PRIMARY, "Δ NLL"), (CO_PRIMARY, "Δ exact match")):
             cell = effects[outcome].get(key)
             row[f"{name} [95 %]"] = (
-                words.interval(cell["delta"], cell["low"], cell["high"], outcome) if cell is not None else ""
+                words.interval(cell["delta"], cell["low"], cell["high"], outcome)
+                if cell is not None
+                else ""
             )
             if outcome == PRIMARY:
                 row["p"] = words.chance(cell["p"]) if cell is not None else ""
@@ -78,7 +80,9 @@ def results(study: Study) -> pd.DataFrame:
 
 
 def effects(study: Study, outcome: str) -> pd.DataFrame:
-    """Every statistic of Δ in each cell, as text; the interval over seeds × prompts stands beside Student's."""
+    """Every statistic of Δ in each cell, as text; the interval over seeds × prompts stands beside
+    Student's.
+    """
     table = study.effects[outcome]
     if table.empty:
         return table
@@ -94,9 +98,13 @@ def effects(study: Study, outcome: str) -> pd.DataFrame:
                 "examples": f"{cell['n_examples']:,}",
                 "mask": cell["arm"],
                 "seeds": str(cell["n"]),
-                "Δ [95 %, seeds]": words.interval(cell["delta"], cell["low"], cell["high"], outcome),
+                "Δ [95 %, seeds]": words.interval(
+                    cell["delta"], cell["low"], cell["high"], outcome
+                ),
                 "Δ [95 %, seeds × prompts]": (
-                    words.interval(both["estimate"], both["low"], both["high"], outcome) if both else ""
+                    words.interval(both["estimate"], both["low"], both["high"], outcome)
+                    if both
+                    else ""
                 ),
                 "p": words.chance(cell["p"]),
                 "floor of p": words.chance(cell["floor"]),
@@ -122,7 +130,9 @@ def trends(study: Study) -> pd.DataFrame:
             ),
             "p": words.chance(trend["slope_p"]),
             "N* [95 %]": words.place(trend["n_star"], trend["n_star_low"], trend["n_star_high"]),
-            "draws with 0, 1, more crossings": words.shares(trend["none"], trend["one"], trend["several"]),
+            "draws with 0, 1, more crossings": words.shares(
+                trend["none"], trend["one"], trend["several"]
+            ),
             "note": trend["note"],
         }
         for trend in (columns.rows(_ordered(study, study.trends)) if len(study.trends) else [])
@@ -159,7 +169,10 @@ def show(study: Study, console: Console) -> None:
         test = "" if single else "; p: exact sign-flip test"
         _say(console, f"Δ: against '{study.baseline}', above 0 is better{test}")
     conditions = frame.groupby("condition" if "condition" in frame else lambda _: "", sort=False)
-    widths = {name: max(cell_len(cell) for cell in (*frame[name], *head.split("\n"))) for name, head in heads.items()}
+    widths = {
+        name: max(cell_len(cell) for cell in (*frame[name], *head.split("\n")))
+        for name, head in heads.items()
+    }
     for place, (condition, rows) in enumerate(conditions):
         console.print()
         if condition:
@@ -170,17 +183,33 @@ def show(study: Study, console: Console) -> None:
     for problem in study.problems[:MOST_PROBLEMS]:
         _say(console, f"! {problem}", "yellow")
     if len(study.problems) > MOST_PROBLEMS:
-        _say(console, f"! and {len(study.problems) - MOST_PROBLEMS} more problems, all in the report", "yellow")
+        _say(
+            console,
+            f"! and {len(study.problems) - MOST_PROBLEMS} more problems, all in the report",
+            "yellow",
+        )
     if len(study.missing):
-        _say(console, f"! {len(study.missing)} cell{'s have' if len(study.missing) > 1 else ' has'} no run", "yellow")
+        _say(
+            console,
+            f"! {len(study.missing)} cell{'s have' if len(study.missing) > 1 else ' has'} no run",
+            "yellow",
+        )
     for verdict in study.verdicts:
         _say(console, f"{verdict.text}: {verdict.verdict.upper()}", "bold")
         _say(console, verdict.reason[:1].upper() + verdict.reason[1:], indent=2)
 
 
-def _cells(rows: pd.DataFrame, heads: Mapping[str, str], widths: Mapping[str, int], headed: bool) -> Table:
+def _cells(
+    rows: pd.DataFrame, heads: Mapping[str, str], widths: Mapping[str, int], headed: bool
+) -> Table:
     """One condition's rows, a blank line between sizes."""
-    table = Table(box=box.SIMPLE_HEAD, show_header=headed, show_edge=False, pad_edge=False, collapse_padding=True)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_header=headed,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for name, head in heads.items():
         left = name == "mask"
         table.add_column(
@@ -217,7 +246,9 @@ def _ordered(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     keys = [name for name in KEYS if name in frame]
     known = {"arm": arms, "condition": conditions}
     return frame.sort_values(
-        keys, key=lambda values: values.map(known[values.name]) if values.name in known else values, ignore_index=True
+        keys,
+        key=lambda values: values.map(known[values.name]) if values.name in known else values,
+        ignore_index=True,
     )
 
 

@@ -18,10 +18,12 @@ RESPONSES = ("row", "id", "family", "prompt", "reference", "response", "nats", "
 
 
 def curves(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Every evaluation of every run: one row per run, step, split and role, with "answer" for response and end.
+    """Every evaluation of every run: one row per run, step, split and role, with "answer" for
+    response and end.
 
     Returns:
-        The frame (`row` is the run's row in the run table) and the runs whose evaluations cannot be read.
+        The frame (`row` is the run's row in the run table) and the runs whose evaluations cannot be
+        read.
     """
     return _each(runs, _evaluations, CURVES)
 
@@ -30,7 +32,8 @@ def responses(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Every response to the test set, one row each, with a column per score.
 
     Returns:
-        The frame (`row` is the run's row in the run table) and the runs whose responses cannot be read.
+        The frame (`row` is the run's row in the run table) and the runs whose responses cannot be
+        read.
     """
     return _each(runs, _responses, RESPONSES)
 
@@ -40,12 +43,16 @@ def _each(
 ) -> tuple[pd.DataFrame, list[Problem]]:
     rows: list[dict[str, Any]] = []
     problems = []
-    for row, sweep, run, path in zip(runs.index, runs["sweep"], runs["run"], runs["path"], strict=True):
+    for row, sweep, run, path in zip(
+        runs.index, runs["sweep"], runs["run"], runs["path"], strict=True
+    ):
         try:
             rows += [{"row": row} | found for found in reader(Path(path))]
         except storage.RecordError as error:
             message = " ".join(str(error).replace(f"{path}/", "").split())
-            problems.append(Problem(sweep, run, "corrupt", f"{message}; its result is used all the same"))
+            problems.append(
+                Problem(sweep, run, "corrupt", f"{message}; its result is used all the same")
+            )
     return pd.DataFrame(rows, columns=None if rows else list(names)), problems
 
 

@@ -53,11 +53,18 @@ class Verdict(NamedTuple):
     parts: tuple[Part, ...]
 
 
-def judge_all(runs: pd.DataFrame, pairs: pd.DataFrame, baseline: str, rng: np.random.Generator) -> list[Verdict]:
-    """A verdict for every claim that the sweeps name, from a to e; the general question where they name none."""
+def judge_all(
+    runs: pd.DataFrame, pairs: pd.DataFrame, baseline: str, rng: np.random.Generator
+) -> list[Verdict]:
+    """A verdict for every claim that the sweeps name, from a to e; the general question where they
+    name none.
+    """
     named = runs.get("config.claim", pd.Series("", index=runs.index)).fillna("")
     keys = {run_claim.key for name in named.unique() if (run_claim := find(name))}
-    claims = [(claim, pairs[named[pairs["run"]].isin([claim.key, claim.letter]).to_numpy()]) for claim in CLAIMS]
+    claims = [
+        (claim, pairs[named[pairs["run"]].isin([claim.key, claim.letter]).to_numpy()])
+        for claim in CLAIMS
+    ]
     chosen = [(claim, own) for claim, own in claims if claim.key in keys]
     if not chosen:
         arms = arm_order(set(runs["arm"]) - {baseline}, baseline)
@@ -68,11 +75,13 @@ def judge_all(runs: pd.DataFrame, pairs: pd.DataFrame, baseline: str, rng: np.ra
 def settle(cases: Sequence[Evidence], baseline: str) -> list[Verdict]:
     """Words for claims, their p adjusted together.
 
-    A claim's p is the largest of its parts' (an intersection–union test, Berger 1982); each of the three words is
-    adjusted over the family by Holm.
+    A claim's p is the largest of its parts' (an intersection–union test, Berger 1982); each of the
+    three words is adjusted over the family by Holm.
     """
     family = FAMILY if any(case.claim.letter for case in cases) else 1
-    support = stats.holm([max((part.p for part in case.parts), default=1.0) for case in cases], family)
+    support = stats.holm(
+        [max((part.p for part in case.parts), default=1.0) for case in cases], family
+    )
     against = stats.holm([case.pooled.against if case.pooled else 1.0 for case in cases], family)
     equal = stats.holm([_equivalence(case) for case in cases], family)
     return [
@@ -91,7 +100,8 @@ def _settle_one(case: Evidence, baseline: str, p: words.Adjusted) -> Verdict:
         reason = words.too_few(case, pooled, p, ALPHA)
     else:
         equal = p.equal < ALPHA
-        # A difference inside the margin is none, whatever its sign, unless the margin is part of the claim.
+        # A difference inside the margin is none, whatever its sign, unless the margin is part of
+        # the claim.
         telling = claim.effect == "not worse" or not equal
         only = _holds_only(case)
         if p.support < ALPHA and all(part.holds for part in case.parts) and telling:
@@ -136,13 +146,21 @@ def _reversed(case: Evidence, pooled: Part) -> bool:
 
 
 def _holds_only(case: Evidence) -> str:
-    """The value of `within` at which alone the effect holds, where it is none or reversed at another; "" otherwise."""
+    """The value of `within` at which alone the effect holds, where it is none or reversed at
+    another; "" otherwise.
+    """
     column, values = case.claim.within
     effects = [part for part in case.parts if part.kind == "effect"]
-    sound = [value for value in values if all(part.holds for part in effects if part.where == value)]
+    sound = [
+        value for value in values if all(part.holds for part in effects if part.where == value)
+    ]
     empty = [
         value
         for value in values
-        if all(part.equivalence < ALPHA or part.against < ALPHA for part in effects if part.where == value)
+        if all(
+            part.equivalence < ALPHA or part.against < ALPHA
+            for part in effects
+            if part.where == value
+        )
     ]
     return f"{column}={sound[0]}" if sound and empty and sound != empty else ""

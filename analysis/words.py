@@ -25,7 +25,9 @@ class Adjusted(NamedTuple):
 
 
 def number(value: float, outcome: str, signed: bool = True) -> str:
-    """An outcome's value: nats per token to three digits, a score in points (of a hundred) to one; – for NaN."""
+    """An outcome's value: nats per token to three digits, a score in points (of a hundred) to one;
+    – for NaN.
+    """
     if math.isnan(value):
         return "–"
     digits = 3 if outcome.startswith("nll.") else 1
@@ -60,7 +62,11 @@ def place(n_star: float, low: float, high: float) -> str:
 
 def shares(*values: float) -> str:
     """Shares in per cent; "" where they are unknown."""
-    return "" if any(math.isnan(value) for value in values) else ", ".join(f"{100 * value:.1f} %" for value in values)
+    return (
+        ""
+        if any(math.isnan(value) for value in values)
+        else ", ".join(f"{100 * value:.1f} %" for value in values)
+    )
 
 
 def chance(p: float) -> str:
@@ -81,7 +87,11 @@ def least_seeds(family: int, alpha: float) -> int:
 def supported(case: Evidence, pooled: Part, baseline: str, p: Adjusted) -> str:
     """Why a claim is supported."""
     effect = case.claim.effect
-    how = f"not worse by more than {_margin(case)} than" if effect == "not worse" else f"{effect} than"
+    how = (
+        f"not worse by more than {_margin(case)} than"
+        if effect == "not worse"
+        else f"{effect} than"
+    )
     slopes = [part for part in case.parts if part.kind == "slope"]
     trend = "".join(f", {part.label} {_said(part, case)}" for part in slopes)
     return f"{_arms(case)} is {how} '{baseline}': {_delta(case, pooled)}{trend}; {_p(p.support, p.family)}."
@@ -89,7 +99,11 @@ def supported(case: Evidence, pooled: Part, baseline: str, p: Adjusted) -> str:
 
 def refuted(case: Evidence, pooled: Part, baseline: str, p: Adjusted) -> str:
     """Why a claim is refuted."""
-    how = {"better": "worse", "worse": "better", "not worse": f"worse by more than {_margin(case)}"}[case.claim.effect]
+    how = {
+        "better": "worse",
+        "worse": "better",
+        "not worse": f"worse by more than {_margin(case)}",
+    }[case.claim.effect]
     return f"{_arms(case)} is {how} than '{baseline}': {_delta(case, pooled)}; {_p(p.against, p.family)}."
 
 
@@ -135,7 +149,11 @@ def _arms(case: Evidence) -> str:
 def _delta(case: Evidence, pooled: Part) -> str:
     """The one number to remember, with what it is the mean of."""
     outcome = case.claim.outcome
-    cells = f" (above 0 in {pooled.above}, below in {pooled.below} of {pooled.cells} cells)" if pooled.cells > 1 else ""
+    cells = (
+        f" (above 0 in {pooled.above}, below in {pooled.below} of {pooled.cells} cells)"
+        if pooled.cells > 1
+        else ""
+    )
     return f"Δ = {_said(pooled, case)} {unit(outcome)} over {pooled.seeds} seeds{cells}"
 
 

@@ -1,4 +1,6 @@
-"""Fine-tune with a mask, or sweep over many: `python -m harness [-m] [KEY=VALUE ...]`, also installed as `harness`."""
+"""Fine-tune with a mask, or sweep over many: `python -m harness [-m] [KEY=VALUE ...]`, also
+installed as `harness`.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,11 @@ FREE = ("hydra", "sweeps")
 """Keys that Hydra itself reads."""
 
 
-def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], settings: Pool | Slurm) -> None:
-    """Check all composed jobs, run what is not finished, then print the table and the report's path.
+def run_sweep(
+    jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], settings: Pool | Slurm
+) -> None:
+    """Check all composed jobs, run what is not finished, then print the table and the report's
+    path.
 
     Raises:
         SystemExit: 2 for faulty configs, before any run; 1 where a run failed.
@@ -63,7 +68,9 @@ def run_sweep(jobs: Sequence[DictConfig], overrides: Sequence[Sequence[str]], se
 
 
 def unknown_keys(arguments: Sequence[str]) -> list[str]:
-    """Faults of `key=value` arguments whose key no config has, all at once; Hydra would stop at the first."""
+    """Faults of `key=value` arguments whose key no config has, all at once; Hydra would stop at the
+    first.
+    """
     known = keys(Run)
     faults = []
     for argument in arguments:
@@ -74,7 +81,9 @@ def unknown_keys(arguments: Sequence[str]) -> list[str]:
         except OverrideParseException:
             continue  # Hydra says what is wrong with it
         key = key.split("@")[0].replace("/", ".")
-        free = key.split(".")[0] in FREE or any(key.startswith(f"mask.{part}.") for part in ("weight", "keep"))
+        free = key.split(".")[0] in FREE or any(
+            key.startswith(f"mask.{part}.") for part in ("weight", "keep")
+        )
         if key not in known and not free:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
@@ -83,8 +92,12 @@ def unknown_keys(arguments: Sequence[str]) -> list[str]:
 
 
 def presets(arguments: Sequence[str]) -> list[str]:
-    """`+sweeps=S preset=P` in Hydra's words, where a stored sweep's presets are the group `sweeps/S`."""
-    stored = [argument.partition("=")[2] for argument in arguments if argument.startswith("+sweeps=")]
+    """`+sweeps=S preset=P` in Hydra's words, where a stored sweep's presets are the group
+    `sweeps/S`.
+    """
+    stored = [
+        argument.partition("=")[2] for argument in arguments if argument.startswith("+sweeps=")
+    ]
     return [
         f"sweeps/{stored[-1]}@_global_={argument.partition('=')[2]}"
         if argument.startswith("preset=") and stored

@@ -84,7 +84,9 @@ def held_out(model: GPT, texts: list[str], tokenizer: Tokenizer, batch_tokens: i
 
 
 @torch.no_grad()
-def last_words(model: GPT, asked: list[Passage], tokenizer: Tokenizer, batch_tokens: int) -> list[bool]:
+def last_words(
+    model: GPT, asked: list[Passage], tokenizer: Tokenizer, batch_tokens: int
+) -> list[bool]:
     """Whether greedy decoding continues each context with its word, every token of it."""
     where = model.head.device
     answers: list[bool] = []
@@ -97,7 +99,9 @@ def last_words(model: GPT, asked: list[Passage], tokenizer: Tokenizer, batch_tok
             for passage, word in zip(part, words, strict=True)
         ]
         longest = max(map(len, rows))
-        slots = [row * longest + column for row, ids in enumerate(rows) for column in range(len(ids))]
+        slots = [
+            row * longest + column for row, ids in enumerate(rows) for column in range(len(ids))
+        ]
         flat = torch.tensor([token for ids in rows for token in ids], device=where)
         hidden = model(flat, Layout(len(rows), longest, torch.tensor(slots, device=where)))
         end = 0
@@ -118,7 +122,11 @@ def assess(config: Assess) -> dict[str, object]:
     tokenizer = tokenizer_of(config.model)
     sizes = config.model
     shape = Shape(
-        layers=sizes.layers, width=sizes.width, heads=sizes.heads, vocabulary=tokenizer.size, context=sizes.context
+        layers=sizes.layers,
+        width=sizes.width,
+        heads=sizes.heads,
+        vocabulary=tokenizer.size,
+        context=sizes.context,
     )
     path = checkpoint.find(sizes.weights, sizes.name)
     model = checkpoint.load(path, shape).to(where)

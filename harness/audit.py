@@ -2,8 +2,8 @@
 
     python -m harness.audit [KEY=VALUE ...] [n=3] [html=audit.html]
 
-takes the keys of `python -m harness`, shows the first `n` examples of the training subset, and writes the page where
-`html` names a file.
+takes the keys of `python -m harness`, shows the first `n` examples of the training subset, and
+writes the page where `html` names a file.
 """
 
 from __future__ import annotations
@@ -56,12 +56,20 @@ def audit(run: Run, count: int) -> Audit:
         DataError, OSError: as `examples.prepare`.
     """
     examples = prepare(run)
-    nats = surprisal(initial_model(run), run, examples.train) if run.mask.importance == "surprisal" else None
+    nats = (
+        surprisal(initial_model(run), run, examples.train)
+        if run.mask.importance == "surprisal"
+        else None
+    )
     rows = weighted_rows(examples.train, run, nats)
     roles = np.concatenate([row.roles for row in rows])
     weights = np.concatenate([row.weights for row in rows])
     counts = {
-        role: (int((roles == n).sum()), int((weights[roles == n] > 0).sum()), float(weights[roles == n].sum()))
+        role: (
+            int((roles == n).sum()),
+            int((weights[roles == n] > 0).sum()),
+            float(weights[roles == n].sum()),
+        )
         for n, role in enumerate(ROLES)
         if (roles == n).any()
     }
@@ -69,18 +77,27 @@ def audit(run: Run, count: int) -> Audit:
     lost |= {kind: examples.counts[kind] for kind in ("truncated", "dropped")}
     tokenizer = tokenizer_of(run.model)
     shown = [
-        describe(item, row.weights, tokenizer) for item, row in zip(examples.train[:count], rows[:count], strict=True)
+        describe(item, row.weights, tokenizer)
+        for item, row in zip(examples.train[:count], rows[:count], strict=True)
     ]
     return Audit(shown, counts, lost)
 
 
 def show(found: Audit, run: Run) -> Group:
     """The audit for a terminal or a page."""
-    parts: list[Text | Table] = [Text(f"mask {run.mask.name} on data {run.data.name}: the darker, the more weight\n")]
+    parts: list[Text | Table] = [
+        Text(f"mask {run.mask.name} on data {run.data.name}: the darker, the more weight\n")
+    ]
     for record in found.records:
         parts += [Text(f"example {record.id}", style="bold"), _coloured(record), Text()]
     table = Table(
-        "role", "tokens", "weighted", "Σ w", "share of Σ w", title="whole training subset", title_justify="left"
+        "role",
+        "tokens",
+        "weighted",
+        "Σ w",
+        "share of Σ w",
+        title="whole training subset",
+        title_justify="left",
     )
     total = sum(mass for _, _, mass in found.counts.values())
     for role, (tokens, weighted, mass) in found.counts.items():
@@ -97,15 +114,23 @@ def _coloured(record: AuditRecord) -> Text:
         if role != before:
             text.append(f"▏{role} ", style="dim italic")
         before = role
-        shade = "rgb({},{},{})".format(*(round(255 - min(weight, 1.0) * (255 - value)) for value in HEAVY))
-        text.append(token, style=f"{'white' if weight > 0.5 else 'black'} on {shade}" if weight else "dim")
+        shade = "rgb({},{},{})".format(
+            *(round(255 - min(weight, 1.0) * (255 - value)) for value in HEAVY)
+        )
+        text.append(
+            token, style=f"{'white' if weight > 0.5 else 'black'} on {shade}" if weight else "dim"
+        )
     return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    own = {key: value for key, _, value in (argument.partition("=") for argument in given) if key in ("n", "html")}
+    own = {
+        key: value
+        for key, _, value in (argument.partition("=") for argument in given)
+        if key in ("n", "html")
+    }
     keys = [argument for argument in given if argument.partition("=")[0] not in own]
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -118,7 +143,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     Console().print(page)
     if "html" in own:
-        recorder = Console(record=True, width=110, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+        recorder = Console(
+            record=True,
+            width=110,
+            file=io.StringIO(),
+            force_terminal=True,
+            color_system="truecolor",
+        )
         recorder.print(page)
         Path(own["html"]).write_text(recorder.export_html(), encoding="utf-8")
         print(f"page: {own['html']}")

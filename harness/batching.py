@@ -1,6 +1,8 @@
-"""Tokens and weights to batches: order, steps, micro-batches. The only place that shifts inputs against targets.
+"""Tokens and weights to batches: order, steps, micro-batches. The only place that shifts inputs
+against targets.
 
-What goes into which step depends on lengths and seed alone, never on a mask: every arm sees the same.
+What goes into which step depends on lengths and seed alone, never on a mask: every arm sees the
+same.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ RESPONSE_ROLES = (ROLE_ID["response"], ROLE_ID["end"])
 
 
 class Row(NamedTuple):
-    """One example shifted: position i predicts token i + 1 of the conversation. Arrays are [time - 1].
+    """One example shifted: position i predicts token i + 1 of the conversation. Arrays are [time -
+    1].
 
     Attributes:
         inputs, targets: int32 ids.
@@ -41,7 +44,8 @@ class Batch(NamedTuple):
     Attributes:
         inputs, targets: int64 [N].
         roles: int64 [N], of the targets.
-        weights: float32 [N], of the targets, already divided by the example's Σ w where the normaliser asks it.
+        weights: float32 [N], of the targets, already divided by the example's Σ w where the
+            normaliser asks it.
         row: int64 [N], which row each belongs to.
         layout: where each sits in the grid of rows.
     """
@@ -67,7 +71,9 @@ class Batch(NamedTuple):
 
 
 def shift(tokens: Tokens, weights: NDArray[np.float32]) -> Row:
-    """Cut an example into inputs and what they are to predict; weights and roles move with the targets."""
+    """Cut an example into inputs and what they are to predict; weights and roles move with the
+    targets.
+    """
     return Row(tokens.ids[:-1], tokens.ids[1:], tokens.roles[1:], weights[1:])
 
 
@@ -91,8 +97,8 @@ def assemble(rows: Sequence[Row]) -> Batch:
 def plan(lengths: Sequence[int], batch_tokens: int, epochs: int, seed: int) -> list[list[int]]:
     """Which examples each optimiser step takes, in order.
 
-    Each epoch is shuffled anew and cut into steps of about `batch_tokens` tokens, equal to within one example, so
-    that no small last step has a loud gradient.
+    Each epoch is shuffled anew and cut into steps of about `batch_tokens` tokens, equal to within
+    one example, so that no small last step has a loud gradient.
 
     Args:
         lengths: tokens of each example.
@@ -111,14 +117,18 @@ def plan(lengths: Sequence[int], batch_tokens: int, epochs: int, seed: int) -> l
         ends = np.cumsum(np.asarray(lengths)[order])
         place = np.arange(1, count)
         cuts = np.searchsorted(ends, place * total / count)
-        cuts = np.maximum.accumulate(np.maximum(cuts, place) - place) + place  # no step is left empty,
+        cuts = (
+            np.maximum.accumulate(np.maximum(cuts, place) - place) + place
+        )  # no step is left empty,
         cuts = np.minimum(cuts, len(lengths) - count + place)  # at the end neither
         steps += [part.tolist() for part in np.split(order, cuts)]
     return steps
 
 
 def order_digest(steps: Sequence[Sequence[int]], ids: Sequence[str]) -> str:
-    """Sixteen hex digits over the examples of every step in order: equal for arms that may be compared."""
+    """Sixteen hex digits over the examples of every step in order: equal for arms that may be
+    compared.
+    """
     text = "\n".join(" ".join(ids[number] for number in step) for step in steps)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -143,5 +153,7 @@ def split(lengths: Sequence[int], limit: int) -> list[list[int]]:
 
 
 def is_response(roles: Tensor) -> Tensor:
-    """Bool, of the shape of `roles`: whether the token is the assistant's own, its end token counted."""
+    """Bool, of the shape of `roles`: whether the token is the assistant's own, its end token
+    counted.
+    """
     return (roles == RESPONSE_ROLES[0]) | (roles == RESPONSE_ROLES[1])

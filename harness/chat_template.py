@@ -1,7 +1,9 @@
 """Chat templates in Jinja, as models ship them, with every role stamped by construction.
 
-A template is rendered once per conversation with a placeholder in place of each text, so it never sees what people
-wrote: whatever stands between two placeholders is the template's own, and no marker is searched for.
+A template is rendered once per conversation with a placeholder in place of each text, so it never
+sees what people
+wrote: whatever stands between two placeholders is the template's own, and no marker is searched
+for.
 """
 
 from __future__ import annotations
@@ -49,10 +51,12 @@ def _refuse(message: str) -> None:
 def pieces(example: Example, path: str) -> list[Piece]:
     """The conversation as a template writes it, in order.
 
-    `bos_token` and `eos_token` are empty: an answer's end is the tokenizer's own token, which the caller adds.
+    `bos_token` and `eos_token` are empty: an answer's end is the tokenizer's own token, which the
+        caller adds.
 
     Raises:
-        ValueError: the template is faulty, refuses the conversation, or leaves out, repeats or reorders a text.
+        ValueError: the template is faulty, refuses the conversation, or leaves out, repeats or
+            reorders a text.
         OSError: the file cannot be read.
     """
     places: list[tuple[int, bool]] = []
@@ -65,14 +69,21 @@ def pieces(example: Example, path: str) -> list[Piece]:
             places.append((number, True))
         messages.append({"role": message.speaker, "content": content})
     try:
-        written = _load(path).render(messages=messages, add_generation_prompt=False, bos_token="", eos_token="")
+        written = _load(path).render(
+            messages=messages, add_generation_prompt=False, bos_token="", eos_token=""
+        )
     except TemplateError as error:
         raise ValueError(f"data.template={path}: {error}") from None
     parts = re.split(f"([{chr(FIRST)}-{chr(FIRST + 0xFFF)}])", written)
     if parts[1::2] != [chr(FIRST + place) for place in range(len(places))]:
-        raise ValueError(f"data.template={path}: expected each message of {example.id} once and in order")
+        raise ValueError(
+            f"data.template={path}: expected each message of {example.id} once and in order"
+        )
     found = [Piece(-1, False, parts[0])]
     for (number, is_input), between in zip(places, parts[2::2], strict=True):
         message = example.messages[number]
-        found += [Piece(number, is_input, message.input if is_input else message.content), Piece(-1, False, between)]
+        found += [
+            Piece(number, is_input, message.input if is_input else message.content),
+            Piece(-1, False, between),
+        ]
     return found

@@ -35,7 +35,9 @@ _HUGGING_FACE_BLOCK = {
 
 
 class CheckpointError(ValueError):
-    """Weights cannot be read or do not fit the model; one line with the file and what was expected."""
+    """Weights cannot be read or do not fit the model; one line with the file and what was
+    expected.
+    """
 
 
 def hugging_face_name(name: str) -> str:
@@ -73,7 +75,10 @@ def find(weights: str, name: str) -> Path:
                 "transformers' save_pretrained(..., max_shard_size='100GB') writes that"
             )
     if not path.is_file():
-        shipped = ", ".join(sorted(file.name.split(".")[0] for file in ASSETS.glob("*.safetensors*"))) or "none"
+        shipped = (
+            ", ".join(sorted(file.name.split(".")[0] for file in ASSETS.glob("*.safetensors*")))
+            or "none"
+        )
         raise CheckpointError(
             f"model.weights={weights}: no file {path}, expected a folder with model.safetensors, "
             f"a .safetensors file, random, or shipped (for {shipped})"
@@ -82,13 +87,16 @@ def find(weights: str, name: str) -> Path:
 
 
 def load(path: Path, shape: Shape) -> GPT:
-    """A GPT in fp32 with the weights of a file in our layout, int8 too (`harness.quantize`), or Hugging Face's.
+    """A GPT in fp32 with the weights of a file in our layout, int8 too (`harness.quantize`), or
+    Hugging Face's.
 
     Raises:
         CheckpointError: the file is damaged, or a tensor is missing or of another shape.
     """
     try:
-        stored = parse(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else load_file(path)
+        stored = (
+            parse(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else load_file(path)
+        )
     except (OSError, EOFError, zlib.error, SafetensorError) as error:
         raise CheckpointError(f"{path}: cannot be read as safetensors ({error})") from None
     stored = dequantize(stored)
@@ -104,7 +112,9 @@ def load(path: Path, shape: Shape) -> GPT:
             tensor = stored[key].T if foreign and is_transposed(name, parameter) else stored[key]
             if tensor.shape != parameter.shape:
                 got, expected = list(tensor.shape), list(parameter.shape)
-                raise CheckpointError(f"{path}: tensor {key} is {got}, expected {expected} for {shape}")
+                raise CheckpointError(
+                    f"{path}: tensor {key} is {got}, expected {expected} for {shape}"
+                )
             parameter.copy_(tensor)
     return model
 
@@ -121,7 +131,10 @@ def check_config(path: Path, shape: Shape) -> None:
         return
     try:
         stored = json.loads(path.read_text("utf-8"))
-        sizes = {name: stored.get(name) for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")}
+        sizes = {
+            name: stored.get(name)
+            for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
+        }
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: {error}, expected a JSON object of a GPT-2") from None
     ours = (shape.vocabulary, shape.context, shape.width, shape.layers, shape.heads)
@@ -136,7 +149,10 @@ def check_config(path: Path, shape: Shape) -> None:
 
 def save(model: GPT, path: Path, dtype: torch.dtype, metadata: dict[str, str]) -> None:
     """Write the weights in our layout, atomically."""
-    tensors = {name: parameter.detach().to("cpu", dtype).contiguous() for name, parameter in model.named_parameters()}
+    tensors = {
+        name: parameter.detach().to("cpu", dtype).contiguous()
+        for name, parameter in model.named_parameters()
+    }
     partial = path.with_name(f".{path.name}.partial")
     save_file(tensors, partial, metadata=metadata)
     partial.replace(path)

@@ -29,7 +29,10 @@ class Claim:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Let go."""
         os.close(self._descriptor)
@@ -79,7 +82,9 @@ def wait_for(folder: Path) -> Claim:
 
 
 def owner_note(folder: Path) -> dict[str, Any] | None:
-    """What the process that works on a run left word of; None where nobody does. Takes nothing away from it."""
+    """What the process that works on a run left word of; None where nobody does. Takes nothing away
+    from it.
+    """
     try:
         descriptor = os.open(lock_file(folder), os.O_RDONLY)
     except OSError:

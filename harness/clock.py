@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Adds up the seconds of a run's phases; what a phase inside another takes counts for the inner one alone."""
+    """Adds up the seconds of a run's phases; what a phase inside another takes counts for the inner
+    one alone.
+    """
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}

@@ -1,4 +1,6 @@
-"""`KEY=VALUE …` of the commands beside sweeps, composed from `conf/` and checked, with one line for every fault."""
+"""`KEY=VALUE …` of the commands beside sweeps, composed from `conf/` and checked, with one line for
+every fault.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +17,26 @@ from harness.paths import CONF
 from harness.validate import Config, ConfigError, keys, parse
 
 
-def command_line(name: str, kind: type[Config], arguments: Sequence[str], texts: Sequence[str] = ()) -> Config:
+def command_line(
+    name: str, kind: type[Config], arguments: Sequence[str], texts: Sequence[str] = ()
+) -> Config:
     """The config of a command.
 
     Args:
         name: its file in `conf/`.
         kind: its schema.
         arguments: overrides in Hydra's grammar.
-        texts: keys whose values are taken as they stand, whatever commas, quotes and brackets they hold.
+        texts: keys whose values are taken as they stand, whatever commas, quotes and brackets they
+            hold.
 
     Raises:
         ConfigError: with a line for every fault.
     """
-    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments) if key in texts}
+    given = {
+        key: value
+        for key, _, value in (argument.partition("=") for argument in arguments)
+        if key in texts
+    }
     others = [argument for argument in arguments if argument.partition("=")[0] not in texts]
     known = keys(kind)
     try:
@@ -36,7 +45,9 @@ def command_line(name: str, kind: type[Config], arguments: Sequence[str], texts:
             key = (override.key_or_group or "").split("@")[0].replace("/", ".")
             if key not in known and not key.startswith("model.lr."):
                 close = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
+                hint = (
+                    f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}"
+                )
                 faults.append(f"{override.input_line}: no such key {key}, {hint}")
         if faults:
             raise ConfigError(faults)
@@ -51,5 +62,10 @@ def command_line(name: str, kind: type[Config], arguments: Sequence[str], texts:
 
 def _line(error: Exception) -> str:
     """What is wrong, without the advice on Hydra's own options and search path that follows."""
-    text = str(error).split("Config search path")[0].split("\nSet the environment")[0].split("\n    full_key")[0]
+    text = (
+        str(error)
+        .split("Config search path")[0]
+        .split("\nSet the environment")[0]
+        .split("\n    full_key")[0]
+    )
     return " ".join(text.split())

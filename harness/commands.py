@@ -1,4 +1,6 @@
-"""The schemas of the commands beside runs: pretraining, measuring, generating and exporting models."""
+"""The schemas of the commands beside runs: pretraining, measuring, generating and exporting
+models.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ class Pretrain:
         corpus: training shards, `.txt` or `.txt.xz`.
         valid: the held-out shard.
         out: folder for the weights, the figures and the checkpoint.
-        tokens: tokens to train on; the corpus is repeated as often as needed, shuffled anew each time.
+        tokens: tokens to train on; the corpus is repeated as often as needed, shuffled anew each
+            time.
         batch_tokens: tokens of an optimiser step.
         micro_tokens: tokens that pass through the model at once.
         optimizer: "adamw", or "muon" for the blocks' matrices with AdamW for the rest.
@@ -64,7 +67,8 @@ class Assess:
 
     Attributes:
         model: its shape and weights; `model.lr` plays no part.
-        valid: the held-out text, `.txt` or `.txt.xz`, in which a line `<|endoftext|>` ends each document.
+        valid: the held-out text, `.txt` or `.txt.xz`, in which a line `<|endoftext|>` ends each
+            document.
         every: documents are taken that many apart, from the first; 1 for all.
         out: the JSON file for the figures.
         batch_tokens: most tokens of a forward pass.
@@ -85,8 +89,8 @@ class Generate:
 
     Attributes:
         model: a base; its continuation of the prompt is printed.
-        run: folder of a run that kept its weights, asked instead of the base; the prompt is an instruction then,
-            written out in the run's template. "" for the base.
+        run: folder of a run that kept its weights, asked instead of the base; the prompt is an
+            instruction then, written out in the run's template. "" for the base.
         prompt: the text; "" reads it from standard input.
         input: for a run: what the instruction is about, as in Alpaca's records; "" for nothing.
         tokens: most tokens of the answer.

@@ -1,4 +1,6 @@
-"""Compose the configs of all jobs of a sweep: each choice of groups once, its values on a copy. No torch."""
+"""Compose the configs of all jobs of a sweep: each choice of groups once, its values on a copy. No
+torch.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,14 @@ from harness.config import Run
 from harness.validate import ConfigError, parse
 
 
-def compose(loader: ConfigLoader, master: DictConfig, jobs: Sequence[Sequence[str]]) -> list[DictConfig]:
-    """What `loader.load_sweep_config` gives for every job, without its `hydra` node, in a fraction of the time.
+def compose(
+    loader: ConfigLoader, master: DictConfig, jobs: Sequence[Sequence[str]]
+) -> list[DictConfig]:
+    """What `loader.load_sweep_config` gives for every job, without its `hydra` node, in a fraction
+    of the time.
 
-    Composing from the defaults list is what takes Hydra long, and jobs that choose the same groups share it.
+    Composing from the defaults list is what takes Hydra long, and jobs that choose the same groups
+    share it.
 
     Args:
         loader: Hydra's own.
@@ -43,14 +49,18 @@ def compose(loader: ConfigLoader, master: DictConfig, jobs: Sequence[Sequence[st
             with open_dict(bases[shared]):
                 del bases[shared]["hydra"]
         config = copy.deepcopy(bases[shared])
-        loader._apply_overrides_to_config([parsed[line] for line in job if line not in shared], config)
+        loader._apply_overrides_to_config(
+            [parsed[line] for line in job if line not in shared], config
+        )
         composed.append(config)
     return composed
 
 
 def _chooses(loader: ConfigLoaderImpl, override: Override) -> bool:
     """Whether an override picks a group's option or is Hydra's own, rather than setting a value."""
-    return override.is_hydra_override() or bool(loader.repository.group_exists(override.key_or_group))
+    return override.is_hydra_override() or bool(
+        loader.repository.group_exists(override.key_or_group)
+    )
 
 
 def parse_all(jobs: Sequence[DictConfig]) -> list[Run]:

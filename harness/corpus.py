@@ -1,4 +1,6 @@
-"""Text shards for pretraining: files of documents separated by a line `<|endoftext|>`, plain or xz."""
+"""Text shards for pretraining: files of documents separated by a line `<|endoftext|>`, plain or
+xz.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def documents(path: Path) -> Iterator[str]:
         FileNotFoundError: the shard is missing; the message names it.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"corpus shard {path}: no such file, expected a .txt or .txt.xz file")
+        raise FileNotFoundError(
+            f"corpus shard {path}: no such file, expected a .txt or .txt.xz file"
+        )
     opener = lzma.open if path.suffix == ".xz" else open
     lines: list[str] = []
     with opener(path, "rt", encoding="utf-8") as file:

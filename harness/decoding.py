@@ -1,4 +1,6 @@
-"""Decoding of many prompts at once with a key-value cache: greedy, or drawn from the model's distribution."""
+"""Decoding of many prompts at once with a key-value cache: greedy, or drawn from the model's
+distribution.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ def sampler(temperature: float, top_p: float, seed: int, device: torch.device) -
 
     Args:
         temperature: divides the logits; 0 is `greedy`.
-        top_p: tokens are drawn from the least set, the most probable first, whose probabilities reach this share.
+        top_p: tokens are drawn from the least set, the most probable first, whose probabilities
+            reach this share.
         seed: of the draws.
         device: where the logits are.
     """
@@ -37,7 +40,9 @@ def sampler(temperature: float, top_p: float, seed: int, device: torch.device) -
     def draw(logits: Tensor) -> Tensor:
         shares, ids = (logits / temperature).softmax(1).sort(1, descending=True)
         shares[shares.cumsum(1) - shares >= top_p] = 0.0
-        shares[:, 0] = shares[:, 0].clamp(min=torch.finfo(shares.dtype).tiny)  # the first stays, even for top_p=0
+        shares[:, 0] = shares[:, 0].clamp(
+            min=torch.finfo(shares.dtype).tiny
+        )  # the first stays, even for top_p=0
         return ids.gather(1, torch.multinomial(shares, 1, generator=generator)).squeeze(1)
 
     return draw
@@ -79,7 +84,9 @@ def generate(
     return responses
 
 
-def _decode(model: GPT, prompts: Sequence[Sequence[int]], end: int, limit: int, choose: Choose) -> list[list[int]]:
+def _decode(
+    model: GPT, prompts: Sequence[Sequence[int]], end: int, limit: int, choose: Choose
+) -> list[list[int]]:
     """Decode one batch of prompts together; finished rows leave the batch."""
     where = model.head.device
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=where)
@@ -114,7 +121,11 @@ def _prefill(model: GPT, prompts: Sequence[Sequence[int]], room: int) -> tuple[T
     where = model.head.device
     longest = max(len(prompt) for prompt in prompts)
     ids = torch.tensor([token for prompt in prompts for token in prompt], device=where)
-    places = [row * longest + column for row, prompt in enumerate(prompts) for column in range(len(prompt))]
+    places = [
+        row * longest + column
+        for row, prompt in enumerate(prompts)
+        for column in range(len(prompt))
+    ]
     slots = torch.tensor(places, device=where)
     layout = Layout(len(prompts), longest, slots)
     heads = model.shape.heads
@@ -137,10 +148,14 @@ def _step(model: GPT, ids: Tensor, positions: Tensor, cache: Cache) -> Tensor:
     """Feed one token a row, int64 [R], at its position; extend the cache; return states [R, D]."""
     rows = torch.arange(len(ids), device=ids.device)
     seen = int(positions.max()) + 1
-    visible = (torch.arange(seen, device=ids.device) <= positions[:, None])[:, None, None]  # [R, 1, 1, seen]
+    visible = (torch.arange(seen, device=ids.device) <= positions[:, None])[
+        :, None, None
+    ]  # [R, 1, 1, seen]
     x = model.tokens(ids) + model.positions(positions)
     for block, (keys, values) in zip(model.blocks, cache, strict=True):
-        q, k, v = block.attention.qkv(block.norm1(x)).view(len(ids), 3, model.shape.heads, -1).unbind(1)
+        q, k, v = (
+            block.attention.qkv(block.norm1(x)).view(len(ids), 3, model.shape.heads, -1).unbind(1)
+        )
         keys[rows, :, positions], values[rows, :, positions] = k, v
         mixed = functional.scaled_dot_product_attention(
             q[:, :, None], keys[:, :, :seen], values[:, :, :seen], attn_mask=visible

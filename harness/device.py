@@ -29,7 +29,9 @@ def resolve(device: str) -> torch.device:
 
 
 def peak(device: torch.device) -> float | None:
-    """Dense bf16 operations per second that the GPU could do; None for a CPU or a GPU that is not listed."""
+    """Dense bf16 operations per second that the GPU could do; None for a CPU or a GPU that is not
+    listed.
+    """
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     return next((rate for part, rate in PEAK_BF16.items() if part in name), None)
 
@@ -43,7 +45,8 @@ def within_memory(compute: Callable[[int], Answer], limit: int, least: int) -> t
     """Call `compute(limit)`, with half the limit as often as the GPU's memory does not suffice.
 
     Args:
-        compute: what needs memory in proportion to its limit; must leave nothing behind when it raises.
+        compute: what needs memory in proportion to its limit; must leave nothing behind when it
+            raises.
         limit: tokens that pass through the model at once.
         least: tokens below which a smaller limit changes nothing: those of the longest row.
 

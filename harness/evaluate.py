@@ -74,13 +74,22 @@ def evaluate(
 
 
 @torch.no_grad()
-def token_losses(model: GPT, rows: Sequence[Row], batch_tokens: int, precision: str) -> list[NDArray[np.float32]]:
-    """−log p of every target of every row, in nats: float32 [targets] each. Arguments as in `evaluate`."""
+def token_losses(
+    model: GPT, rows: Sequence[Row], batch_tokens: int, precision: str
+) -> list[NDArray[np.float32]]:
+    """−log p of every target of every row, in nats: float32 [targets] each. Arguments as in
+    `evaluate`.
+    """
     found = [np.empty(0, np.float32)] * len(rows)
     for numbers in split([len(row.inputs) for row in rows], batch_tokens):
         batch = assemble([rows[number] for number in numbers]).to(model.head.device)
         with device.precision(precision, model.head.device):
-            nll = token_nll(model(batch.inputs, batch.layout), model.head, batch.targets).float().cpu().numpy()
+            nll = (
+                token_nll(model(batch.inputs, batch.layout), model.head, batch.targets)
+                .float()
+                .cpu()
+                .numpy()
+            )
         ends = np.cumsum([len(rows[number].inputs) for number in numbers])
         for number, nats in zip(numbers, np.split(nll, ends[:-1]), strict=True):
             found[number] = nats

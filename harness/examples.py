@@ -1,4 +1,6 @@
-"""A run's examples, tokenised and shifted: what is trained on and what is measured on, the same for every mask."""
+"""A run's examples, tokenised and shifted: what is trained on and what is measured on, the same for
+every mask.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,8 @@ def prepare(run: Run) -> Examples:
     """Load, draw and encode a run's examples.
 
     Raises:
-        DataError: the source is faulty or too small, or an example exceeds the context and `too_long=error`.
+        DataError: the source is faulty or too small, or an example exceeds the context and
+            `too_long=error`.
         OSError: the tokenizer's ranks are not to be had.
     """
     data = run.data
@@ -66,7 +69,9 @@ def prepare(run: Run) -> Examples:
     sets = []
     dropped = 0
     for examples in (chosen, splits.test, splits.test_families):
-        encoded = [_encode(example, data.template, tokenizer, run.model.context) for example in examples]
+        encoded = [
+            _encode(example, data.template, tokenizer, run.model.context) for example in examples
+        ]
         if data.too_long == "error":
             for item in encoded:
                 if item.truncated:
@@ -80,14 +85,18 @@ def prepare(run: Run) -> Examples:
             encoded = kept
         sets.append(encoded)
     if not sets[0] or not sets[1]:
-        raise DataError(f"model.context={run.model.context}: every example is longer and was dropped")
+        raise DataError(
+            f"model.context={run.model.context}: every example is longer and was dropped"
+        )
     truncated = sum(item.truncated for items in sets for item in items)
     counts = {"truncated": truncated, "dropped": dropped, "duplicates": splits.duplicates}
     return Examples(sets[0], sets[1], sets[2], counts)
 
 
 _encoded: dict[tuple[str, str, str, int], tuple[Tokens, int, bool]] = {}
-"""Tokens are the costly part of a warm worker's preparation; the key is text, template, tokenizer and length."""
+"""Tokens are the costly part of a warm worker's preparation; the key is text, template, tokenizer
+and length.
+"""
 
 
 def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int) -> Encoded:
@@ -110,8 +119,9 @@ def weighted_rows(
     Args:
         train: the training subset.
         run: its config.
-        surprisal: of each example's tokens under the base, float32 [time] each, where the mask ranks by it; without,
-            all tokens rank alike, which is enough to check that the mask leaves something in the loss.
+        surprisal: of each example's tokens under the base, float32 [time] each, where the mask
+            ranks by it; without, all tokens rank alike, which is enough to check that the mask
+            leaves something in the loss.
 
     Raises:
         DataError: the mask leaves no token of any example in the loss; the first example is named.
@@ -128,11 +138,15 @@ def check_weights(train: Sequence[Encoded], run: Run) -> None:
         raise _weightless(train, run)
 
 
-def _weigh(train: Sequence[Encoded], run: Run, surprisal: Sequence[NDArray[np.float32]] | None) -> Iterator[Row]:
+def _weigh(
+    train: Sequence[Encoded], run: Run, surprisal: Sequence[NDArray[np.float32]] | None
+) -> Iterator[Row]:
     vocabulary = tokenizer_of(run.model).size
     idf = inverse_document_frequency((item.tokens for item in train), vocabulary)
     for number, item in enumerate(train):
-        nats = np.zeros(len(item.tokens.ids), np.float32) if surprisal is None else surprisal[number]
+        nats = (
+            np.zeros(len(item.tokens.ids), np.float32) if surprisal is None else surprisal[number]
+        )
         score = importance(run.mask.importance, item.tokens, idf, nats, (run.seed, number))
         yield shift(item.tokens, weigh(item.tokens, run.mask, score))
 
@@ -145,7 +159,9 @@ def _weightless(train: Sequence[Encoded], run: Run) -> DataError:
 
 
 def describe(item: Encoded, weights: NDArray[np.float32], tokenizer: Tokenizer) -> AuditRecord:
-    """An example's tokens, each with its role and weight as a target; the first is never a target and weighs 0."""
+    """An example's tokens, each with its role and weight as a target; the first is never a target
+    and weighs 0.
+    """
     return AuditRecord(
         id=item.example.id,
         tokens=[tokenizer.decode([token]) for token in item.tokens.ids.tolist()],
@@ -163,5 +179,7 @@ def digest(items: Sequence[Encoded]) -> str:
     """Sixteen hex digits over the examples' ids and tokens, in order."""
     total = hashlib.sha256()
     for item in items:
-        total.update(item.example.id.encode() + item.tokens.ids.tobytes() + item.tokens.roles.tobytes())
+        total.update(
+            item.example.id.encode() + item.tokens.ids.tobytes() + item.tokens.roles.tobytes()
+        )
     return total.hexdigest()[:16]

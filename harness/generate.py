@@ -1,9 +1,11 @@
 """Ask a model something: a base goes on with a text, a fine-tuned run answers an instruction.
 
     python -m harness.generate model=mini prompt="The river rose in the night, and"
-    python -m harness.generate run=runs/main/FOLDER prompt="Name the capital." input="France lies in Europe."
+    python -m harness.generate run=runs/main/FOLDER prompt="Name the capital." input="France lies in
+    Europe."
 
-A run must have been made with `save_weights=true`. Without `prompt` the text is read from standard input.
+A run must have been made with `save_weights=true`. Without `prompt` the text is read from standard
+input.
 """
 
 from __future__ import annotations
@@ -32,16 +34,24 @@ def answer(config: Generate, prompt: str) -> str:
     if not prompt:
         raise ValueError("prompt: empty, expected a text")
     if config.input and not template:
-        raise ValueError(f"input={config.input!r}: a base takes a prompt alone, expected run=runs/SWEEP/RUN")
+        raise ValueError(
+            f"input={config.input!r}: a base takes a prompt alone, expected run=runs/SWEEP/RUN"
+        )
     if template:  # as in training: rendered by the same function, ids of segment after segment
-        ids = tokenize(render_prompt(alpaca(prompt, config.input, ""), template), tokenizer).ids.tolist()
+        ids = tokenize(
+            render_prompt(alpaca(prompt, config.input, ""), template), tokenizer
+        ).ids.tolist()
     else:
         ids = tokenizer.encode(prompt)
     if len(ids) >= model.shape.context:
-        raise ValueError(f"prompt: {len(ids)} tokens, expected fewer than the model's context of {model.shape.context}")
+        raise ValueError(
+            f"prompt: {len(ids)} tokens, expected fewer than the model's context of {model.shape.context}"
+        )
     choose = sampler(config.temperature, config.top_p, config.seed, where)
     room = len(ids) + config.tokens
-    found = generate(model.to(where), [ids], tokenizer.end, config.tokens, room, "fp32", choose=choose)
+    found = generate(
+        model.to(where), [ids], tokenizer.end, config.tokens, room, "fp32", choose=choose
+    )
     return tokenizer.decode(found[0])
 
 
@@ -49,7 +59,9 @@ def main() -> None:
     """The command line."""
     try:
         config = command_line("generate", Generate, sys.argv[1:], texts=("prompt", "input"))
-        prompt = config.prompt or (input("> ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n"))
+        prompt = config.prompt or (
+            input("> ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
+        )
         said = answer(config, prompt)
     except (ConfigError, OSError, ValueError) as error:
         sys.exit(f"harness.generate: {error}")

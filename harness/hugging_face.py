@@ -1,10 +1,11 @@
-"""Write a model in Hugging Face's format, as transformers, vLLM, lm-evaluation-harness and TRL load it.
+"""Write a model in Hugging Face's format, as transformers, vLLM, lm-evaluation-harness and TRL load
+it.
 
     python -m harness.hugging_face model=mini out=exported/mini
     python -m harness.hugging_face run=runs/main/FOLDER out=exported/tuned
 
-The folder holds `config.json`, `generation_config.json`, `model.safetensors` (fp32), `tokenizer.json` and
-`tokenizer_config.json`. `model.weights=FOLDER` reads it back.
+The folder holds `config.json`, `generation_config.json`, `model.safetensors` (fp32),
+`tokenizer.json` and `tokenizer_config.json`. `model.weights=FOLDER` reads it back.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def export(model: GPT, tokenizer: Tokenizer, out: Path) -> None:
     save_file(tensors, partial, metadata={"format": "pt"})
     partial.replace(out / "model.safetensors")
     write_json(out / "config.json", model_config(model.shape, tokenizer))
-    write_json(out / "generation_config.json", {"bos_token_id": tokenizer.end, "eos_token_id": tokenizer.end})
+    write_json(
+        out / "generation_config.json",
+        {"bos_token_id": tokenizer.end, "eos_token_id": tokenizer.end},
+    )
     write_json(out / "tokenizer.json", tokenizer_file(tokenizer))
     write_json(
         out / "tokenizer_config.json",
@@ -85,8 +89,9 @@ def model_config(shape: Shape, tokenizer: Tokenizer) -> dict[str, Any]:
 def tokenizer_file(tokenizer: Tokenizer) -> dict[str, Any]:
     """`tokenizer.json` of Hugging Face's tokenizers, with the merges recovered from the ranks.
 
-    tiktoken merges any two neighbours whose union is a token, the lowest rank first. So every way to cut a token in two
-    tokens is a merge, in the order of the token's rank (as in transformers' TikTokenConverter).
+    tiktoken merges any two neighbours whose union is a token, the lowest rank first. So every way
+    to cut a token in two tokens is a merge, in the order of the token's rank (as in transformers'
+    TikTokenConverter).
     """
     ranks: dict[bytes, int] = tokenizer.encoding._mergeable_ranks
     spelled = {token: "".join(map(CHARACTERS.__getitem__, token)) for token in ranks}
@@ -102,7 +107,12 @@ def tokenizer_file(tokenizer: Tokenizer) -> dict[str, Any]:
         "behavior": "Isolated",
         "invert": False,
     }
-    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    byte_level = {
+        "type": "ByteLevel",
+        "add_prefix_space": False,
+        "trim_offsets": True,
+        "use_regex": False,
+    }
     return {
         "version": "1.0",
         "truncation": None,

@@ -1,9 +1,10 @@
-"""Passages whose last word the passage itself gives away: a task in the manner of LAMBADA, cut from held-out text.
+"""Passages whose last word the passage itself gives away: a task in the manner of LAMBADA, cut from
+held-out text.
 
-LAMBADA (Paperno et al. 2016, arXiv 1606.06031) asks for the last word of passages that humans can complete from the
-whole passage and not from its last sentence. Without humans, a rule stands in: the word ends a sentence, stands
-earlier in the passage, and is missing in the passage's last sentence before that. In LAMBADA 84 % of the words
-stand earlier in their passage.
+LAMBADA (Paperno et al. 2016, arXiv 1606.06031) asks for the last word of passages that humans can
+complete from the whole passage and not from its last sentence. Without humans, a rule stands in:
+the word ends a sentence, stands earlier in the passage, and is missing in the passage's last
+sentence before that. In LAMBADA 84 % of the words stand earlier in their passage.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Passage(NamedTuple):
 def passages(documents: Iterable[str]) -> list[Passage]:
     """All passages that the rule finds, in the order of the text.
 
-    A passage takes as many sentences of one paragraph before its last as make 40 to 90 words. Of each document come
-    at most 12, which share no sentence, so that no long book decides the figure.
+    A passage takes as many sentences of one paragraph before its last as make 40 to 90 words. Of
+    each document come at most 12, which share no sentence, so that no long book decides the figure.
     """
     found = []
     for document in documents:
@@ -53,7 +54,9 @@ def passages(documents: Iterable[str]) -> list[Passage]:
 
 
 def _passage(sentences: list[str]) -> Passage | None:
-    """The passage that ends with the last of `sentences` and is as long as may be; None where there is none."""
+    """The passage that ends with the last of `sentences` and is as long as may be; None where there
+    is none.
+    """
     kept: list[str] = []
     words = 0
     for sentence in reversed(sentences):

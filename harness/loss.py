@@ -1,6 +1,7 @@
 """Weighted cross-entropy as a sum, through the vocabulary head at weighted positions alone.
 
-A loss is never a mean here: (Σ w·nll, denominator) travel apart and are divided once per optimiser step.
+A loss is never a mean here: (Σ w·nll, denominator) travel apart and are divided once per optimiser
+step.
 """
 
 from __future__ import annotations
@@ -30,13 +31,17 @@ class LossSum(NamedTuple):
 class _HeadLoss(torch.autograd.Function):
     """Σ w·nll over positions, with gradients made chunk by chunk beside the forward pass.
 
-    The logits [N, V] never exist whole: a chunk's are turned into their own gradient, softmax(z) − onehot, at
-    once (as in Liger kernel's fused linear cross-entropy, arXiv 2410.10989).
+    The logits [N, V] never exist whole: a chunk's are turned into their own gradient, softmax(z) −
+    onehot, at once (as in Liger kernel's fused linear cross-entropy, arXiv 2410.10989).
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Take hidden [N, D], head [V, D], targets int64 [N], weights [N]; give Σ w·nll [] and nll [N]."""
+    def forward(
+        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Take hidden [N, D], head [V, D], targets int64 [N], weights [N]; give Σ w·nll [] and nll
+        [N].
+        """
         wanted = any(ctx.needs_input_grad)
         nll = torch.empty_like(weights)
         grad_hidden = torch.empty_like(hidden) if wanted else None
@@ -74,7 +79,9 @@ class _HeadLoss(torch.autograd.Function):
         return grad_hidden * scale.to(grad_hidden.dtype), grad_head * scale, None, None
 
 
-def weighted_loss(hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor, is_prompt: Tensor) -> LossSum:
+def weighted_loss(
+    hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor, is_prompt: Tensor
+) -> LossSum:
     """Σ w·nll over a batch.
 
     Args:
@@ -106,7 +113,11 @@ def token_nll(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         targets: int64 [N].
     """
     parts = [
-        functional.cross_entropy((states @ head.to(states.dtype).T).float(), target, reduction="none")
-        for states, target in zip(torch.split(hidden, CHUNK), torch.split(targets, CHUNK), strict=True)
+        functional.cross_entropy(
+            (states @ head.to(states.dtype).T).float(), target, reduction="none"
+        )
+        for states, target in zip(
+            torch.split(hidden, CHUNK), torch.split(targets, CHUNK), strict=True
+        )
     ]
     return torch.cat(parts)

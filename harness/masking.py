@@ -1,4 +1,6 @@
-"""Tokens and a mask's spec to one loss weight per token: numpy, pure. A mask changes weights and nothing else."""
+"""Tokens and a mask's spec to one loss weight per token: numpy, pure. A mask changes weights and
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +37,17 @@ def inverse_document_frequency(examples: Iterable[Tokens], vocabulary: int) -> F
 
 
 def importance(
-    measure: Importance, tokens: Tokens, idf: Floats, surprisal: Floats | None, seed: tuple[int, ...]
+    measure: Importance,
+    tokens: Tokens,
+    idf: Floats,
+    surprisal: Floats | None,
+    seed: tuple[int, ...],
 ) -> Floats:
     """How important each token of an example is: float32 [time], higher is more.
 
     - idf: ln((1 + N) / (1 + df)), how few examples of the training subset hold the token.
-    - surprisal: −ln p(token | what stands before it) under the base model, in nats (as Selective Context, Li et al.
-      2023, arXiv 2310.06201, ranks what to keep of a prompt).
+    - surprisal: −ln p(token | what stands before it) under the base model, in nats (as Selective
+      Context, Li et al. 2023, arXiv 2310.06201, ranks what to keep of a prompt).
     - position: −i for the i-th token: what stands first matters most.
     - random: uniform; the control of equal dose.
 
@@ -94,12 +100,16 @@ def weigh(tokens: Tokens, mask: Mask, score: Floats) -> Floats:
 
 
 def prompt_scale(schedule: Schedule, step: int, steps: int) -> float:
-    """The factor on the prompt's weights at `step` (from 0) of `steps`: 1, or from 1 at the first to 0 at the last."""
+    """The factor on the prompt's weights at `step` (from 0) of `steps`: 1, or from 1 at the first
+    to 0 at the last.
+    """
     return 1.0 if schedule == "constant" or steps < 2 else 1 - step / (steps - 1)
 
 
 def _count(fraction: float, total: int) -> int:
-    """The number of tokens that a fraction keeps, rounded up; the small term absorbs binary fractions' error."""
+    """The number of tokens that a fraction keeps, rounded up; the small term absorbs binary
+    fractions' error.
+    """
     return min(total, math.ceil(fraction * total - 1e-9))
 
 

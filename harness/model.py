@@ -1,10 +1,11 @@
-"""GPT-2's architecture: pre-norm blocks, learned positions, GELU (tanh), output head tied to the token embedding.
+"""GPT-2's architecture: pre-norm blocks, learned positions, GELU (tanh), output head tied to the
+token embedding.
 
-Shape names: rows R (sequences), length T (longest row), tokens N (all real tokens of all rows, flat),
-width D, heads H, head width K = D / H, vocabulary V.
+Shape names: rows R (sequences), length T (longest row), tokens N (all real tokens of all rows,
+flat), width D, heads H, head width K = D / H, vocabulary V.
 
-All layers but attention work on flat tokens [N, D], so that rows of unequal length cost no padding there.
-A `Layout` says where each flat token sits in the padded [R, T] grid that attention needs.
+All layers but attention work on flat tokens [N, D], so that rows of unequal length cost no padding
+there. A `Layout` says where each flat token sits in the padded [R, T] grid that attention needs.
 """
 
 from __future__ import annotations
@@ -46,10 +47,12 @@ class Shape:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of training on one token, forward and backward, at full context.
+        """Floating-point operations of training on one token, forward and backward, at full
+        context.
 
-        6·N + 12·layers·width·context, with N the parameters but for positions (Chowdhery et al. 2022, 'PaLM',
-        appendix B); attention counts as if nothing were masked, as is usual for model FLOPs utilisation.
+        6·N + 12·layers·width·context, with N the parameters but for positions (Chowdhery et al.
+        2022, 'PaLM', appendix B); attention counts as if nothing were masked, as is usual for model
+        FLOPs utilisation.
         """
         matrices = self.parameters - self.context * self.width
         return 6 * matrices + 12 * self.layers * self.width * self.context
@@ -61,8 +64,9 @@ class Layout(NamedTuple):
     Attributes:
         rows: R.
         length: T.
-        slots: int64 [N], the flat grid index `row * length + column` of each token, so that its position in
-            its row is `slots % length`; None where the grid is full, that is N = R * T in row-major order.
+        slots: int64 [N], the flat grid index `row * length + column` of each token, so that its
+            position in its row is `slots % length`; None where the grid is full, that is N = R * T
+            in row-major order.
     """
 
     rows: int
@@ -88,8 +92,13 @@ class Attention(nn.Module):
         """Attention proper, from projections [N, 3D] to mixed values [N, D]."""
         rows, length, slots = layout
         width = qkv.shape[-1] // 3
-        # Padding stands after the real tokens of its row, where the causal mask hides it from all of them.
-        grid = qkv if slots is None else qkv.new_zeros(rows * length, 3 * width).index_copy(0, slots, qkv)
+        # Padding stands after the real tokens of its row, where the causal mask hides it from all
+        # of them.
+        grid = (
+            qkv
+            if slots is None
+            else qkv.new_zeros(rows * length, 3 * width).index_copy(0, slots, qkv)
+        )
         grid = grid.view(rows, length, 3, self.heads, width // self.heads)
         q, k, v = grid.permute(2, 0, 3, 1, 4).unbind(0)  # each [R, H, T, K]
         mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -144,7 +153,9 @@ class GPT(nn.Module):
         return self.trunk(self.embed(ids, layout), layout)
 
     def trunk(self, x: Tensor, layout: Layout) -> Tensor:
-        """Blocks and final norm, from embeddings [N, D]; their type is that of the residual stream."""
+        """Blocks and final norm, from embeddings [N, D]; their type is that of the residual
+        stream.
+        """
         for block in self.blocks:
             x = block(x, layout)
         out: Tensor = self.norm(x)
@@ -153,8 +164,12 @@ class GPT(nn.Module):
     def embed(self, ids: Tensor, layout: Layout) -> Tensor:
         """Token plus position embeddings [N, D]."""
         x: Tensor = self.tokens(ids)
-        if layout.slots is None:  # one sum over rows in the backward pass, where a look-up would scatter
-            x = (x.view(layout.rows, layout.length, -1) + self.positions.weight[: layout.length]).flatten(0, 1)
+        if (
+            layout.slots is None
+        ):  # one sum over rows in the backward pass, where a look-up would scatter
+            x = (
+                x.view(layout.rows, layout.length, -1) + self.positions.weight[: layout.length]
+            ).flatten(0, 1)
         else:
             x = x + self.positions(layout.slots % layout.length)
         return x
@@ -166,7 +181,9 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def initialise(self, seed: int) -> None:
-        """Draw GPT-2's initial weights: N(0, .02), residual projections by 1/sqrt(2·layers) less, biases 0."""
+        """Draw GPT-2's initial weights: N(0, .02), residual projections by 1/sqrt(2·layers) less,
+        biases 0.
+        """
         generator = torch.Generator().manual_seed(seed)
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):

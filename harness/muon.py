@@ -1,8 +1,8 @@
 """The Muon optimizer, with equal matrices orthogonalised together.
 
-`torch.optim.Muon` walks the matrices one by one, some 500 small kernels a step for nano, which then waits for
-launches more than it computes. The arithmetic here is the same (a test compares the two); matrices of one shape are
-stacked, so that a step launches a few dozen kernels whatever the depth.
+`torch.optim.Muon` walks the matrices one by one, some 500 small kernels a step for nano, which then
+waits for launches more than it computes. The arithmetic here is the same (a test compares the two);
+matrices of one shape are stacked, so that a step launches a few dozen kernels whatever the depth.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ def orthogonalize(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised, for matrices (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/).
+    """Momentum, orthogonalised, for matrices (Jordan et al. 2024,
+    https://kellerjordan.github.io/posts/muon/).
 
-    Nesterov momentum and decoupled weight decay. An update is scaled by 0.2·sqrt(max(rows, columns)), which gives it
-    AdamW's usual root mean square (Liu et al. 2025, 'Muon is Scalable for LLM Training', arXiv 2502.16982, eq. 4).
+    Nesterov momentum and decoupled weight decay. An update is scaled by 0.2·sqrt(max(rows,
+    columns)), which gives it AdamW's usual root mean square (Liu et al. 2025, 'Muon is Scalable for
+    LLM Training', arXiv 2502.16982, eq. 4).
 
     Args:
         params: matrices, or groups of them.
@@ -53,7 +55,9 @@ class Muon(torch.optim.Optimizer):
         momentum: of the running mean of gradients.
     """
 
-    def __init__(self, params: Iterable[Any], lr: float, weight_decay: float, momentum: float = 0.95) -> None:
+    def __init__(
+        self, params: Iterable[Any], lr: float, weight_decay: float, momentum: float = 0.95
+    ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()
@@ -65,10 +69,17 @@ class Muon(torch.optim.Optimizer):
             pairs = [(p, p.grad) for p in group["params"] if p.grad is not None]
             if pairs:
                 matrices, gradients = (list(column) for column in zip(*pairs, strict=True))
-                self._update(matrices, gradients, group["lr"], group["weight_decay"], group["momentum"])
+                self._update(
+                    matrices, gradients, group["lr"], group["weight_decay"], group["momentum"]
+                )
 
     def _update(
-        self, matrices: list[Tensor], gradients: list[Tensor], lr: float, weight_decay: float, momentum: float
+        self,
+        matrices: list[Tensor],
+        gradients: list[Tensor],
+        lr: float,
+        weight_decay: float,
+        momentum: float,
     ) -> None:
         means = [self.state[p].setdefault("mean", torch.zeros_like(p)) for p in matrices]
         torch._foreach_lerp_(means, gradients, 1 - momentum)
@@ -80,4 +91,6 @@ class Muon(torch.optim.Optimizer):
         for (rows, columns), numbers in alike.items():
             whole = orthogonalize(torch.stack([updates[number] for number in numbers]))
             rate = 0.2 * math.sqrt(max(rows, columns)) * lr
-            torch._foreach_add_([matrices[number] for number in numbers], whole.float().unbind(0), alpha=-rate)
+            torch._foreach_add_(
+                [matrices[number] for number in numbers], whole.float().unbind(0), alpha=-rate
+            )

@@ -1,4 +1,6 @@
-"""Where the package's own files lie: beside it in a checkout, inside it once installed from a wheel."""
+"""Where the package's own files lie: beside it in a checkout, inside it once installed from a
+wheel.
+"""
 
 from __future__ import annotations
 

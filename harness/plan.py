@@ -1,4 +1,6 @@
-"""The plan of a sweep: which runs it has and who launched it, for those who look at its folder alone. No torch."""
+"""The plan of a sweep: which runs it has and who launched it, for those who look at its folder
+alone. No torch.
+"""
 
 from __future__ import annotations
 
@@ -93,11 +95,16 @@ def add_to_plan(sweep: Path, runs: Sequence[PlannedRun], launch: Launched) -> li
             plan = Plan(runs=[], launches=[])
         before = plan.launches[-1] if plan.launches else launch
         wanted = {run.run: run for run in [*plan.runs, *runs]}
-        plan = Plan(runs=sorted(wanted.values(), key=lambda run: -run.cost), launches=[*plan.launches, launch])
+        plan = Plan(
+            runs=sorted(wanted.values(), key=lambda run: -run.cost),
+            launches=[*plan.launches, launch],
+        )
         write_json(plan_file(sweep), plan)
     if (before.commit, before.dirty) == (launch.commit, launch.dirty):
         return []
-    return [f"{sweep}: launched before with code {code(before)}, now with {code(launch)}; each result names its own"]
+    return [
+        f"{sweep}: launched before with code {code(before)}, now with {code(launch)}; each result names its own"
+    ]
 
 
 def code(launch: Launched) -> str:
@@ -108,5 +115,9 @@ def code(launch: Launched) -> str:
 def describe(provenance: dict[str, Any], started: str, host: str, slots: int) -> Launched:
     """A launch with the code that `store.provenance` names."""
     return Launched(
-        started=started, host=host, slots=slots, commit=str(provenance["commit"]), dirty=bool(provenance["dirty"])
+        started=started,
+        host=host,
+        slots=slots,
+        commit=str(provenance["commit"]),
+        dirty=bool(provenance["dirty"]),
     )

@@ -1,4 +1,6 @@
-"""The parent of the workers: hands out runs, notices who died or hangs, tries again, records what failed."""
+"""The parent of the workers: hands out runs, notices who died or hangs, tries again, records what
+failed.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +57,16 @@ class Pool:
     """Workers on their places and the runs that wait for them."""
 
     def __init__(
-        self, jobs: Sequence[Job], places: Sequence[str | None], retries: int, timeout: float, view: View
+        self,
+        jobs: Sequence[Job],
+        places: Sequence[str | None],
+        retries: int,
+        timeout: float,
+        view: View,
     ) -> None:
-        """Take the runs in the order in which they are to start; see `harness.settings.Pool` for the limits."""
+        """Take the runs in the order in which they are to start; see `harness.settings.Pool` for
+        the limits.
+        """
         self._queue = list(jobs)
         self._places = places
         self._workers: list[_Worker | None] = [None] * len(places)
@@ -72,12 +81,15 @@ class Pool:
         """Carry out all runs.
 
         Raises:
-            KeyboardInterrupt: after Ctrl-C, once the runs under way have ended; at once after a second, or SIGTERM.
+            KeyboardInterrupt: after Ctrl-C, once the runs under way have ended; at once after a
+                second, or SIGTERM.
             PoolError: no worker can be started.
         """
         with self._signals():
             try:
-                while (self._queue and not self._stopping) or any(worker and worker.job for worker in self._workers):
+                while (self._queue and not self._stopping) or any(
+                    worker and worker.job for worker in self._workers
+                ):
                     if self._stopping:
                         self._say_so()
                     else:
@@ -116,7 +128,9 @@ class Pool:
         """Tell once that the launch is stopping."""
         if not self._said:
             self._said = True
-            self._view.say("stopping once the runs under way have ended; Ctrl-C again stops at once")
+            self._view.say(
+                "stopping once the runs under way have ended; Ctrl-C again stops at once"
+            )
 
     def _start_missing(self) -> None:
         """Start workers on empty places, as far as there are runs for them."""
@@ -200,7 +214,9 @@ class Pool:
         elif not worker.ready:
             self._dead_starts += 1
             if self._dead_starts > DEAD_STARTS:
-                raise PoolError(f"{self._dead_starts} workers in a row died before their first run: the last {how}")
+                raise PoolError(
+                    f"{self._dead_starts} workers in a row died before their first run: the last {how}"
+                )
 
     def _end_hanging(self) -> None:
         """Kill workers that have given no sign of life for too long."""
@@ -263,7 +279,8 @@ def _start(gpu: str | None) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, gpu), daemon=True)
     resource_tracker.ensure_running()  # by itself it starts with the first process, and unblocks SIGINT again
-    # Ctrl-C reaches the whole group: a worker inherits that it does not listen, even while it still imports.
+    # Ctrl-C reaches the whole group: a worker inherits that it does not listen, even while it still
+    # imports.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process.start()

@@ -1,9 +1,10 @@
 """Pretrain a base model on text shards.
 
-    python -m harness.pretrain model=nano 'corpus=[a.txt.xz,b.txt.xz]' valid=valid.txt.xz out=bases/nano
+    python -m harness.pretrain model=nano 'corpus=[a.txt.xz,b.txt.xz]' valid=valid.txt.xz
+    out=bases/nano
 
-The same command continues after an interruption. `out` receives `model.safetensors` (bf16), `pretrain.json`
-(config and figures), `steps.jsonl` and, while training lasts, `checkpoint.pt`.
+The same command continues after an interruption. `out` receives `model.safetensors` (bf16),
+`pretrain.json` (config and figures), `steps.jsonl` and, while training lasts, `checkpoint.pt`.
 """
 
 from __future__ import annotations
@@ -35,11 +36,14 @@ from harness.validate import ConfigError
 
 LOG_EVERY = 50
 LR_WIDTH = 128
-"""The width, nano's, at which the configured rates hold; they fall with the square root of the width."""
+"""The width, nano's, at which the configured rates hold; they fall with the square root of the
+width.
+"""
 
 
 def windows(tokens: int, context: int, rows: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Endless batches of window starts: [rows] each, every window of a pass once, shuffled anew each pass.
+    """Endless batches of window starts: [rows] each, every window of a pass once, shuffled anew
+    each pass.
 
     The cut points move from pass to pass, so that repeated text is seen in other contexts.
     """
@@ -57,7 +61,9 @@ def windows(tokens: int, context: int, rows: int, seed: int) -> Iterator[NDArray
 
 
 def rate(step: int, steps: int, warmup: int, decay: float) -> float:
-    """Warm-up, stable, linear decay: the factor on the learning rate at `step` (from 0) of `steps`."""
+    """Warm-up, stable, linear decay: the factor on the learning rate at `step` (from 0) of
+    `steps`.
+    """
     falling = decay * steps
     return min(1.0, (step + 1) / max(1, warmup), (steps - step) / max(1.0, falling))
 
@@ -66,9 +72,14 @@ def optimizers(model: GPT, config: Pretrain) -> list[torch.optim.Optimizer]:
     """AdamW alone, or Muon for the blocks' matrices and AdamW for embeddings, norms and biases."""
     narrower = math.sqrt(LR_WIDTH / model.shape.width)
     matrices = [p for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2]
-    embeddings = [p for n, p in model.named_parameters() if not n.startswith("blocks.") and p.ndim == 2]
+    embeddings = [
+        p for n, p in model.named_parameters() if not n.startswith("blocks.") and p.ndim == 2
+    ]
     vectors = [p for p in model.parameters() if p.ndim < 2]
-    adamw = [{"params": embeddings, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    adamw = [
+        {"params": embeddings, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
     muon: list[torch.optim.Optimizer] = []
     if config.optimizer == "muon":
         muon.append(Muon(matrices, lr=config.muon_lr * narrower, weight_decay=config.weight_decay))
@@ -94,16 +105,22 @@ def loss_function(model: GPT, compiled: bool, precision: str, context: int) -> L
     def loss(ids: Tensor, targets: Tensor) -> Tensor:
         layout = Layout(ids.shape[0], context)
         hidden = model.trunk(model.embed(ids.flatten(), layout).to(stream), layout)
-        return functional.cross_entropy(functional.linear(hidden, model.head).float(), targets.flatten())
+        return functional.cross_entropy(
+            functional.linear(hidden, model.head).float(), targets.flatten()
+        )
 
     return torch.compile(loss) if compiled else loss
 
 
 @torch.no_grad()
 def evaluate(loss: Loss, data: Tensor, context: int, rows: int) -> float:
-    """Mean nats per token over the whole windows of `data`; full batches of `rows` alone, so that shapes stay."""
+    """Mean nats per token over the whole windows of `data`; full batches of `rows` alone, so that
+    shapes stay.
+    """
     starts = torch.arange(0, len(data) - context - 1, context, device=data.device)
-    batches = starts[: len(starts) // rows * rows].view(-1, rows) if len(starts) >= rows else starts[None]
+    batches = (
+        starts[: len(starts) // rows * rows].view(-1, rows) if len(starts) >= rows else starts[None]
+    )
     return float(torch.stack([loss(*gather(data, batch, context)) for batch in batches]).mean())
 
 
@@ -130,7 +147,9 @@ def pretrain(config: Pretrain) -> dict[str, object]:
     held_out = token_array(Path(config.valid), tokenizer, out.parent / "tokens")
     valid = torch.from_numpy(held_out.astype(np.int32)).to(where)
     if min(len(train), len(valid)) < context + 2:
-        raise ValueError(f"corpus and valid: {len(train)} and {len(valid)} tokens, expected above {context + 1} each")
+        raise ValueError(
+            f"corpus and valid: {len(train)} and {len(valid)} tokens, expected above {context + 1} each"
+        )
 
     torch.set_float32_matmul_precision("high")
     shape = Shape(
@@ -150,17 +169,28 @@ def pretrain(config: Pretrain) -> dict[str, object]:
         next(batches)
 
     nats = math.nan
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns) as progress, (out / "steps.jsonl").open("a", encoding="utf-8") as log:
         bar = progress.add_task(config.model.name, total=steps, completed=done)
         began = time.perf_counter()
         for step in range(done, steps):
             starts = torch.from_numpy(next(batches)).to(where, non_blocking=True)
-            value = update(model, optimisers, loss, train, torch.split(starts, rows), config, step, steps)
+            value = update(
+                model, optimisers, loss, train, torch.split(starts, rows), config, step, steps
+            )
             last = step + 1 == steps
             if (step + 1) % LOG_EVERY == 0 or last:
                 spent = seconds + time.perf_counter() - began
-                entry = {"step": step + 1, "tokens": (step + 1) * config.batch_tokens, "loss": float(value)}
+                entry = {
+                    "step": step + 1,
+                    "tokens": (step + 1) * config.batch_tokens,
+                    "loss": float(value),
+                }
                 if (step + 1) % config.evaluate_every == 0 or last:
                     with device.precision(config.precision, where):
                         entry["valid"] = nats = evaluate(loss, valid, context, rows)
@@ -190,7 +220,9 @@ def pretrain(config: Pretrain) -> dict[str, object]:
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
     }
-    checkpoint.save(model, out / "model.safetensors", torch.bfloat16, {"tokenizer": tokenizer.digest})
+    checkpoint.save(
+        model, out / "model.safetensors", torch.bfloat16, {"tokenizer": tokenizer.digest}
+    )
     write_json(out / "pretrain.json", figures)
     (out / "checkpoint.pt").unlink(missing_ok=True)
     return figures
@@ -210,7 +242,9 @@ def update(
     total = torch.zeros((), device=data.device)
     for starts in micro:
         with device.precision(config.precision, data.device):
-            part = loss(*gather(data, starts, config.model.context)) / len(micro)  # micro-batches are equal in size
+            part = loss(*gather(data, starts, config.model.context)) / len(
+                micro
+            )  # micro-batches are equal in size
         part.backward()  # type: ignore[no-untyped-call]
         total += part.detach()
     if config.clip:
@@ -224,7 +258,9 @@ def update(
     return total
 
 
-def _save_state(out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], step: int, seconds: float) -> None:
+def _save_state(
+    out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], step: int, seconds: float
+) -> None:
     state = {
         "model": model.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in optimisers],
@@ -236,7 +272,9 @@ def _save_state(out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], 
     partial.replace(out / "checkpoint.pt")
 
 
-def _resume(out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], where: torch.device) -> tuple[int, float]:
+def _resume(
+    out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], where: torch.device
+) -> tuple[int, float]:
     """Steps done and seconds spent so far; what the log holds beyond the checkpoint is cut off."""
     path, log = out / "checkpoint.pt", out / "steps.jsonl"
     if not path.is_file():
@@ -246,7 +284,11 @@ def _resume(out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], wher
     model.load_state_dict(state["model"])
     for optimizer, stored in zip(optimisers, state["optimizers"], strict=True):
         optimizer.load_state_dict(stored)
-    kept = [line for line in log.read_text("utf-8").splitlines() if json.loads(line)["step"] <= state["step"]]
+    kept = [
+        line
+        for line in log.read_text("utf-8").splitlines()
+        if json.loads(line)["step"] <= state["step"]
+    ]
     log.write_text("".join(line + "\n" for line in kept), "utf-8")
     return state["step"], state["seconds"]
 

@@ -99,7 +99,11 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
     Raises:
         ValueError, OSError: as `chat_template.pieces`.
     """
-    asked = "instruction" if sum(message.speaker == "user" for message in example.messages) == 1 else "user"
+    asked = (
+        "instruction"
+        if sum(message.speaker == "user" for message in example.messages) == 1
+        else "user"
+    )
     if template not in TEMPLATES:
         return _render_jinja(example, template, asked)
     form = TEMPLATES[template]
@@ -132,7 +136,9 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
 
 
 def _render_jinja(example: Example, path: str, asked: str) -> tuple[Segment, ...]:
-    """As `render`; what a template writes after the last answer is left out, as nothing is to follow it."""
+    """As `render`; what a template writes after the last answer is left out, as nothing is to
+    follow it.
+    """
     segments = []
     turn = -1
     waiting = ""
@@ -142,8 +148,15 @@ def _render_jinja(example: Example, path: str, asked: str) -> tuple[Segment, ...
             continue
         speaker = example.messages[piece.message].speaker
         turn += speaker == "user" and not piece.is_input
-        role = {"system": "system", "user": "input" if piece.is_input else asked, "assistant": "response"}[speaker]
-        segments += [Segment("template", waiting, max(turn, 0)), Segment(role, piece.text, max(turn, 0))]
+        role = {
+            "system": "system",
+            "user": "input" if piece.is_input else asked,
+            "assistant": "response",
+        }[speaker]
+        segments += [
+            Segment("template", waiting, max(turn, 0)),
+            Segment(role, piece.text, max(turn, 0)),
+        ]
         if role == "response":
             segments.append(Segment("end", "", turn))
     return tuple(segment for segment in segments if segment.text or segment.role == "end")

@@ -2,9 +2,9 @@
 
     python -m harness.quantize bases/mini/model.safetensors harness/assets/mini.safetensors.gz
 
-Every matrix row is stored as int8 with an fp32 scale, max|w| / 127 (symmetric, round to nearest; Jacob et al. 2018,
-arXiv 1712.05877, section 2.1); vectors stay bf16. The file is gzipped safetensors: int8 codes of near-normal weights
-hold some 7.3 bits, and bytes count in a checkout.
+Every matrix row is stored as int8 with an fp32 scale, max|w| / 127 (symmetric, round to nearest;
+Jacob et al. 2018, arXiv 1712.05877, section 2.1); vectors stay bf16. The file is gzipped
+safetensors: int8 codes of near-normal weights hold some 7.3 bits, and bytes count in a checkout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ SCALE = ".scale"
 
 
 def quantize(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Each matrix [rows, columns] as int8 beside its scales `name.scale`, fp32 [rows]; vectors as bf16.
+    """Each matrix [rows, columns] as int8 beside its scales `name.scale`, fp32 [rows]; vectors as
+    bf16.
 
     A row of zeros gets the scale 0.
     """
@@ -42,7 +43,9 @@ def quantize(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def dequantize(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The inverse, in fp32 for matrices; tensors that are not int8 pass through."""
     return {
-        name: tensor.float() * tensors[name + SCALE][:, None] if tensor.dtype == torch.int8 else tensor
+        name: tensor.float() * tensors[name + SCALE][:, None]
+        if tensor.dtype == torch.int8
+        else tensor
         for name, tensor in tensors.items()
         if not name.endswith(SCALE)
     }
@@ -60,9 +63,13 @@ def main() -> None:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         sys.exit(f"harness.quantize: {arguments.weights}: cannot be read as safetensors ({error})")
-    content = gzip.compress(save(quantize(tensors), metadata), mtime=0)  # no time, so that bytes repeat
+    content = gzip.compress(
+        save(quantize(tensors), metadata), mtime=0
+    )  # no time, so that bytes repeat
     arguments.out.write_bytes(content)
-    print(f"{arguments.out}: {len(content) / 1e6:.1f} MB, from {arguments.weights.stat().st_size / 1e6:.1f} MB")
+    print(
+        f"{arguments.out}: {len(content) / 1e6:.1f} MB, from {arguments.weights.stat().st_size / 1e6:.1f} MB"
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""What a run leaves behind, as typed records; `harness.storage` writes and reads them. Imports no torch.
+"""What a run leaves behind, as typed records; `harness.storage` writes and reads them. Imports no
+torch.
 
-A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl` and, last of all,
-`result.json`: its presence means that the run finished. A run that failed for good leaves `failure.json`.
-`log.txt` holds what every try printed; `checkpoint.pt` is there while a long run lasts, `model.safetensors` where the
-run was told to keep its weights.
+A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl`
+and, last of all, `result.json`: its presence means that the run finished. A run that failed for
+good leaves `failure.json`. `log.txt` holds what every try printed; `checkpoint.pt` is there while a
+long run lasts, `model.safetensors` where the run was told to keep its weights.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ LOG = "log.txt"
 SCHEMA = 1
 
 ROLES = ("template", "system", "instruction", "input", "user", "response", "end")
-"""Every role a token can have, in the order of their ids. `end` is the end-of-turn token after a response."""
+"""Every role a token can have, in the order of their ids. `end` is the end-of-turn token after a
+response.
+"""
 
 Split = Literal["train", "validation", "test", "test_families"]
 Score = float | None
@@ -33,7 +36,9 @@ Score = float | None
 
 @dataclass(kw_only=True, slots=True)
 class AuditRecord:
-    """What the mask does to one training example, token by token: its text, role, and weight as a target."""
+    """What the mask does to one training example, token by token: its text, role, and weight as a
+    target.
+    """
 
     id: str
     tokens: list[str]
@@ -48,7 +53,8 @@ class StepRecord:
     Attributes:
         step: 1 for the first.
         epoch: passes over the training set so far, fractional.
-        loss: the step's training loss, Σ w·nll / denominator, in nats. Not comparable between masks.
+        loss: the step's training loss, Σ w·nll / denominator, in nats. Not comparable between
+            masks.
         lr: the learning rate used.
         grad_norm: L2 norm of the whole gradient before clipping.
         prompt_scale: the factor the schedule puts on prompt weights at this step.
@@ -133,7 +139,8 @@ class ResponseRecord:
 
 @dataclass(kw_only=True, slots=True)
 class Fairness:
-    """Hashes of what every arm of a comparison must share; two runs are comparable only where all are equal.
+    """Hashes of what every arm of a comparison must share; two runs are comparable only where all
+    are equal.
 
     Attributes:
         examples: of the training examples' ids, in subset order.
@@ -164,11 +171,12 @@ class Result:
         steps: optimiser steps done.
         epochs: passes over the training subset.
         nll: "base" (test set before training), "test", "train", and "test_families" where asked for
-            -> role -> nats per token; a role without tokens is absent. "response" counts response tokens alone;
-            "end" is the end token; "answer" is both together, the primary outcome.
+            -> role -> nats per token; a role without tokens is absent. "response" counts response
+            tokens alone; "end" is the end token; "answer" is both together, the primary outcome.
         scores: name -> mean over the responses that could be scored; None where none could.
         scored: name -> number of responses that could be scored.
-        behaviour: name -> rate or mean over all responses: ended, echoed, repeated, empty, length (tokens).
+        behaviour: name -> rate or mean over all responses: ended, echoed, repeated, empty, length
+            (tokens).
         families: held-out task family -> name of score -> mean.
         weight_mass: role -> share of the realised Σ w over training, sums to 1.
         prompt_share: the prompt's share of Σ w·nll over training.
@@ -176,7 +184,8 @@ class Result:
         fairness: hashes that the arms of a comparison share.
         tokens: phase -> tokens processed.
         seconds: phase -> wall seconds, over all tries as far as the run went on from them.
-        provenance: git commit and dirty flag, versions, data and weights hashes, device, times; `resumed` lists the
+        provenance: git commit and dirty flag, versions, data and weights hashes, device, times;
+            `resumed` lists the
             tries that the run went on from: up to which step, and with what code.
     """
 

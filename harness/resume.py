@@ -19,7 +19,9 @@ from harness.store import Cell, provenance
 from harness.train import Totals, Training
 
 FORMAT = 1
-"""Of a checkpoint; a change to what it holds, or to what a step does with it, raises this number."""
+"""Of a checkpoint; a change to what it holds, or to what a step does with it, raises this
+number.
+"""
 
 
 class Checkpoint:
@@ -29,7 +31,9 @@ class Checkpoint:
         resumed: the earlier tries that the run goes on from: up to which step, and with what code.
     """
 
-    def __init__(self, cell: Cell, training: Training, clock: Clock, tokens: dict[str, int]) -> None:
+    def __init__(
+        self, cell: Cell, training: Training, clock: Clock, tokens: dict[str, int]
+    ) -> None:
         """Nothing is read or written yet.
 
         Args:
@@ -50,7 +54,8 @@ class Checkpoint:
         """Go on from the checkpoint, where there is one that fits; say in the run's log whether.
 
         Args:
-            files: name -> record file, opened to append. What was written to it after the checkpoint is cut off.
+            files: name -> record file, opened to append. What was written to it after the
+                checkpoint is cut off.
 
         Returns:
             Whether there was one. If not, the training and the files are at their beginning.
@@ -69,11 +74,15 @@ class Checkpoint:
         self._clock.add(state["seconds"])
         self._tokens.update(state["tokens"])
         self.resumed = state["resumed"]
-        print(f"goes on after step {self._training.totals.steps}, from {CHECKPOINT}", file=sys.stderr)
+        print(
+            f"goes on after step {self._training.totals.steps}, from {CHECKPOINT}", file=sys.stderr
+        )
         return True
 
     def save_when_due(self, files: Mapping[str, IO[str]]) -> None:
-        """Write the checkpoint if the last one is old enough; where that fails, the log says so and the run goes on."""
+        """Write the checkpoint if the last one is old enough; where that fails, the log says so and
+        the run goes on.
+        """
         every = self._cell.run.checkpoint_seconds
         if not every or time.monotonic() - self._written < every:
             return
@@ -127,7 +136,9 @@ class Checkpoint:
             self._training.optimizer.load_state_dict(state.pop("optimizer"))
         except MemoryError:
             raise
-        except Exception as error:  # a damaged file may raise anything; the run is not to fail over it
+        except (
+            Exception
+        ) as error:  # a damaged file may raise anything; the run is not to fail over it
             print(f"starts anew: {self._path}: {_line(error)}", file=sys.stderr)
             return None
         self._training.model.load_state_dict(state.pop("model"))

@@ -39,7 +39,16 @@ from harness.records import (
 from harness.resume import Checkpoint
 from harness.scoring import BEHAVIOURS, SCORES, mean, score
 from harness.storage import append, write_json
-from harness.store import Cell, make_cell, open_folder, peak_rate, provenance, shape, weights_digest, work
+from harness.store import (
+    Cell,
+    make_cell,
+    open_folder,
+    peak_rate,
+    provenance,
+    shape,
+    weights_digest,
+    work,
+)
 from harness.tokens import tokenizer_of
 from harness.train import Training, fit
 
@@ -63,19 +72,24 @@ def initial_model(run: Run) -> GPT:
     if run.model.weights == "random":
         model.initialise(run.seed)
     else:
-        model.load_state_dict(_base(checkpoint.find(run.model.weights, run.model.name), sizes).state_dict())
+        model.load_state_dict(
+            _base(checkpoint.find(run.model.weights, run.model.name), sizes).state_dict()
+        )
     return model
 
 
 _base_losses: dict[tuple[object, ...], Evaluation] = {}
-"""Evaluations of untrained bases by this process: equal for all runs of one base and one test set."""
+"""Evaluations of untrained bases by this process: equal for all runs of one base and one test
+set.
+"""
 
 
 def execute(cell: Cell, progress: Progress) -> Result:
     """Carry out a run and write its records, `result.json` last.
 
     Raises:
-        DataError, CheckpointError, FloatingPointError, OSError, ValueError: as their one-line messages say.
+        DataError, CheckpointError, FloatingPointError, OSError, ValueError: as their one-line
+            messages say.
     """
     run, folder = cell.run, cell.folder
     started = datetime.now(UTC)
@@ -92,7 +106,9 @@ def execute(cell: Cell, progress: Progress) -> Result:
         model.to(where)
         nats = surprisal(model, run, examples.train) if run.mask.importance == "surprisal" else None
         rows = weighted_rows(examples.train, run, nats)
-        steps = plan([len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed)
+        steps = plan(
+            [len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed
+        )
         tokenizer = tokenizer_of(run.model)
         shown = zip(examples.train[:AUDITED], rows, strict=False)
         with (folder / AUDIT).open("w", encoding="utf-8") as file:
@@ -106,7 +122,8 @@ def execute(cell: Cell, progress: Progress) -> Result:
 
     with ExitStack() as stack:
         files = {
-            name: stack.enter_context((folder / name).open("a", encoding="utf-8")) for name in (STEPS, EVALS, RESPONSES)
+            name: stack.enter_context((folder / name).open("a", encoding="utf-8"))
+            for name in (STEPS, EVALS, RESPONSES)
         }
         training = Training(model, run.train, lambda record: append(files[STEPS], record))
         interrupted = Checkpoint(cell, training, clock, tokens)
@@ -119,7 +136,13 @@ def execute(cell: Cell, progress: Progress) -> Result:
             return found
 
         progress("base", done)
-        key = (weights, digest(examples.test), run.score.batch_tokens, run.train.precision, str(where))
+        key = (
+            weights,
+            digest(examples.test),
+            run.score.batch_tokens,
+            run.train.precision,
+            str(where),
+        )
         if key not in _base_losses:
             _base_losses[key] = _measured(model, test, run, lambda _: progress("base", done))
         base = _base_losses[key]
@@ -138,7 +161,14 @@ def execute(cell: Cell, progress: Progress) -> Result:
             interrupted.save_when_due(files)
 
         with clock.phase("train"):
-            totals = fit(training, rows, steps, peak_rate(run, cell.n_examples), after_step, run.mask.schedule)
+            totals = fit(
+                training,
+                rows,
+                steps,
+                peak_rate(run, cell.n_examples),
+                after_step,
+                run.mask.schedule,
+            )
         tokens["train"] = totals.tokens
         done += shares["train"]
 
@@ -147,12 +177,17 @@ def execute(cell: Cell, progress: Progress) -> Result:
         finals = {"test": measure("test", test, totals.steps, last)}
         finals["train"] = measure("train", sample, totals.steps, last)
         if examples.test_families:
-            finals["test_families"] = measure("test_families", plain_rows(examples.test_families), totals.steps, last)
+            finals["test_families"] = measure(
+                "test_families", plain_rows(examples.test_families), totals.steps, last
+            )
         done += shares["evaluate"]
 
         answered: dict[str, list[ResponseRecord]] = {}
         with clock.phase("generate"):
-            for split, items in (("test", examples.test), ("test_families", examples.test_families)):
+            for split, items in (
+                ("test", examples.test),
+                ("test_families", examples.test_families),
+            ):
                 asked = items[: run.score.responses]
                 if asked:
                     answered[split] = _answer(
@@ -161,7 +196,9 @@ def execute(cell: Cell, progress: Progress) -> Result:
                     )  # fmt: skip
                 for response in answered.get(split, []):
                     append(files[RESPONSES], response)
-        tokens["generate"] = sum(response.tokens for found in answered.values() for response in found)
+        tokens["generate"] = sum(
+            response.tokens for found in answered.values() for response in found
+        )
 
     responses = answered.get("test", [])
     scores = {name: mean(responses, name) for name in SCORES}
@@ -177,13 +214,24 @@ def execute(cell: Cell, progress: Progress) -> Result:
         seed=run.seed,
         steps=totals.steps,
         epochs=last,
-        nll={"base": per_token(base.roles), **{name: per_token(found.roles) for name, found in finals.items()}},
+        nll={
+            "base": per_token(base.roles),
+            **{name: per_token(found.roles) for name, found in finals.items()},
+        },
         scores={name: value for name, (value, _) in scores.items()},
         scored={name: count for name, (_, count) in scores.items()},
         behaviour={name: mean(responses, name)[0] for name in BEHAVIOURS}
-        | {"length": sum(response.tokens for response in responses) / len(responses) if responses else None},
+        | {
+            "length": sum(response.tokens for response in responses) / len(responses)
+            if responses
+            else None
+        },
         families=_by_family(answered),
-        weight_mass={role: float(weight / mass) for role, weight in zip(ROLES, totals.weight, strict=True) if weight},
+        weight_mass={
+            role: float(weight / mass)
+            for role, weight in zip(ROLES, totals.weight, strict=True)
+            if weight
+        },
         prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
         counts={
             **examples.counts,
@@ -218,7 +266,11 @@ def execute(cell: Cell, progress: Progress) -> Result:
 def _check_inputs(cell: Cell, examples: Examples) -> None:
     """Refuse to record figures under an identity that the data or weights no longer have."""
     run = cell.run
-    path = None if run.model.weights == "random" else checkpoint.find(run.model.weights, run.model.name)
+    path = (
+        None
+        if run.model.weights == "random"
+        else checkpoint.find(run.model.weights, run.model.name)
+    )
     if make_cell(run, examples, weights_digest(run, path)).identity != cell.identity:
         raise DataError(
             f"{cell.folder.name}: its data or weights have changed since the sweep was planned; "
@@ -227,15 +279,21 @@ def _check_inputs(cell: Cell, examples: Examples) -> None:
 
 
 def _measured(model: GPT, rows: list[Row], run: Run, alive: Callable[[int], None]) -> Evaluation:
-    """An evaluation in as large batches as memory allows; their size does not change the figures."""
+    """An evaluation in as large batches as memory allows; their size does not change the
+    figures.
+    """
     longest = max(len(row.inputs) for row in rows)
     return device.within_memory(
-        lambda limit: evaluate(model, rows, limit, run.train.precision, alive), run.score.batch_tokens, longest
+        lambda limit: evaluate(model, rows, limit, run.train.precision, alive),
+        run.score.batch_tokens,
+        longest,
     )[0]
 
 
 def surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]]:
-    """−ln p of each token of each example under the base, in nats; 0 for a first token, which nothing predicts."""
+    """−ln p of each token of each example under the base, in nats; 0 for a first token, which
+    nothing predicts.
+    """
     found = token_losses(model, plain_rows(items), run.score.batch_tokens, run.train.precision)
     return [np.concatenate([np.zeros(1, np.float32), nats]) for nats in found]
 
@@ -284,4 +342,7 @@ def _by_family(answered: dict[str, list[ResponseRecord]]) -> dict[str, dict[str,
     for response in (response for found in answered.values() for response in found):
         if response.family:
             groups.setdefault(response.family, []).append(response)
-    return {family: {name: mean(found, name)[0] for name in SCORES} for family, found in sorted(groups.items())}
+    return {
+        family: {name: mean(found, name)[0] for name in SCORES}
+        for family, found in sorted(groups.items())
+    }

@@ -1,4 +1,6 @@
-"""How a sweep is carried out, as opposed to what its runs are: the launchers' settings. Imports no torch."""
+"""How a sweep is carried out, as opposed to what its runs are: the launchers' settings. Imports no
+torch.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,12 @@ class Pool:
     """Settings of the pool of worker processes, `hydra.launcher.KEY=VALUE`.
 
     Attributes:
-        slots: worker processes: "auto" for `slots_per_gpu` per GPU, or one per CPU core without a GPU;
-            or a number, spread over the GPUs in turn.
-        slots_per_gpu: workers that share a GPU where `slots=auto`: "auto" for as many as its memory holds, at most
-            `harness.slots.MOST_PER_GPU`; or a number.
-        retries: further tries of a run whose worker was killed, exited, hung or raised something unforeseen.
+        slots: worker processes: "auto" for `slots_per_gpu` per GPU, or one per CPU core without a
+            GPU; or a number, spread over the GPUs in turn.
+        slots_per_gpu: workers that share a GPU where `slots=auto`: "auto" for as many as its memory
+            holds, at most `harness.slots.MOST_PER_GPU`; or a number.
+        retries: further tries of a run whose worker was killed, exited, hung or raised something
+            unforeseen.
         timeout: seconds without any progress after which a run counts as hanging; 0 for no limit.
     """
 
@@ -58,7 +61,8 @@ class Slurm:
         at_once: most jobs of the array that run at the same time.
         extra: further options of sbatch, name -> value.
         retries: further tries of a run whose job was killed, or that raised something unforeseen.
-        detach: whether to return once the jobs are submitted; the same command later carries out what is missing.
+        detach: whether to return once the jobs are submitted; the same command later carries out
+            what is missing.
     """
 
     partition: str = ""

@@ -1,7 +1,8 @@
-"""A sweep as one Slurm array through submitit, one job a run; `python -m harness.slurm runs/<sweep>` cancels it.
+"""A sweep as one Slurm array through submitit, one job a run; `python -m harness.slurm
+runs/<sweep>` cancels it.
 
-A job's end is read from what its run left behind, and only then from squeue: where accounting is off, Slurm itself
-forgets how a job ended.
+A job's end is read from what its run left behind, and only then from squeue: where accounting is
+off, Slurm itself forgets how a job ended.
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ def _submit(jobs: Sequence[Job], settings: Slurm, sweep: Path) -> list[_Submitte
         import submitit
         from submitit.core.utils import FailedJobError
     except ImportError:
-        raise PoolError("hydra/launcher=slurm needs submitit: pip install 'prompt-mask-harness[slurm]'") from None
+        raise PoolError(
+            "hydra/launcher=slurm needs submitit: pip install 'prompt-mask-harness[slurm]'"
+        ) from None
     parameters = {
         "job_name": sweep.name,
         "time": settings.minutes,
@@ -126,7 +129,9 @@ def _submit(jobs: Sequence[Job], settings: Slurm, sweep: Path) -> list[_Submitte
 
 
 def carry_out(task: Task, retries: int) -> None:
-    """What a Slurm job does: try a run until it has an outcome. A job that is killed leaves none."""
+    """What a Slurm job does: try a run until it has an outcome. A job that is killed leaves
+    none.
+    """
     while not settled(task.cell.folder, task.before):
         ended = attempt(task, lambda _: None)
         if ended.kind == "taken":
@@ -139,7 +144,9 @@ def carry_out(task: Task, retries: int) -> None:
 
 
 def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View) -> Tally:
-    """Wait until every run has an outcome; submit those again whose jobs vanished without leaving one."""
+    """Wait until every run has an outcome; submit those again whose jobs vanished without leaving
+    one.
+    """
     tally = Tally()
     waiting = list(submitted)
     asked = time.monotonic()
@@ -155,7 +162,8 @@ def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View
                     waiting.remove(each)
                     _count(each.job, tally, view)
                 elif alive is not None:
-                    # Twice, since a job may end, and a file server show its result, between our two looks.
+                    # Twice, since a job may end, and a file server show its result, between our two
+                    # looks.
                     each.missed = 0 if each.number in alive else each.missed + 1
                     if each.missed > 1:
                         waiting.remove(each)
@@ -179,8 +187,12 @@ def _count(job: Job, tally: Tally, view: View) -> None:
         view.failed(job.cell, read_json(folder / FAILURE, Failure).error)
 
 
-def _again(lost: list[Job], settings: Slurm, sweep: Path, tally: Tally, view: View) -> list[_Submitted]:
-    """Submit runs again whose jobs are gone; record those as failed that have had all their tries."""
+def _again(
+    lost: list[Job], settings: Slurm, sweep: Path, tally: Tally, view: View
+) -> list[_Submitted]:
+    """Submit runs again whose jobs are gone; record those as failed that have had all their
+    tries.
+    """
     retried = []
     for job in lost:
         if job.attempt > settings.retries:
@@ -192,7 +204,9 @@ def _again(lost: list[Job], settings: Slurm, sweep: Path, tally: Tally, view: Vi
             tally.failed += 1
             view.failed(job.cell, error)
         else:
-            view.say(f"{job.cell.folder.name}: its Slurm job ended without an outcome, submitted again")
+            view.say(
+                f"{job.cell.folder.name}: its Slurm job ended without an outcome, submitted again"
+            )
             job.attempt += 1
             retried.append(job)
     return _submit(retried, settings, sweep) if retried else []
@@ -222,7 +236,9 @@ def cancel(jobs: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: cancel what a sweep has in Slurm; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m harness.slurm", description="Cancel a sweep's Slurm jobs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m harness.slurm", description="Cancel a sweep's Slurm jobs."
+    )
     parser.add_argument("sweep", type=Path, help="folder of a sweep")
     given = parser.parse_args(arguments)
     try:

@@ -1,4 +1,6 @@
-"""How far a sweep is, from its folder's files alone: `python -m harness.status runs/<sweep> [--watch]`. No torch."""
+"""How far a sweep is, from its folder's files alone: `python -m harness.status runs/<sweep>
+[--watch]`. No torch.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ WATCH_EVERY = 2.0
 
 
 class Running(NamedTuple):
-    """A run under way: its folder's name, cost, and what its worker left word of (pid, host, phase, share, …)."""
+    """A run under way: its folder's name, cost, and what its worker left word of (pid, host, phase,
+    share, …).
+    """
 
     run: str
     cost: float
@@ -90,7 +94,15 @@ def status_of(sweep: Path) -> Status:
     eta = left * spent / worked / len(running) if worked and running else None
     times = sorted(finished.values())[-100:]
     minutes = (times[-1] - times[0]) / 60 if len(times) > 1 else 0.0
-    return Status(plan, finished, failed, running, waiting, eta, (len(times) - 1) / minutes if minutes else None)
+    return Status(
+        plan,
+        finished,
+        failed,
+        running,
+        waiting,
+        eta,
+        (len(times) - 1) / minutes if minutes else None,
+    )
 
 
 def _written(path: Path) -> float | None:
@@ -113,7 +125,9 @@ def render(sweep: Path, status: Status) -> RenderableType:
         "failed": len(status.failed),
         "waiting": len(status.waiting),
     }
-    line = f"{sweep}: {len(status.plan.runs)} runs: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+    line = f"{sweep}: {len(status.plan.runs)} runs: " + ", ".join(
+        f"{count} {name}" for name, count in counts.items()
+    )
     if status.rate is not None:
         line += f"; {status.rate:.1f} a minute"
     if status.eta is not None:
@@ -121,7 +135,9 @@ def render(sweep: Path, status: Status) -> RenderableType:
     parts: list[RenderableType] = [Text(line)]
     commits = {code(launched) for launched in status.plan.launches}
     if len(commits) > 1:
-        parts.append(Text(f"launched with {len(commits)} states of the code: {', '.join(sorted(commits))}"))
+        parts.append(
+            Text(f"launched with {len(commits)} states of the code: {', '.join(sorted(commits))}")
+        )
     if status.running:
         table = Table(box=None, pad_edge=False)
         for name in ("running", "phase", "done", "try", "where"):
@@ -129,7 +145,9 @@ def render(sweep: Path, status: Status) -> RenderableType:
         for run, _, note in status.running:
             where = f"{note.get('host', '?')}, process {note.get('pid', '?')}"
             share = f"{100 * _share(note):.0f} %"
-            table.add_row(run, str(note.get("phase", "?")), share, str(note.get("attempt", "?")), where)
+            table.add_row(
+                run, str(note.get("phase", "?")), share, str(note.get("attempt", "?")), where
+            )
         parts.append(table)
     last = sorted(status.finished, key=lambda run: status.finished[run])[-SHOWN:]
     parts += [Text(f"finished {run}: {_outcome(sweep / run)}") for run in last]
@@ -156,7 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code, 2 after one line where there is no sweep."""
     parser = argparse.ArgumentParser(prog="python -m harness.status", description=__doc__)
     parser.add_argument("sweep", type=Path, help="folder of a sweep")
-    parser.add_argument("--watch", action="store_true", help="show it anew every two seconds until nothing runs")
+    parser.add_argument(
+        "--watch", action="store_true", help="show it anew every two seconds until nothing runs"
+    )
     given = parser.parse_args(arguments)
     console = Console(highlight=False)
     try:

@@ -1,4 +1,6 @@
-"""Records to and from JSON files: written atomically, read with faults of one line. Imports no torch."""
+"""Records to and from JSON files: written atomically, read with faults of one line. Imports no
+torch.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ def _adapter(kind: type[Record]) -> TypeAdapter[Record]:
 
 
 def write_json(path: Path, record: object) -> None:
-    """Write a record or mapping to `path` atomically: readers see the old file, or the new one whole.
+    """Write a record or mapping to `path` atomically: readers see the old file, or the new one
+    whole.
 
     Raises:
         ValueError: a number is not finite (JSON has none); nothing is written.
@@ -66,7 +69,8 @@ def read_json(path: Path, kind: type[Record]) -> Record:
     """Read one record of type `kind`.
 
     Raises:
-        RecordError: the file is missing, is not JSON or misses a field; one line that names the file.
+        RecordError: the file is missing, is not JSON or misses a field; one line that names the
+            file.
     """
     try:
         return _adapter(kind).validate_json(path.read_bytes())
@@ -80,7 +84,8 @@ def read_jsonl(path: Path, kind: type[Record]) -> Iterator[Record]:
     """Yield the records of a JSONL file.
 
     Raises:
-        RecordError: the file is missing or a line is not a whole record; one line that names file and line.
+        RecordError: the file is missing or a line is not a whole record; one line that names file
+            and line.
     """
     try:
         with path.open("rb") as file:

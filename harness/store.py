@@ -22,7 +22,17 @@ from harness.records import CHECKPOINT, CONFIG, EVALS, FAILURE, LOG, RESULT, STE
 from harness.storage import write_json
 from harness.tokens import tokenizer_of
 
-NOT_SCIENCE = ("claim", "sweep", "runs", "device", "threads", "retry", "force", "save_weights", "checkpoint_seconds")
+NOT_SCIENCE = (
+    "claim",
+    "sweep",
+    "runs",
+    "device",
+    "threads",
+    "retry",
+    "force",
+    "save_weights",
+    "checkpoint_seconds",
+)
 """Keys that change neither what a run does nor, but for rounding, its figures."""
 
 
@@ -34,8 +44,8 @@ class Cell(NamedTuple):
         identity: sixteen hex digits over scientific config, data and weights.
         folder: where it is recorded.
         n_examples: training examples.
-        cost: tokens through the model, a backward pass counted as two, times parameters: the largest run starts
-            first, and the time that is left is told from it.
+        cost: tokens through the model, a backward pass counted as two, times parameters: the
+            largest run starts first, and the time that is left is told from it.
     """
 
     run: Run
@@ -52,7 +62,9 @@ def peak_rate(run: Run, n_examples: int) -> float:
     import numpy as np
 
     sizes = sorted(run.model.lr)
-    logs = np.interp(np.log(n_examples), np.log(sizes), np.log([run.model.lr[size] for size in sizes]))
+    logs = np.interp(
+        np.log(n_examples), np.log(sizes), np.log([run.model.lr[size] for size in sizes])
+    )
     return float(np.exp(logs))
 
 
@@ -91,11 +103,17 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
     }
     text = json.dumps(science, sort_keys=True)
     identity = hashlib.sha256(text.encode()).hexdigest()[:16]
-    run = replace(run, retry="none", force=False)  # of the launch; config.yaml tells what the run is
+    run = replace(
+        run, retry="none", force=False
+    )  # of the launch; config.yaml tells what the run is
     name = f"{run.mask.name}-{run.model.name}-{run.data.name}-n{count}-s{run.seed}-{identity[:8]}"
     size = 12 * run.model.layers * run.model.width**2
     return Cell(
-        run, identity, Path(run.runs) / run.sweep / name, count, float(size * sum(work(run, examples).values()))
+        run,
+        identity,
+        Path(run.runs) / run.sweep / name,
+        count,
+        float(size * sum(work(run, examples).values())),
     )
 
 
@@ -117,7 +135,9 @@ def work(run: Run, examples: Examples) -> dict[str, float]:
         "base": tested,
         "train": 3.0 * run.train.epochs * sum(len(item.tokens.ids) for item in examples.train),
         "evaluate": tested,
-        "generate": float(sum(len(item.tokens.ids) for item in examples.test[: run.score.responses])),
+        "generate": float(
+            sum(len(item.tokens.ids) for item in examples.test[: run.score.responses])
+        ),
     }
 
 
@@ -129,7 +149,8 @@ def finished(folder: Path) -> bool:
 def open_folder(cell: Cell) -> None:
     """Make a run's folder and write its resolved config.
 
-    What earlier tries left is cleared away, but for their log, and a checkpoint with the records that belong to it.
+    What earlier tries left is cleared away, but for their log, and a checkpoint with the records
+    that belong to it.
 
     Raises:
         OSError: the folder cannot be written.
@@ -180,11 +201,22 @@ def settled(folder: Path, before: Stamp) -> bool:
 @cache
 def provenance() -> dict[str, Any]:
     """What code and libraries made a figure, and on which machine type; read once per process."""
-    names = ("prompt-mask-harness", "torch", "numpy", "tiktoken", "hydra-core", "omegaconf", "safetensors")
+    names = (
+        "prompt-mask-harness",
+        "torch",
+        "numpy",
+        "tiktoken",
+        "hydra-core",
+        "omegaconf",
+        "safetensors",
+    )
     return {
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in names}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in names},
+        },
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
     }
 
@@ -200,6 +232,8 @@ def _git(*arguments: str) -> str:
     """What git says in the package's own folder; "" outside a checkout or without git."""
     try:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -1,4 +1,6 @@
-"""From checked configs to runs carried out: which cells there are, which are to be done, and in what order."""
+"""From checked configs to runs carried out: which cells there are, which are to be done, and in
+what order.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ from harness.view import View
 
 
 class Outcome(NamedTuple):
-    """How a sweep ended, in numbers of cells: finished by this launch, finished before or elsewhere, failed."""
+    """How a sweep ended, in numbers of cells: finished by this launch, finished before or
+    elsewhere, failed.
+    """
 
     finished: int
     skipped: int
@@ -60,7 +64,8 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
     """
     cells: dict[str, Cell] = {}
     faults: Counter[str] = Counter()
-    # Runs on the same examples one after another, so that these are prepared once: mostly a sweep's masks.
+    # Runs on the same examples one after another, so that these are prepared once: mostly a sweep's
+    # masks.
     prepared: Examples | None = None
     key: tuple[object, ...] | None = None
     for run in sorted(runs, key=_examples_key):
@@ -70,13 +75,17 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
                 prepared = prepare(run)
             examples = prepared
             check_weights(examples.train, run)
-            path = None if run.model.weights == "random" else find(run.model.weights, run.model.name)
+            path = (
+                None if run.model.weights == "random" else find(run.model.weights, run.model.name)
+            )
             found = make_cell(run, examples, weights_digest(run, path))
             cells.setdefault(found.identity, found)
         except (CheckpointError, DataError, OSError, ValueError) as error:
             faults[str(error)] += 1
     if faults:
-        raise ConfigError([f"{fault} ({count} of {len(runs)} runs)" for fault, count in faults.items()])
+        raise ConfigError(
+            [f"{fault} ({count} of {len(runs)} runs)" for fault, count in faults.items()]
+        )
     return list(cells.values())
 
 
@@ -87,7 +96,9 @@ def _examples_key(run: Run) -> tuple[str, ...]:
 
 
 def automatic_name(overrides: Sequence[Sequence[str]]) -> str:
-    """A sweep's folder name from its jobs' overrides: the keys that differ, and a hash over all of them."""
+    """A sweep's folder name from its jobs' overrides: the keys that differ, and a hash over all of
+    them.
+    """
     values: dict[str, set[str]] = {}
     for job in overrides:
         for override in job:
@@ -122,11 +133,15 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
             todo.append(cell)
     if skipped:
         console.print(f"{skipped} of {len(cells)} runs are finished already and are skipped")
-        bare = sum(cell.run.save_weights and not (cell.folder / WEIGHTS).is_file() for cell in cells) - len(todo)
+        bare = sum(
+            cell.run.save_weights and not (cell.folder / WEIGHTS).is_file() for cell in cells
+        ) - len(todo)
         if bare > 0:
             console.print(f"{bare} of these kept no weights; force=true makes them again")
     if failed:
-        console.print(f"{failed} of {len(cells)} runs failed earlier and are left so; retry=failed tries them again")
+        console.print(
+            f"{failed} of {len(cells)} runs failed earlier and are left so; retry=failed tries them again"
+        )
     return Work(cells, sorted(todo, key=lambda cell: -cell.cost), skipped, failed)
 
 
@@ -177,7 +192,10 @@ def launch(runs: Sequence[Run], settings: Settings, console: Console) -> Outcome
     slots = places(found, settings, [cell.run for cell in work.todo])
     started = datetime.now(UTC).isoformat(timespec="seconds")
     enter(work.cells, describe(provenance(), started, platform.node(), len(slots)), console)
-    jobs = [Job(cell._replace(run=placed(cell.run, len(slots), len(found))), stamp(cell.folder)) for cell in work.todo]
+    jobs = [
+        Job(cell._replace(run=placed(cell.run, len(slots), len(found))), stamp(cell.folder))
+        for cell in work.todo
+    ]
     view = View(console, work.todo, work.skipped)
     tally = Pool(jobs, slots, settings.retries, settings.timeout, view).drain()
     return Outcome(tally.finished, work.skipped + tally.elsewhere, work.failed + tally.failed)

@@ -1,4 +1,6 @@
-"""Segments to token ids, each id stamped with its role and turn as it is made. The only place that calls BPE."""
+"""Segments to token ids, each id stamped with its role and turn as it is made. The only place that
+calls BPE.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +28,17 @@ ROLE_ID = {role: number for number, role in enumerate(ROLES)}
 END = "<|endoftext|>"
 BPE8K_SIZE = 8192
 BPE8K_RANKS = ASSETS / "bpe8k.tiktoken"
-BPE8K_PATTERN = (
-    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-"""Like GPT-4's pre-tokeniser, but every digit stands alone: a small model can then learn to calculate."""
+BPE8K_PATTERN = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+"""Like GPT-4's pre-tokeniser, but every digit stands alone: a small model can then learn to
+calculate.
+"""
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 
 
 def _characters() -> list[str]:
-    """The character by which byte-level BPE files spell each byte (Radford et al. 2019): printable ones themselves."""
+    """The character by which byte-level BPE files spell each byte (Radford et al. 2019): printable
+    ones themselves.
+    """
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = [value for value in range(256) if value not in printable]
     return [chr(value if value in printable else 256 + others.index(value)) for value in range(256)]
@@ -50,7 +54,8 @@ class Tokens(NamedTuple):
     Attributes:
         ids: int32, token ids.
         roles: int8, index into `records.ROLES`.
-        turns: int16, the exchange each token belongs to, from 0; a user message and its answer share one.
+        turns: int16, the exchange each token belongs to, from 0; a user message and its answer
+            share one.
     """
 
     ids: NDArray[np.int32]
@@ -92,8 +97,8 @@ def load_tokenizer(name: str, folder: Path | None = None) -> Tokenizer:
 
     Args:
         name: "bpe8k" (ours) or "gpt2".
-        folder: where GPT-2's `encoder.json` (or `vocab.json`) and `vocab.bpe` (or `merges.txt`), or else its
-            `tokenizer.json`, lie; without them tiktoken's own download is used.
+        folder: where GPT-2's `encoder.json` (or `vocab.json`) and `vocab.bpe` (or `merges.txt`), or
+            else its `tokenizer.json`, lie; without them tiktoken's own download is used.
 
     Raises:
         ValueError: no tokenizer has that name.
@@ -118,7 +123,9 @@ def tokenizer_of(model: Model) -> Tokenizer:
 
 def _tokenizer(name: str, pattern: str, ranks: dict[bytes, int]) -> Tokenizer:
     end = len(ranks)
-    encoding = tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={END: end})
+    encoding = tiktoken.Encoding(
+        name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={END: end}
+    )
     digest = hashlib.sha256(pattern.encode())
     for token in sorted(ranks, key=ranks.__getitem__):
         digest.update(len(token).to_bytes(2, "big") + token)
@@ -129,27 +136,41 @@ def _gpt2_ranks(folder: Path | None) -> dict[bytes, int]:
     for vocabulary, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
         if folder is not None and (folder / vocabulary).is_file() and (folder / merges).is_file():
             with _uncached():
-                return data_gym_to_mergeable_bpe_ranks(str(folder / merges), str(folder / vocabulary))
+                return data_gym_to_mergeable_bpe_ranks(
+                    str(folder / merges), str(folder / vocabulary)
+                )
     if folder is not None and (folder / "tokenizer.json").is_file():
         try:
-            vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
+            vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"][
+                "vocab"
+            ]
             byte = {character: value for value, character in enumerate(CHARACTERS)}
             spelled = [
-                (bytes(byte[letter] for letter in token), id) for token, id in vocabulary.items() if token != END
+                (bytes(byte[letter] for letter in token), id)
+                for token, id in vocabulary.items()
+                if token != END
             ]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OSError(f"{folder / 'tokenizer.json'}: {error!r}, expected a byte-level BPE") from None
+            raise OSError(
+                f"{folder / 'tokenizer.json'}: {error!r}, expected a byte-level BPE"
+            ) from None
         return dict(spelled)
     try:
         return tiktoken.get_encoding("gpt2")._mergeable_ranks
-    except Exception as error:  # whatever the download raises, the user needs the two places that were tried
+    except (
+        Exception
+    ) as error:  # whatever the download raises, the user needs the two places that were tried
         place = f" or put encoder.json and vocab.bpe into {folder}" if folder else ""
-        raise OSError(f"model.tokenizer=gpt2: cannot download the ranks ({error}); go online{place}") from None
+        raise OSError(
+            f"model.tokenizer=gpt2: cannot download the ranks ({error}); go online{place}"
+        ) from None
 
 
 @contextmanager
 def _uncached() -> Iterator[None]:
-    """Keep tiktoken from copying local files to its download cache, where they would outlive a change."""
+    """Keep tiktoken from copying local files to its download cache, where they would outlive a
+    change.
+    """
     before = os.environ.get("TIKTOKEN_CACHE_DIR")
     os.environ["TIKTOKEN_CACHE_DIR"] = ""
     try:
@@ -162,7 +183,8 @@ def _uncached() -> Iterator[None]:
 
 
 def tokenize(segments: tuple[Segment, ...], tokenizer: Tokenizer) -> Tokens:
-    """Encode segments one by one, so that no token crosses a seam and each gets its role when it is made.
+    """Encode segments one by one, so that no token crosses a seam and each gets its role when it is
+    made.
 
     An `end` segment becomes the tokenizer's end token.
     """

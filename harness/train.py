@@ -22,7 +22,9 @@ from harness.model import GPT
 from harness.records import ROLES, StepRecord
 
 FLUSH_EVERY = 50
-"""Steps whose figures may wait on a GPU before they are read back, which makes the CPU wait for it."""
+"""Steps whose figures may wait on a GPU before they are read back, which makes the CPU wait for
+it.
+"""
 
 
 @dataclass(slots=True)
@@ -85,7 +87,9 @@ class Training:
     """
 
     def __init__(self, model: GPT, train: Train, record: Callable[[StepRecord], None]) -> None:
-        """A training before its first step; `record` takes each step's record, in order, soon after the step."""
+        """A training before its first step; `record` takes each step's record, in order, soon after
+        the step.
+        """
         self.model = model
         self.train = train
         self.optimizer = optimizer(model, train)
@@ -118,8 +122,8 @@ def normalise(rows: Sequence[Row], normalize: str) -> tuple[list[Row], float]:
     With weight w of target t, nll its loss, and e an example of the step:
 
     - joint: Σ w·nll / Σ w (the field's default);
-    - response: Σ w·nll / n, n the number of response and end targets, so that a response token weighs 1/n
-      however much of the prompt is in the loss;
+    - response: Σ w·nll / n, n the number of response and end targets, so that a response token
+      weighs 1/n however much of the prompt is in the loss;
     - example: mean over examples with any weight of Σ_e w·nll / Σ_e w.
 
     Returns:
@@ -139,7 +143,9 @@ def normalise(rows: Sequence[Row], normalize: str) -> tuple[list[Row], float]:
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float, decay: str) -> float:
-    """The rate at `step` (from 0) of `steps`: linear warm-up over the share `warmup`, then the decay to 0."""
+    """The rate at `step` (from 0) of `steps`: linear warm-up over the share `warmup`, then the
+    decay to 0.
+    """
     rising = warmup * steps
     if step < rising:
         return peak * (step + 1) / (rising + 1)
@@ -186,7 +192,9 @@ def accumulate(
             batch = assemble([chosen[place] for place in part]).to(where)
             with device.precision(precision, where):
                 hidden = model(batch.inputs, batch.layout)
-                loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
+                loss = weighted_loss(
+                    hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles)
+                )
             (loss.total / denominator).backward()  # type: ignore[no-untyped-call]
             total = total + loss.total.detach()
             prompt = prompt + loss.prompt
@@ -232,7 +240,12 @@ def fit(
     Raises:
         FloatingPointError: the loss is no longer finite; the message names the step.
     """
-    model, train, totals, adamw = training.model, training.train, training.totals, training.optimizer
+    model, train, totals, adamw = (
+        training.model,
+        training.train,
+        training.totals,
+        training.optimizer,
+    )
     per_epoch = len(rows)
     seen = sum(len(examples) for examples in steps[: totals.steps])
 
@@ -246,7 +259,9 @@ def fit(
         chosen = [_scaled(rows[example], scale) for example in examples]
         before = training.micro_tokens
         longest = max(len(row.inputs) for row in chosen)
-        sums, training.micro_tokens = device.within_memory(partial(_sums, training, chosen), before, longest)
+        sums, training.micro_tokens = device.within_memory(
+            partial(_sums, training, chosen), before, longest
+        )
         totals.halvings += round(math.log2(before / training.micro_tokens))
         totals.grid += sums.grid
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip or math.inf)

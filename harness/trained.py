@@ -45,23 +45,39 @@ def open_model(base: Model, run: str) -> Trained:
     if run:
         folder = Path(run)
         if not (folder / CONFIG).is_file():
-            raise CheckpointError(f"run={run}: no {CONFIG} there, expected the folder of a run, runs/SWEEP/RUN")
+            raise CheckpointError(
+                f"run={run}: no {CONFIG} there, expected the folder of a run, runs/SWEEP/RUN"
+            )
         if not (folder / WEIGHTS).is_file():
-            raise CheckpointError(f"run={run}: no {WEIGHTS} there, expected a run made with save_weights=true")
+            raise CheckpointError(
+                f"run={run}: no {WEIGHTS} there, expected a run made with save_weights=true"
+            )
         try:
             content = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
         except (OmegaConfBaseException, YAMLError) as error:
-            raise CheckpointError(f"{folder / CONFIG}: {str(error).splitlines()[0]}, expected a run's config") from None
+            raise CheckpointError(
+                f"{folder / CONFIG}: {str(error).splitlines()[0]}, expected a run's config"
+            ) from None
         assert isinstance(content, dict)
         made = parse({str(key): value for key, value in content.items()}, Run)
         base, template = made.model, made.data.template
-        tokenizer = tokenizer_of(base)  # GPT-2's ranks lie beside the base's weights, not in the run's folder
+        tokenizer = tokenizer_of(
+            base
+        )  # GPT-2's ranks lie beside the base's weights, not in the run's folder
         base = replace(base, weights=str(folder))
     else:
         tokenizer = tokenizer_of(base)
     shape = Shape(
-        layers=base.layers, width=base.width, heads=base.heads, vocabulary=tokenizer.size, context=base.context
+        layers=base.layers,
+        width=base.width,
+        heads=base.heads,
+        vocabulary=tokenizer.size,
+        context=base.context,
     )
     if base.weights == "random":
-        raise CheckpointError(f"model.weights=random: {base.name} has no weights, expected shipped, a folder or a file")
-    return Trained(checkpoint.load(checkpoint.find(base.weights, base.name), shape), tokenizer, template)
+        raise CheckpointError(
+            f"model.weights=random: {base.name} has no weights, expected shipped, a folder or a file"
+        )
+    return Trained(
+        checkpoint.load(checkpoint.find(base.weights, base.name), shape), tokenizer, template
+    )

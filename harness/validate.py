@@ -1,4 +1,6 @@
-"""A composed mapping to a checked config, at one boundary. Collects every fault before it raises. No torch."""
+"""A composed mapping to a checked config, at one boundary. Collects every fault before it raises.
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -51,14 +53,18 @@ _BRANCHES = {"constrained-int", "constrained-float", "int", "float", "str", "lit
 
 
 def _lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line for each faulty key: key=value: what was expected, in whichever branch of a union."""
+    """One line for each faulty key: key=value: what was expected, in whichever branch of a
+    union.
+    """
     expected: dict[str, list[str]] = {}
     values: dict[str, object] = {}
     lines = []
     for fault in faults:
         # A key never has brackets or the names of our types.
         parts = [str(part) for part in fault["loc"]]
-        key = ".".join(part for part in parts if re.fullmatch(r"[\w<|>-]+", part) and part not in _BRANCHES)
+        key = ".".join(
+            part for part in parts if re.fullmatch(r"[\w<|>-]+", part) and part not in _BRANCHES
+        )
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             lines.append(f"{key}={fault['input']!r}: no such key{_nearest(key)}")
         elif fault["type"] in ("missing", "missing_argument"):
@@ -66,7 +72,9 @@ def _lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
         else:
             values[key] = fault["input"]
             expected.setdefault(key, []).append(str(fault["msg"]).removeprefix("Input should be "))
-    return lines + [f"{key}={values[key]!r}: expected {' or '.join(wanted)}" for key, wanted in expected.items()]
+    return lines + [
+        f"{key}={values[key]!r}: expected {' or '.join(wanted)}" for key, wanted in expected.items()
+    ]
 
 
 def keys(kind: type, prefix: str = "") -> list[str]:
@@ -93,13 +101,17 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     model = config.model
     if model.width % model.heads:
         divisors = [n for n in range(1, model.width + 1) if model.width % n == 0 and n <= 64]
-        faults.append(f"model.heads={model.heads}: expected a divisor of model.width={model.width}, one of {divisors}")
+        faults.append(
+            f"model.heads={model.heads}: expected a divisor of model.width={model.width}, one of {divisors}"
+        )
     if not isinstance(config, Export) and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", config.device):
         faults.append(f"device={config.device!r}: expected auto, cpu, cuda or cuda:N")
     if isinstance(config, Pretrain):
         for key in ("micro_tokens", "batch_tokens"):
             if getattr(config, key) % model.context:
-                faults.append(f"{key}={getattr(config, key)}: expected a multiple of model.context={model.context}")
+                faults.append(
+                    f"{key}={getattr(config, key)}: expected a multiple of model.context={model.context}"
+                )
         if config.batch_tokens % config.micro_tokens:
             faults.append(
                 f"batch_tokens={config.batch_tokens}: expected a multiple of micro_tokens={config.micro_tokens}"
@@ -119,9 +131,13 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     if config.train.lr == "auto" and not model.lr:
         faults.append("train.lr='auto': expected a number, since model.lr holds no tuned rates")
     if not any(config.mask.weight.values()):
-        faults.append(f"mask.weight={dict(config.mask.weight)}: expected a weight above 0 for at least one of {ROLES}")
+        faults.append(
+            f"mask.weight={dict(config.mask.weight)}: expected a weight above 0 for at least one of {ROLES}"
+        )
     if not re.fullmatch(r"[\w.,=+-]+", config.sweep):
-        faults.append(f"sweep={config.sweep!r}: expected letters, digits and .,=+-_ alone: it names a folder")
+        faults.append(
+            f"sweep={config.sweep!r}: expected letters, digits and .,=+-_ alone: it names a folder"
+        )
     tops = [tier.top for tier in config.mask.tiers]
     if tops != sorted(set(tops)):
         faults.append(f"mask.tiers: tops {tops}, expected rising fractions")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from harness.store import Cell
 
@@ -85,7 +92,9 @@ class View:
         parts += [f"{self._failures} failed"] if self._failures else []
         parts += [f"{self._skipped} skipped"] if self._skipped else []
         parts += [f"{self._done / minutes:.1f} a minute"] if self._done else []
-        self._bar.update(self._overall, completed=self._cost + running, description=", ".join(parts))
+        self._bar.update(
+            self._overall, completed=self._cost + running, description=", ".join(parts)
+        )
 
 
 def _label(cell: Cell, phase: str) -> str:

@@ -1,4 +1,6 @@
-"""A worker process: warm across runs, it carries out one after another and tells its parent how each ended."""
+"""A worker process: warm across runs, it carries out one after another and tells its parent how
+each ended.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ class Task(NamedTuple):
 
     Attributes:
         cell: the run.
-        before: what its folder held when the sweep was launched; a newer outcome is another launch's.
+        before: what its folder held when the sweep was launched; a newer outcome is another
+            launch's.
         attempt: 1 for the first try.
     """
 
@@ -47,9 +50,9 @@ class Message(NamedTuple):
     """What a worker tells its parent.
 
     Attributes:
-        kind: "ready" for a first run; "progress"; "done"; "failed" where another try would end alike; "broken"
-            where it may not and the worker ends itself; "taken" where another launch is at this run;
-            "settled" where another launch has ended it.
+        kind: "ready" for a first run; "progress"; "done"; "failed" where another try would end
+            alike; "broken" where it may not and the worker ends itself; "taken" where another
+            launch is at this run; "settled" where another launch has ended it.
         text: the phase, the last scores, or the error in one line.
         share: of the run that is done, for "progress".
         trace: the traceback, for "failed" and "broken".
@@ -71,13 +74,16 @@ def work(link: Connection, gpu: str | None) -> None:
         link: to the parent.
         gpu: what `CUDA_VISIBLE_DEVICES` is to be; None leaves it alone.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent()
     _first_when_memory_ends()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    # Seconds, many on a busy machine, before the parent's clock starts; the first two would else come with a run.
+    # Seconds, many on a busy machine, before the parent's clock starts; the first two would else
+    # come with a run.
     import rouge_score.rouge_scorer  # noqa: F401
     import torch._dynamo  # noqa: F401
 
@@ -122,7 +128,12 @@ def _carry_out(task: Task, held: Claim, tell: Tell) -> Message:
 
     torch.set_num_threads(task.cell.run.threads)
     started = noted = time.time()
-    content = {"pid": os.getpid(), "host": platform.node(), "attempt": task.attempt, "started": started}
+    content = {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "attempt": task.attempt,
+        "started": started,
+    }
     held.note({**content, "phase": "prepare", "share": 0.0})
 
     def progress(phase: str, share: float) -> None:
@@ -134,7 +145,10 @@ def _carry_out(task: Task, held: Claim, tell: Tell) -> Message:
 
     try:
         return Message("done", run.execute(task.cell, progress).headline())
-    except (ValueError, FloatingPointError) as error:  # same inputs, same error: another try is of no use
+    except (
+        ValueError,
+        FloatingPointError,
+    ) as error:  # same inputs, same error: another try is of no use
         kind, raised = "failed", error
     except (Exception, SystemExit) as error:
         kind, raised = "broken", error  # type: ignore[assignment]
@@ -153,12 +167,16 @@ def _line(error: BaseException, folder: Path) -> str:
 
 @contextmanager
 def logged(path: Path, number: int) -> Iterator[None]:
-    """Append to `path` all that this process writes to its standard output and error, libraries in C included."""
+    """Append to `path` all that this process writes to its standard output and error, libraries in
+    C included.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)
     with path.open("a", encoding="utf-8") as log:
-        log.write(f"{header(number)}, {datetime.now(UTC).isoformat(timespec='seconds')}, process {os.getpid()}\n")
+        log.write(
+            f"{header(number)}, {datetime.now(UTC).isoformat(timespec='seconds')}, process {os.getpid()}\n"
+        )
         log.flush()
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -196,7 +214,9 @@ def _first_when_memory_ends() -> None:
 
 
 def _keep_memory() -> None:
-    """Have glibc keep freed blocks: returning each batch's activations to the kernel costs a page fault a page."""
+    """Have glibc keep freed blocks: returning each batch's activations to the kernel costs a page
+    fault a page.
+    """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):

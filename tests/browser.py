@@ -19,7 +19,9 @@ FLAGS = (
 
 def find() -> str | None:
     """Path of a Chromium, None where there is none."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
 
 
 def opened(page: Path, profile: Path) -> tuple[str, list[str]]:
@@ -30,6 +32,13 @@ def opened(page: Path, profile: Path) -> tuple[str, list[str]]:
         profile: an empty folder.
     """
     root = ("--no-sandbox",) if os.geteuid() == 0 else ()
-    command = [find() or "", *FLAGS, *root, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
+    command = [
+        find() or "",
+        *FLAGS,
+        *root,
+        f"--user-data-dir={profile}",
+        "--dump-dom",
+        page.as_uri(),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -1,6 +1,7 @@
 """Simulated run folders with a known effect, in the very records that the harness writes.
 
-By hand, for a demo: `python -m tests.fakes runs/demo --seeds 8`, then `python -m analysis runs/demo`.
+By hand, for a demo: `python -m tests.fakes runs/demo --seeds 8`, then `python -m analysis
+runs/demo`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from harness import records, storage
 from harness.records import EvalRecord, Fairness, ResponseRecord, Result, RoleLoss
 
 Effect = Callable[[str, int, str], float]
-"""Mask, training size, normaliser -> the true Δ: by how many nats/token the mask beats full masking."""
+"""Mask, training size, normaliser -> the true Δ: by how many nats/token the mask beats full
+masking.
+"""
 
 MODELS = {"nano": (4, 128), "micro": (6, 256)}
 LENGTHS = {"template": 9, "instruction": 14, "input": 11, "response": 8, "end": 1}
@@ -38,7 +41,9 @@ def fades(mask: str, size: int, normalize: str) -> float:
     return 0.1 * share * (3.0 - math.log10(size))
 
 
-def config(sweep: str, mask: str, model: str, size: int | str, seed: int, normalize: str = "joint") -> dict[str, Any]:
+def config(
+    sweep: str, mask: str, model: str, size: int | str, seed: int, normalize: str = "joint"
+) -> dict[str, Any]:
     """A resolved config as a run leaves it."""
     layers, width = MODELS[model]
     prompt = 0.0 if mask == "full" else 1.0
@@ -50,8 +55,21 @@ def config(sweep: str, mask: str, model: str, size: int | str, seed: int, normal
             "importance": "idf",
             "tiers": [],
         },
-        "model": {"name": model, "layers": layers, "width": width, "heads": 4, "lr": {100: 1e-3, 1000: 1e-3}},
-        "data": {"name": "builtin", "source": "builtin", "size": size, "template": "headers", "test": 40, "seed": 0},
+        "model": {
+            "name": model,
+            "layers": layers,
+            "width": width,
+            "heads": 4,
+            "lr": {100: 1e-3, 1000: 1e-3},
+        },
+        "data": {
+            "name": "builtin",
+            "source": "builtin",
+            "size": size,
+            "template": "headers",
+            "test": 40,
+            "seed": 0,
+        },
         "train": {"epochs": 3, "batch_tokens": 4096, "lr": "auto", "normalize": normalize},
         "score": {"every": 1, "responses": 40},
         "seed": seed,
@@ -73,13 +91,20 @@ def write_run(
 ) -> Result:
     """Write one finished run into `folder` and return its result.
 
-    The true response NLL is 3 − .4·log10(size) − effect, plus a term of the seed that all masks share and `noise`
-    of the run's own; prompts differ among themselves and in how they take to a mask.
+    The true response NLL is 3 − .4·log10(size) − effect, plus a term of the seed that all masks
+    share and `noise` of the run's own; prompts differ among themselves and in how they take to a
+    mask.
     """
-    mask, seed, normalize = settings["mask"]["name"], settings["seed"], settings["train"]["normalize"]
+    mask, seed, normalize = (
+        settings["mask"]["name"],
+        settings["seed"],
+        settings["train"]["normalize"],
+    )
     model, size = settings["model"]["name"], settings["data"]["size"]
     shared = np.random.default_rng([seed, 1])
-    own = np.random.default_rng(list(hashlib.sha256(f"{mask} {seed} {model} {size} {normalize}".encode()).digest()))
+    own = np.random.default_rng(
+        list(hashlib.sha256(f"{mask} {seed} {model} {size} {normalize}".encode()).digest())
+    )
     harder = np.random.default_rng(7).normal(0, 0.3, prompts)
     level = 3.0 - 0.4 * math.log10(size) - 0.2 * (model == "micro") + shared.normal(0, 0.1)
     answer = level - effect(mask, size, normalize) + own.normal(0, noise)
@@ -100,17 +125,31 @@ def write_run(
                 gap = 0.25 * done * (split == "train")
                 roles = {}
                 for role, length in LENGTHS.items():
-                    start, goal = (4.5, answer) if role in ("response", "end") else (4.0, 3.9 - (mask != "full"))
-                    nll = goal if (epoch, split) == (3, "test") else start + (goal - start) * done - gap
+                    start, goal = (
+                        (4.5, answer)
+                        if role in ("response", "end")
+                        else (4.0, 3.9 - (mask != "full"))
+                    )
+                    nll = (
+                        goal
+                        if (epoch, split) == (3, "test")
+                        else start + (goal - start) * done - gap
+                    )
                     roles[role] = RoleLoss(nats=nll * length * prompts, tokens=length * prompts)
-                storage.append(file, EvalRecord(step=steps * epoch // 3, epoch=epoch, split=split, roles=roles))
+                storage.append(
+                    file, EvalRecord(step=steps * epoch // 3, epoch=epoch, split=split, roles=roles)
+                )
                 phase = "base" if epoch == 0 else split
                 ends.setdefault(phase, {}).update(_per_token(roles))
     ends["test"]["answer"] = answer
     with (folder / records.RESPONSES).open("w", encoding="utf-8") as file:
         for number in range(prompts if responses else 0):
             reference = f"answer {number}"
-            given = reference if right[number] else (HOSTILE if number == 1 else f"{mask} says {number + seed}")
+            given = (
+                reference
+                if right[number]
+                else (HOSTILE if number == 1 else f"{mask} says {number + seed}")
+            )
             answered = ResponseRecord(
                 split="test",
                 id=f"{number:016x}",
@@ -127,7 +166,9 @@ def write_run(
     subset = _hash("examples", seed, size)
     result = Result(
         run=folder.name,
-        identity=_hash(settings["mask"], model, size, seed, normalize, settings["train"], settings["data"]),
+        identity=_hash(
+            settings["mask"], model, size, seed, normalize, settings["train"], settings["data"]
+        ),
         mask=mask,
         model=model,
         data=settings["data"]["name"],
@@ -137,13 +178,29 @@ def write_run(
         steps=steps,
         epochs=3.0,
         nll=ends,
-        scores={"exact_match": float(right.mean()), "rouge_l": 0.5 + rate / 4, "chrf": 0.4 + rate / 4, "checked": None},
+        scores={
+            "exact_match": float(right.mean()),
+            "rouge_l": 0.5 + rate / 4,
+            "chrf": 0.4 + rate / 4,
+            "checked": None,
+        },
         scored={"exact_match": prompts, "rouge_l": prompts, "chrf": prompts, "checked": 0},
-        behaviour={"ended": 0.9, "echoed": 0.02, "repeated": 0.05, "empty": 0.0, "length": 8.0 + own.normal(0, 0.5)},
-        weight_mass={"instruction": 0.0 if mask == "full" else 0.5, "response": 1.0 if mask == "full" else 0.5},
+        behaviour={
+            "ended": 0.9,
+            "echoed": 0.02,
+            "repeated": 0.05,
+            "empty": 0.0,
+            "length": 8.0 + own.normal(0, 0.5),
+        },
+        weight_mass={
+            "instruction": 0.0 if mask == "full" else 0.5,
+            "response": 1.0 if mask == "full" else 0.5,
+        },
         prompt_share=0.0 if mask == "full" else 0.6,
         counts={"truncated": 0, "without_weight": 0},
-        fairness=Fairness(examples=subset, batches=subset, test=_hash("test"), weights=_hash(model, seed)),
+        fairness=Fairness(
+            examples=subset, batches=subset, test=_hash("test"), weights=_hash(model, seed)
+        ),
         tokens={"train": 3 * size * 43, "generate": prompts * 40},
         seconds={"train": size / 40, "evaluate": 2.0, "generate": 1.5},
         provenance={
@@ -171,7 +228,9 @@ def write_sweep(
     **how: Any,
 ) -> Path:
     """Write a sweep of simulated runs and return its folder."""
-    for mask, size, seed, model, normalize in itertools.product(masks, sizes, seeds, models, normalizers):
+    for mask, size, seed, model, normalize in itertools.product(
+        masks, sizes, seeds, models, normalizers
+    ):
         settings = config(folder.name, mask, model, size, seed, normalize) | {"claim": claim}
         write_run(folder / f"{mask}-{model}-{size}-{normalize}-{seed}", settings, effect, **how)
     return folder
@@ -189,7 +248,9 @@ def _hash(*parts: object) -> str:
 
 def main() -> None:
     """Write a demo sweep."""
-    parser = argparse.ArgumentParser(description="Write a sweep of simulated runs with a known effect.")
+    parser = argparse.ArgumentParser(
+        description="Write a sweep of simulated runs with a known effect."
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 300, 1000, 3000, 10000])

@@ -1,4 +1,5 @@
-"""Put each trap's bug into a copy of the code and see its tests fail: `python tests/mutants.py [TRAP ...]`.
+"""Put each trap's bug into a copy of the code and see its tests fail: `python tests/mutants.py
+[TRAP ...]`.
 
 Prints a line per bug and ends with code 1 where a test did not notice.
 """
@@ -185,7 +186,9 @@ def caught(mutant: Mutant) -> str:
     """Run a mutant's tests on a changed copy: "caught", or what went wrong."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "runs", "docs", "__pycache__"))
+        shutil.copytree(
+            ROOT, copy, ignore=shutil.ignore_patterns(".*", "runs", "docs", "__pycache__")
+        )
         path = copy / mutant.file
         text = path.read_text("utf-8")
         if text.count(mutant.old) != 1:
@@ -196,7 +199,9 @@ def caught(mutant: Mutant) -> str:
         environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
     # Code 1: tests ran and some failed. Any other code means that they did not run.
-    return {0: "NOT CAUGHT", 1: "caught"}.get(done.returncode, f"tests did not run: {done.stdout[-300:]}")
+    return {0: "NOT CAUGHT", 1: "caught"}.get(
+        done.returncode, f"tests did not run: {done.stdout[-300:]}"
+    )
 
 
 def main(traps: list[str]) -> int:

@@ -1,7 +1,7 @@
 """How often the statistics are right, on simulated differences whose truth is known.
 
-`python -m tests.simulations docs/statistics.md` measures and puts the figures into the document, between its two
-`simulations` marks. `test_simulations.py` holds the same figures to their bounds.
+`python -m tests.simulations docs/statistics.md` measures and puts the figures into the document,
+between its two `simulations` marks. `test_simulations.py` holds the same figures to their bounds.
 """
 
 from __future__ import annotations
@@ -55,15 +55,26 @@ def _covered(found: stats.Interval, truth: float) -> bool:
 
 def student(n: int, draws: int, rng: np.random.Generator) -> float:
     """Student's interval of Δ over seeds; normal differences."""
-    return float(np.mean([_covered(stats.paired_t(rng.normal(0.03, NOISE, n)), 0.03) for _ in range(draws)]))
+    return float(
+        np.mean([_covered(stats.paired_t(rng.normal(0.03, NOISE, n)), 0.03) for _ in range(draws)])
+    )
 
 
 def student_heavy(n: int, draws: int, rng: np.random.Generator) -> float:
     """The same with heavy tails: t with 5 degrees of freedom."""
-    return float(np.mean([_covered(stats.paired_t(0.03 + NOISE * rng.standard_t(5, n)), 0.03) for _ in range(draws)]))
+    return float(
+        np.mean(
+            [
+                _covered(stats.paired_t(0.03 + NOISE * rng.standard_t(5, n)), 0.03)
+                for _ in range(draws)
+            ]
+        )
+    )
 
 
-def two_way(n: int, draws: int, rng: np.random.Generator, prompts: int = 60, prompt: float = 0.1) -> float:
+def two_way(
+    n: int, draws: int, rng: np.random.Generator, prompts: int = 60, prompt: float = 0.1
+) -> float:
     """The interval over seeds × prompts; both differ, and prompts have 2 to 20 tokens."""
     hits = 0
     for _ in range(draws):
@@ -79,10 +90,14 @@ def same_prompts(n: int, draws: int, rng: np.random.Generator) -> float:
     return two_way(n, draws, rng, prompt=0.0)
 
 
-def curves(n: int, rng: np.random.Generator, zero: float = 1000.0, slope: float = -0.1) -> np.ndarray:
+def curves(
+    n: int, rng: np.random.Generator, zero: float = 1000.0, slope: float = -0.1
+) -> np.ndarray:
     """Δ of n seeds at every size, straight in log10 N with its zero at `zero`: [n, sizes]."""
     line = slope * (np.log10(SIZES) - math.log10(zero))
-    return np.asarray(line + rng.normal(0, NOISE / 2, (n, 1)) + rng.normal(0, NOISE, (n, len(SIZES))))
+    return np.asarray(
+        line + rng.normal(0, NOISE / 2, (n, 1)) + rng.normal(0, NOISE, (n, len(SIZES)))
+    )
 
 
 def slope(n: int, draws: int, rng: np.random.Generator) -> float:
@@ -99,7 +114,9 @@ def crossover(n: int, draws: int, rng: np.random.Generator) -> float:
 
 def flips(n: int, draws: int, rng: np.random.Generator) -> float:
     """Sign-flip p < .05 where Δ is 0."""
-    return float(np.mean([stats.sign_flip(rng.normal(0, NOISE, n), rng) < 0.05 for _ in range(draws)]))
+    return float(
+        np.mean([stats.sign_flip(rng.normal(0, NOISE, n), rng) < 0.05 for _ in range(draws)])
+    )
 
 
 def flips_heavy(n: int, draws: int, rng: np.random.Generator) -> float:
@@ -109,17 +126,28 @@ def flips_heavy(n: int, draws: int, rng: np.random.Generator) -> float:
 
 def equivalent(n: int, draws: int, rng: np.random.Generator) -> float:
     """TOST p < .05 where Δ lies on the margin."""
-    return float(np.mean([stats.tost(rng.normal(MARGIN, NOISE / 2, n), MARGIN) < 0.05 for _ in range(draws)]))
+    return float(
+        np.mean([stats.tost(rng.normal(MARGIN, NOISE / 2, n), MARGIN) < 0.05 for _ in range(draws)])
+    )
 
 
-def word(claim: claims.Claim, n: int, rng: np.random.Generator, truth: Callable[[Sizes], np.ndarray | float]) -> str:
+def word(
+    claim: claims.Claim,
+    n: int,
+    rng: np.random.Generator,
+    truth: Callable[[Sizes], np.ndarray | float],
+) -> str:
     """The verdict on a claim from one simulated study of three sizes, Δ as `truth` of N says."""
     seeds, sizes = np.repeat(np.arange(n), 3), np.tile(SIZES[:3], n)
     shared = np.repeat(rng.normal(0, NOISE / 2, n), 3)
     parts = []
     for arm in claim.arms:
         delta = truth(sizes) + shared + rng.normal(0, NOISE, 3 * n)
-        parts.append(pd.DataFrame({"arm": arm, "seed": seeds, "n_examples": sizes, f"delta.{claim.outcome}": delta}))
+        parts.append(
+            pd.DataFrame(
+                {"arm": arm, "seed": seeds, "n_examples": sizes, f"delta.{claim.outcome}": delta}
+            )
+        )
     pairs = pd.concat(parts, ignore_index=True).assign(condition="", normalize="joint")
     return settle([gather(claim, pairs, rng)], "full")[0].verdict
 
@@ -128,7 +156,9 @@ def falsely_supported(claim: claims.Claim) -> Callable[[int, int, np.random.Gene
     """The share of studies that support a claim where no mask matters."""
 
     def rate(n: int, draws: int, rng: np.random.Generator) -> float:
-        return float(np.mean([word(claim, n, rng, lambda _: 0.0) == "supported" for _ in range(draws)]))
+        return float(
+            np.mean([word(claim, n, rng, lambda _: 0.0) == "supported" for _ in range(draws)])
+        )
 
     return rate
 
@@ -137,14 +167,21 @@ def found(n: int, draws: int, rng: np.random.Generator) -> float:
     """Studies that support 'small_data' where Δ falls from .1 by .1 per tenfold of N."""
     claim = claims.CLAIMS[0]
     return float(
-        np.mean([word(claim, n, rng, lambda sizes: 0.3 - 0.1 * np.log10(sizes)) == "supported" for _ in range(draws)])
+        np.mean(
+            [
+                word(claim, n, rng, lambda sizes: 0.3 - 0.1 * np.log10(sizes)) == "supported"
+                for _ in range(draws)
+            ]
+        )
     )
 
 
 def falsely_equivalent(n: int, draws: int, rng: np.random.Generator) -> float:
     """Studies that call masks equivalent where Δ lies on the margin."""
     claim = claims.general("none", "full")
-    return float(np.mean([word(claim, n, rng, lambda _: MARGIN) == "equivalent" for _ in range(draws)]))
+    return float(
+        np.mean([word(claim, n, rng, lambda _: MARGIN) == "equivalent" for _ in range(draws)])
+    )
 
 
 COVERED = (0.93, 0.97)
@@ -161,7 +198,9 @@ MEASURES = (
     Measure("sign-flip p < .05, Δ = 0", *LEVEL, flips),
     Measure("the same, heavy tails (t, 3 degrees of freedom)", *LEVEL, flips_heavy),
     Measure("TOST p < .05, Δ on the margin", *LEVEL, equivalent),
-    Measure("'small_data' falsely supported, Δ = 0", 0.0, 0.05, falsely_supported(claims.CLAIMS[0])),
+    Measure(
+        "'small_data' falsely supported, Δ = 0", 0.0, 0.05, falsely_supported(claims.CLAIMS[0])
+    ),
     Measure(
         "the general question falsely supported, Δ = 0",
         0.0,
@@ -196,7 +235,11 @@ def document() -> str:
 def _target(measure: Measure) -> str:
     if (measure.low, measure.high) == (0.0, 1.0):
         return "none"
-    return f"{100 * measure.low:.0f}–{100 * measure.high:.0f} %" if measure.low else f"≤ {100 * measure.high:.1f} %"
+    return (
+        f"{100 * measure.low:.0f}–{100 * measure.high:.0f} %"
+        if measure.low
+        else f"≤ {100 * measure.high:.1f} %"
+    )
 
 
 def main() -> None:

@@ -55,7 +55,9 @@ def test_every_run_is_a_row_with_its_values(sweep):
     assert row["config.train.lr"] == "auto"
     assert row["config.model.layers"] == 4
     assert row["parameters"] == 12 * 4 * 128**2
-    assert row["length.prompt"] == 34 and row["length.answer"] == 9 and row["length.ratio"] == 34 / 9
+    assert (
+        row["length.prompt"] == 34 and row["length.answer"] == 9 and row["length.ratio"] == 34 / 9
+    )
 
 
 def test_what_could_not_be_scored_is_missing_and_not_zero(sweep):
@@ -78,13 +80,21 @@ def test_the_column_table_declares_every_column_and_every_field_of_a_result(swee
         columns.column_of("undeclared")
 
 
-@pytest.mark.parametrize("column", [c for c in columns.COLUMNS if c.name != "families.*"], ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "column", [c for c in columns.COLUMNS if c.name != "families.*"], ids=lambda c: c.name
+)
 def test_each_declared_column_is_filled(sweep, column):
     frame = analysis.load(sweep)
     stem = column.name.removesuffix("*")
-    found = [name for name in frame.columns if name == stem or (stem != column.name and name.startswith(stem))]
+    found = [
+        name
+        for name in frame.columns
+        if name == stem or (stem != column.name and name.startswith(stem))
+    ]
     assert found
-    assert column.name == "condition" or any(frame[name].notna().all() and (frame[name] != "").any() for name in found)
+    assert column.name == "condition" or any(
+        frame[name].notna().all() and (frame[name] != "").any() for name in found
+    )
 
 
 def spoil(kind, sweep):
@@ -167,7 +177,11 @@ def test_files_and_hidden_folders_beside_the_runs_are_no_problem(sweep):
 @pytest.mark.parametrize("name", ["absent", "empty", "run"])
 def test_a_folder_that_is_no_sweep_is_an_error_of_one_line(sweep, tmp_path, name):
     (tmp_path / "empty").mkdir()
-    folder = {"absent": tmp_path / "absent", "empty": tmp_path / "empty", "run": sweep / "full-nano-100-joint-0"}[name]
+    folder = {
+        "absent": tmp_path / "absent",
+        "empty": tmp_path / "empty",
+        "run": sweep / "full-nano-100-joint-0",
+    }[name]
     with pytest.raises(LoadError) as error:
         read([folder])
     assert str(folder) in str(error.value) and "\n" not in str(error.value)
@@ -217,7 +231,11 @@ def test_arms_of_one_mask_are_told_apart_by_what_differs(tmp_path):
 
 def test_conditions_name_what_varies_and_not_what_follows_from_it(tmp_path):
     folder = fakes.write_sweep(
-        tmp_path / "sweep", sizes=(100, 300), models=("nano", "micro"), normalizers=("joint", "response"), prompts=4
+        tmp_path / "sweep",
+        sizes=(100, 300),
+        models=("nano", "micro"),
+        normalizers=("joint", "response"),
+        prompts=4,
     )
     assert sorted(analysis.load(folder)["condition"].unique()) == [
         "model micro, normalize joint",

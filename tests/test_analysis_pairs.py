@@ -77,7 +77,9 @@ def test_runs_of_another_seed_are_no_pair(tmp_path):
     assert pairs.empty and [found.kind for found in problems] == ["unpaired"]
 
 
-@pytest.mark.parametrize("change", [{"train.epochs": 4}, {"train.normalize": "response"}, {"data.template": "plain"}])
+@pytest.mark.parametrize(
+    "change", [{"train.epochs": 4}, {"train.normalize": "response"}, {"data.template": "plain"}]
+)
 def test_runs_that_differ_in_more_than_the_mask_are_no_pair(tmp_path, change):
     folder = tmp_path / "sweep"
     folder.mkdir()
@@ -90,7 +92,13 @@ def test_runs_that_differ_in_more_than_the_mask_are_no_pair(tmp_path, change):
 
 @pytest.mark.parametrize(
     "change",
-    [{"threads": 8}, {"device": "cuda"}, {"runs": "elsewhere"}, {"claim": "small_data"}, {"checkpoint_seconds": 0}],
+    [
+        {"threads": 8},
+        {"device": "cuda"},
+        {"runs": "elsewhere"},
+        {"claim": "small_data"},
+        {"checkpoint_seconds": 0},
+    ],
 )
 def test_what_cannot_change_a_result_does_not_part_a_pair(tmp_path, change):
     folder = tmp_path / "sweep"
@@ -117,7 +125,9 @@ def test_two_runs_for_one_place_are_refused_and_not_chosen_from(tmp_path):
         write(folder, mask)
     pairs, problems = pair(read([folder]).runs)
     assert pairs["arm"].tolist() == ["template"]
-    assert [(found.kind, found.message) for found in problems] == [("ambiguous", "2 runs of 'none'")] * 2
+    assert [(found.kind, found.message) for found in problems] == [
+        ("ambiguous", "2 runs of 'none'")
+    ] * 2
 
 
 def test_two_runs_of_the_baseline_leave_nothing_unlisted(tmp_path):
@@ -141,4 +151,6 @@ def test_missing_cells_are_the_holes_of_the_grid(tmp_path):
     folder = fakes.write_sweep(tmp_path / "sweep", sizes=(100, 300), seeds=(0, 1), prompts=4)
     (folder / "none-nano-300-joint-1" / records.RESULT).unlink()
     holes = missing(read([folder]).runs)
-    assert holes.to_dict("records") == [{"condition": "", "n_examples": 300, "arm": "none", "seed": 1}]
+    assert holes.to_dict("records") == [
+        {"condition": "", "n_examples": 300, "arm": "none", "seed": 1}
+    ]

@@ -1,4 +1,6 @@
-"""What is measured of a base: the loss against transformers' reading of it, last words, and their passages."""
+"""What is measured of a base: the loss against transformers' reading of it, last words, and their
+passages.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from harness.last_word import Passage, passages
 from harness.model import Layout
 from tests.tiny import BPE, toy
 
-FILLER = "The keeper walked along the wall and looked over the water for a long time before the rain came. " * 2
+FILLER = (
+    "The keeper walked along the wall and looked over the water for a long time before the rain came. "
+    * 2
+)
 STORY = (
     f"A lantern hung in the tower. {FILLER}"
     "Nobody had ever told him who had made it, or when, but every night he climbed up and lit the lantern."
@@ -33,7 +38,9 @@ def test_a_passage_ends_before_a_word_that_it_holds() -> None:
     "story",
     [
         STORY.replace("A lantern", "A candle"),  # the word is new
-        STORY.replace("who had made it", "who had made the lantern"),  # its own sentence gives it away
+        STORY.replace(
+            "who had made it", "who had made the lantern"
+        ),  # its own sentence gives it away
         STORY.replace(FILLER, ""),  # too short
         STORY.replace("lantern", "lamp"),  # four letters
         STORY.replace("lit the lantern.", "lit the lantern!"),
@@ -60,13 +67,21 @@ def test_held_out_loss_is_that_of_windows_scored_one_by_one() -> None:
             nats += float(torch.nn.functional.cross_entropy(logits[:-1], row[1:], reduction="sum"))
             tokens += len(row) - 1
     found = held_out(model, texts, BPE, 48)
-    assert found.nats == pytest.approx(nats, rel=1e-5) and found.tokens == tokens and found.all_tokens == len(ids)
+    assert (
+        found.nats == pytest.approx(nats, rel=1e-5)
+        and found.tokens == tokens
+        and found.all_tokens == len(ids)
+    )
     size = sum(len(text.encode()) for text in texts)
-    assert found.bits_per_byte == pytest.approx(nats / tokens * len(ids) / size / math.log(2), rel=1e-5)
+    assert found.bits_per_byte == pytest.approx(
+        nats / tokens * len(ids) / size / math.log(2), rel=1e-5
+    )
 
 
 def test_a_last_word_is_right_where_greedy_decoding_says_it() -> None:
-    """The random model goes on with " main", " main main" and so on; rows of unequal length share a batch."""
+    """The random model goes on with " main", " main main" and so on; rows of unequal length share a
+    batch.
+    """
     model = toy(context=64)
     prompts = [[BPE.end, *BPE.encode(context)] for context in ("It rained and", "We", "Her")]
     said = [BPE.decode(ids) for ids in generate(model, prompts, BPE.end, 1, 4096, "fp32")]
@@ -78,6 +93,16 @@ def test_a_last_word_is_right_where_greedy_decoding_says_it() -> None:
 
 
 def test_a_missing_text_is_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "harness.assess", f"valid={tmp_path / 'no.txt'}", f"out={tmp_path / 'o.json'}"]
+    command = [
+        sys.executable,
+        "-m",
+        "harness.assess",
+        f"valid={tmp_path / 'no.txt'}",
+        f"out={tmp_path / 'o.json'}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1 and "Traceback" not in done.stderr and "no.txt: no such file" in done.stderr
+    assert (
+        done.returncode == 1
+        and "Traceback" not in done.stderr
+        and "no.txt: no such file" in done.stderr
+    )

@@ -19,8 +19,13 @@ def test_the_audit_names_token_role_weight_and_mass(tmp_path: Path) -> None:
     cell = tiny_cell(tmp_path, mask="prompt_weight")
     found = audit.audit(cell.run, 2)
     (first, second) = found.records
-    assert "".join(first.tokens).startswith("### Instruction:\nSay number ") and first.tokens[-1] == "<|endoftext|>"
-    assert first.weights[0] == 0.0 and first.roles[-1] == "end"  # what stands first is never a target
+    assert (
+        "".join(first.tokens).startswith("### Instruction:\nSay number ")
+        and first.tokens[-1] == "<|endoftext|>"
+    )
+    assert (
+        first.weights[0] == 0.0 and first.roles[-1] == "end"
+    )  # what stands first is never a target
     assert {(r, w) for r, w in zip(first.roles[1:], first.weights[1:], strict=True)} == {
         ("template", 0.1), ("instruction", 0.1), ("input", 0.1), ("response", 1.0), ("end", 1.0),
     }  # fmt: skip
@@ -42,9 +47,19 @@ def test_the_page_holds_the_text_escaped_and_the_command_line_takes_a_runs_keys(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "r.jsonl"
-    records = [{"instruction": f"Write <script>{n}</script>", "input": "", "output": f"no {n}"} for n in range(20)]
+    records = [
+        {"instruction": f"Write <script>{n}</script>", "input": "", "output": f"no {n}"}
+        for n in range(20)
+    ]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    keys = ["data=jsonl", f"data.path={path}", "data.size=5", "data.validation=2", "data.test=2", "model=nano"]
+    keys = [
+        "data=jsonl",
+        f"data.path={path}",
+        "data.size=5",
+        "data.validation=2",
+        "data.test=2",
+        "model=nano",
+    ]
     page = tmp_path / "audit.html"
     assert audit.main([*keys, "mask=full", "n=2", f"html={page}"]) == 0
     text = page.read_text()
@@ -57,7 +72,9 @@ def test_the_page_holds_the_text_escaped_and_the_command_line_takes_a_runs_keys(
     ("arguments", "fault"),
     [(["n=x"], "n=x: expected a number"), (["mask=zzz"], "mask/zzz"), (["+a=1"], "a=1: no such")],
 )
-def test_a_fault_is_one_line(arguments: list[str], fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_is_one_line(
+    arguments: list[str], fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert audit.main(["model=nano", *arguments]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and fault in said

@@ -39,7 +39,9 @@ def test_a_larger_base_that_is_no_better_is_one_line(tmp_path: Path) -> None:
     measured = json.loads(file.read_text("utf-8"))
     measured["held_out"]["nats_per_token"] = 3.9
     file.write_text(json.dumps(measured), "utf-8")
-    with pytest.raises(LadderError, match="held-out loss of mini is 3.9000, expected below micro's"):
+    with pytest.raises(
+        LadderError, match="held-out loss of mini is 3.9000, expected below micro's"
+    ):
         ladder(tmp_path)
     with pytest.raises(LadderError, match="expected the records of at least one base"):
         ladder(tmp_path / "none")

@@ -26,12 +26,16 @@ LENGTHS = st.lists(st.integers(1, 90), min_size=1, max_size=40)
 
 
 @given(LENGTHS, st.integers(1, 400), st.integers(1, 3), st.integers(0, 99))
-def test_every_epoch_holds_every_example_once(lengths: list[int], size: int, epochs: int, seed: int) -> None:
+def test_every_epoch_holds_every_example_once(
+    lengths: list[int], size: int, epochs: int, seed: int
+) -> None:
     steps = plan(lengths, size, epochs, seed)
     assert len(steps) % epochs == 0 and all(steps)
     each = len(steps) // epochs
     for epoch in range(epochs):
-        assert sorted(sum(steps[epoch * each : (epoch + 1) * each], [])) == list(range(len(lengths)))
+        assert sorted(sum(steps[epoch * each : (epoch + 1) * each], [])) == list(
+            range(len(lengths))
+        )
 
 
 def test_steps_are_equal_in_tokens() -> None:
@@ -41,10 +45,14 @@ def test_steps_are_equal_in_tokens() -> None:
 
 
 @given(LENGTHS, st.integers(1, 500))
-def test_micro_batches_hold_every_row_once_and_keep_the_limit(lengths: list[int], limit: int) -> None:
+def test_micro_batches_hold_every_row_once_and_keep_the_limit(
+    lengths: list[int], limit: int
+) -> None:
     parts = split(lengths, limit)
     assert sorted(sum(parts, [])) == list(range(len(lengths)))
-    assert all(len(part) == 1 or len(part) * max(lengths[n] for n in part) <= limit for part in parts)
+    assert all(
+        len(part) == 1 or len(part) * max(lengths[n] for n in part) <= limit for part in parts
+    )
 
 
 def test_linear_layers_see_no_padding_at_all() -> None:
@@ -54,7 +62,10 @@ def test_linear_layers_see_no_padding_at_all() -> None:
     seen: list[int] = []
     model.blocks[0].up.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[0]))
     hidden(model, rows)
-    assert seen == [sum(len(row.inputs) for row in rows)] and len({len(row.inputs) for row in rows}) > 5
+    assert (
+        seen == [sum(len(row.inputs) for row in rows)]
+        and len({len(row.inputs) for row in rows}) > 5
+    )
 
 
 @pytest.mark.parametrize("words", [0, 1])
@@ -63,15 +74,24 @@ def test_trap_20_weighted_targets_are_the_response_and_the_end(words: int) -> No
     tokens = tokens_of(example)
     row = shift(tokens, weigh(tokens, MASKS["full"], np.zeros(len(tokens.ids), np.float32)))
     assert BPE.decode(row.targets[row.weights > 0].tolist()) == example.response + "<|endoftext|>"
-    assert row.inputs[np.flatnonzero(row.weights)[0]] == tokens.ids[tokens.roles == ROLE_ID["template"]][-1]
+    assert (
+        row.inputs[np.flatnonzero(row.weights)[0]]
+        == tokens.ids[tokens.roles == ROLE_ID["template"]][-1]
+    )
 
 
 def test_trap_21_weights_and_roles_move_with_their_targets() -> None:
     tokens = tokens_of()
     weights = np.arange(len(tokens.ids), dtype=np.float32)
     row = shift(tokens, weights)
-    assert row.targets.tolist() == tokens.ids[1:].tolist() and row.inputs.tolist() == tokens.ids[:-1].tolist()
-    assert row.weights.tolist() == weights[1:].tolist() and row.roles.tolist() == tokens.roles[1:].tolist()
+    assert (
+        row.targets.tolist() == tokens.ids[1:].tolist()
+        and row.inputs.tolist() == tokens.ids[:-1].tolist()
+    )
+    assert (
+        row.weights.tolist() == weights[1:].tolist()
+        and row.roles.tolist() == tokens.roles[1:].tolist()
+    )
     assert inspect.getsource(batching).count("[1:]") == 3
 
 
@@ -81,8 +101,12 @@ def test_trap_13_and_14_every_strategy_sees_the_same_examples_in_the_same_order(
         run = run_of(f"mask={name}", "data.size=40", "train.epochs=2")
         examples = prepare(run)
         rows = weighted_rows(examples.train, run)
-        steps = plan([len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed)
-        content = b"".join(row.inputs.tobytes() + row.targets.tobytes() + row.roles.tobytes() for row in rows)
+        steps = plan(
+            [len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed
+        )
+        content = b"".join(
+            row.inputs.tobytes() + row.targets.tobytes() + row.roles.tobytes() for row in rows
+        )
         digests.add((content, order_digest(steps, [item.example.id for item in examples.train])))
     assert len(MASKS) >= 6 and len(digests) == 1
     assert "mask" not in inspect.signature(plan).parameters
@@ -93,7 +117,9 @@ def long_run(tmp_path: object, policy: str) -> list[str]:
 
 
 def test_trap_11_and_12_truncated_rows_are_counted_and_stay_finite(tmp_path: object) -> None:
-    """A context of 40 cuts many answers off; such rows stay in the plan with weight 0, and are counted."""
+    """A context of 40 cuts many answers off; such rows stay in the plan with weight 0, and are
+    counted.
+    """
     run = run_of(*long_run(tmp_path, "truncate"))
     examples = prepare(run)
     rows = weighted_rows(examples.train, run)
@@ -112,7 +138,11 @@ def test_an_example_above_the_context_is_an_error_unless_a_policy_is_chosen() ->
     with pytest.raises(DataError, match=r"model.context=40: example [0-9a-f]{16} is longer"):
         prepare(run_of("model.context=40", "data.size=50"))
     dropped = prepare(run_of("data.too_long=drop", "model.context=40", "data.size=50"))
-    assert 0 < len(dropped.train) < 50 and not dropped.counts["truncated"] and dropped.counts["dropped"]
+    assert (
+        0 < len(dropped.train) < 50
+        and not dropped.counts["truncated"]
+        and dropped.counts["dropped"]
+    )
 
 
 def hidden(model: GPT, rows: list[batching.Row]) -> torch.Tensor:
@@ -157,7 +187,9 @@ def test_trap_31_evaluation_does_not_depend_on_the_batch_size(size: int) -> None
     for role, loss in whole.roles.items():
         assert found.roles[role].tokens == loss.tokens
         assert found.roles[role].nats == pytest.approx(loss.nats, rel=1e-6)
-    assert [a.nats for a in found.answers] == pytest.approx([a.nats for a in whole.answers], rel=1e-5)
+    assert [a.nats for a in found.answers] == pytest.approx(
+        [a.nats for a in whole.answers], rel=1e-5
+    )
 
 
 def test_trap_32_evaluation_knows_no_mask_and_reports_each_role_apart() -> None:
@@ -179,7 +211,9 @@ def test_trap_29_cached_tokens_follow_text_template_tokenizer_and_length() -> No
     """Every run below reuses one process's cache; the mask is no part of its key."""
 
     def ids(*overrides: str) -> list[list[int]]:
-        return [item.tokens.ids.tolist() for item in prepare(run_of("data.size=3", *overrides)).train]
+        return [
+            item.tokens.ids.tolist() for item in prepare(run_of("data.size=3", *overrides)).train
+        ]
 
     plain, headers = ids("data.template=plain"), ids("data.template=headers")
     assert all(len(a) < len(b) for a, b in zip(plain, headers, strict=True))

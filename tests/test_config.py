@@ -22,11 +22,17 @@ from tests.tiny import run_of, write_records
 def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}
     return subprocess.run(
-        [sys.executable, "-m", "harness", *arguments], capture_output=True, text=True, cwd=cwd, env=environment
+        [sys.executable, "-m", "harness", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
     )
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}={path.stem}")
+@pytest.mark.parametrize(
+    "path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}={path.stem}"
+)
 def test_every_shipped_option_composes(path: Path) -> None:
     extra = ["data.path=x.jsonl"] if path.stem == "jsonl" else []
     run = run_of(f"{path.parent.name}={path.stem}", *extra)
@@ -37,12 +43,21 @@ def test_every_shipped_option_composes(path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.heads=3", "model.heads=3: expected a divisor of model.width=128, one of [1, 2, 4, 8, 16, 32, 64]"),
+        (
+            "model.heads=3",
+            "model.heads=3: expected a divisor of model.width=128, one of [1, 2, 4, 8, 16, 32, 64]",
+        ),
         ("data.size=enormous", "data.size=enormous: expected tiny"),
-        ("data.size=0", "data.size=0: expected tiny, small, medium, large, huge, full or a number above 0"),
+        (
+            "data.size=0",
+            "data.size=0: expected tiny, small, medium, large, huge, full or a number above 0",
+        ),
         ("data.size=-5", "data.size=-5: expected tiny"),
         ("train.epochs=2.5", "train.epochs=2.5: expected a valid integer"),
-        ("train.normalize=mean", "train.normalize='mean': expected 'joint', 'response' or 'example'"),
+        (
+            "train.normalize=mean",
+            "train.normalize='mean': expected 'joint', 'response' or 'example'",
+        ),
         ("train.lr=fast", "train.lr='fast': expected a valid number or 'auto'"),
         ("train.lr=-1", "train.lr=-1: expected greater than 0 or 'auto'"),
         ("seed=-1", "seed=-1: expected greater than or equal to 0"),
@@ -53,10 +68,15 @@ def test_every_shipped_option_composes(path: Path) -> None:
         ("mask.weight.response=-1", "mask.weight.response=-1: expected greater than or equal to 0"),
         ("+mask.weight.reponse=1", "mask.weight.reponse"),
         ("+train.epoch=1", "train.epoch=1: no such key, did you mean train.epochs?"),
-        ("data.template=fancy", "data.template='fancy': expected alpaca, chatml, headers, phi3, plain"),
+        (
+            "data.template=fancy",
+            "data.template='fancy': expected alpaca, chatml, headers, phi3, plain",
+        ),
     ],
 )
-def test_a_bad_value_is_one_line_with_key_value_and_what_is_allowed(override: str, message: str) -> None:
+def test_a_bad_value_is_one_line_with_key_value_and_what_is_allowed(
+    override: str, message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         run_of("mask=full", "model=nano", override)
     assert len(caught.value.faults) == 1 and "\n" not in caught.value.faults[0]
@@ -77,7 +97,14 @@ def test_no_default_stands_in_the_schema() -> None:
 
 def test_unknown_keys_are_all_named_with_the_nearest_known_one() -> None:
     faults = unknown_keys(
-        ["-m", "mask=none,full", "train.epoks=1", "+typo=2", "hydra.sweep.dir=x", "+sweeps=small_data"]
+        [
+            "-m",
+            "mask=none,full",
+            "train.epoks=1",
+            "+typo=2",
+            "hydra.sweep.dir=x",
+            "+sweeps=small_data",
+        ]
     )
     assert faults[0] == "train.epoks=1: no such key train.epoks, did you mean train.epochs?"
     assert faults[1].startswith("+typo=2: no such key typo") and len(faults) == 2
@@ -94,7 +121,9 @@ def test_the_tuned_rate_is_interpolated_in_logarithms() -> None:
     assert peak_rate(run, sizes[0]) == pytest.approx(run.model.lr[sizes[0]])
     assert peak_rate(run, 1) == pytest.approx(run.model.lr[sizes[0]])
     middle = peak_rate(run, round((sizes[0] * sizes[1]) ** 0.5))
-    assert middle == pytest.approx((run.model.lr[sizes[0]] * run.model.lr[sizes[1]]) ** 0.5, rel=0.01)
+    assert middle == pytest.approx(
+        (run.model.lr[sizes[0]] * run.model.lr[sizes[1]]) ** 0.5, rel=0.01
+    )
     assert peak_rate(run_of("train.lr=0.5"), 7) == 0.5
 
 
@@ -104,7 +133,9 @@ def test_hydra_itself_refuses_a_group_that_does_not_exist() -> None:
 
 
 def test_a_faulty_sweep_stops_before_its_first_run_with_all_faults(tmp_path: Path) -> None:
-    done = command("-m", "model.heads=3,4", "data.template=a,b", "mask.weight.end=0", "sweep=x", cwd=tmp_path)
+    done = command(
+        "-m", "model.heads=3,4", "data.template=a,b", "mask.weight.end=0", "sweep=x", cwd=tmp_path
+    )
     assert done.returncode == 2 and "Traceback" not in done.stderr and not list(tmp_path.iterdir())
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 3 and all(line.startswith("harness: ") for line in lines)
@@ -113,7 +144,10 @@ def test_a_faulty_sweep_stops_before_its_first_run_with_all_faults(tmp_path: Pat
 def test_a_set_that_is_too_small_is_told_before_the_first_run(tmp_path: Path) -> None:
     done = command("-m", "data.size=20000,50000", "model.context=16", "sweep=x", cwd=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr and not list(tmp_path.iterdir())
-    assert "data.size=20000: 20000 examples, expected at most the 12000 of the training set" in done.stderr
+    assert (
+        "data.size=20000: 20000 examples, expected at most the 12000 of the training set"
+        in done.stderr
+    )
     assert "data.size=50000" in done.stderr
 
 
@@ -124,10 +158,16 @@ def test_stored_sweeps_are_found_from_any_folder_and_presets_are_theirs(tmp_path
         "sweeps/small_data@_global_=gpu",
     ]
     for stored in sorted(SWEEPS.glob("*.yaml")):
-        done = command("-m", f"+sweeps={stored.stem}", "preset=laptop", "seed=0", "model.heads=3", cwd=tmp_path)
-        assert done.stderr.strip().startswith("harness: model.heads=3: expected a divisor"), done.stderr
+        done = command(
+            "-m", f"+sweeps={stored.stem}", "preset=laptop", "seed=0", "model.heads=3", cwd=tmp_path
+        )
+        assert done.stderr.strip().startswith("harness: model.heads=3: expected a divisor"), (
+            done.stderr
+        )
     done = command("preset=laptop", cwd=tmp_path)
-    assert done.returncode == 2 and done.stderr.startswith("harness: preset=laptop: no such key preset")
+    assert done.returncode == 2 and done.stderr.startswith(
+        "harness: preset=laptop: no such key preset"
+    )
 
 
 def test_a_new_strategy_is_one_yaml_file(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Ten thousand random conversations: what must hold of every one, whatever its texts, template and mask."""
+"""Ten thousand random conversations: what must hold of every one, whatever its texts, template and
+mask.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,18 @@ from harness.tokens import ROLE_ID, tokenize
 from tests.tiny import BPE, MASKS, toy
 
 WORDS = st.sampled_from(
-    ["yes", " ", "\n\n", "### Response:\n", "<|endoftext|>", "<|im_end|>", "é", "𝔘", "the river", "42"]
+    [
+        "yes",
+        " ",
+        "\n\n",
+        "### Response:\n",
+        "<|endoftext|>",
+        "<|im_end|>",
+        "é",
+        "𝔘",
+        "the river",
+        "42",
+    ]
 )
 TEXT = st.lists(WORDS, max_size=5).map("".join)
 MODEL = toy(context=256)
@@ -27,7 +40,9 @@ MODEL = toy(context=256)
 def conversations(draw: st.DrawFn) -> Example:
     turns = draw(st.lists(st.tuples(TEXT.filter(bool), TEXT), min_size=1, max_size=4))
     opening = [Message("system", draw(TEXT))] if draw(st.booleans()) else []
-    said = [m for asked, answer in turns for m in (Message("user", asked), Message("assistant", answer))]
+    said = [
+        m for asked, answer in turns for m in (Message("user", asked), Message("assistant", answer))
+    ]
     return Example((*opening, *said))
 
 
@@ -60,11 +75,17 @@ def test_every_conversation(example: Example, template: str, name: str) -> None:
     if not 0 < len(row.inputs) <= 120:
         return
     sums = []
-    for rows in ([row, row._replace(weights=row.weights / 2)], [row], [row._replace(weights=row.weights / 2)]):
+    for rows in (
+        [row, row._replace(weights=row.weights / 2)],
+        [row],
+        [row._replace(weights=row.weights / 2)],
+    ):
         batch = assemble(rows)
         with torch.no_grad():
             hidden = MODEL(batch.inputs, batch.layout)
-            loss = weighted_loss(hidden, MODEL.head, batch.targets, batch.weights, ~is_response(batch.roles))
+            loss = weighted_loss(
+                hidden, MODEL.head, batch.targets, batch.weights, ~is_response(batch.roles)
+            )
         sums.append((float(loss.total), float(batch.weights.sum())))
     assert sums[0][0] == pytest.approx(sums[1][0] + sums[2][0], rel=1e-4, abs=1e-4)
     assert sums[0][1] == pytest.approx(sums[1][1] + sums[2][1], rel=1e-6)

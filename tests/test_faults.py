@@ -1,4 +1,6 @@
-"""A sweep under fire: killed workers, a killed parent, runs that raise, exit, hang and eat memory. Slow."""
+"""A sweep under fire: killed workers, a killed parent, runs that raise, exit, hang and eat memory.
+Slow.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def workers(parent: int) -> list[int]:
     """Process ids of a launch's workers."""
     try:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [
+            int(pid)
+            for pid in children
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
     except OSError:
         return []
 
@@ -82,15 +88,26 @@ def test_no_run_is_lost_torn_or_changed(tmp_path: Path) -> None:
     said, _ = launched.communicate()
     assert launched.returncode == 1 and parents == PARENT_KILLS and killed >= 10, said
 
-    failed = {failure.run: failure for failure in (read_json(path, Failure) for path in folder.glob(f"*/{FAILURE}"))}
-    results = {result.seed: result for result in (read_json(path, Result) for path in folder.glob(f"*/{RESULT}"))}
+    failed = {
+        failure.run: failure
+        for failure in (read_json(path, Failure) for path in folder.glob(f"*/{FAILURE}"))
+    }
+    results = {
+        result.seed: result
+        for result in (read_json(path, Result) for path in folder.glob(f"*/{RESULT}"))
+    }
     assert len(failed) + len(results) == RUNS
     assert set(GOOD) <= set(results) and not set(FAULTS) & set(results)
     reasons = {int(run.split("-")[4][1:]): failure.error for run, failure in failed.items()}
     assert reasons[60] == "RuntimeError: injected" and reasons[61] == "SystemExit: 3"
     assert reasons[62].startswith("no progress for 5 s") and "MemoryError" in reasons[63]
     status = status_of(folder)
-    assert (len(status.finished), len(status.failed), status.running, status.waiting) == (60, 4, [], [])
+    assert (len(status.finished), len(status.failed), status.running, status.waiting) == (
+        60,
+        4,
+        [],
+        [],
+    )
     assert sum(tries(folder).values()) > RUNS
     assert not list(folder.glob("*/.*.partial")), "an interrupted write was left behind"
 

@@ -1,4 +1,6 @@
-"""Asking a model: draws, the command on bases and on runs that kept their weights, and what it refuses."""
+"""Asking a model: draws, the command on bases and on runs that kept their weights, and what it
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,15 @@ def test_draws_follow_the_nucleus() -> None:
 def test_a_seed_repeats_its_draws() -> None:
     model = toy(context=64)
     found = [
-        generate(model, [[BPE.end], [BPE.end]], BPE.end, 12, 999, "fp32", choose=sampler(1.0, 1.0, seed, CPU))
+        generate(
+            model,
+            [[BPE.end], [BPE.end]],
+            BPE.end,
+            12,
+            999,
+            "fp32",
+            choose=sampler(1.0, 1.0, seed, CPU),
+        )
         for seed in (1, 1, 2)
     ]
     assert found[0] == found[1] != found[2] and found[0][0] != found[0][1]
@@ -59,7 +69,9 @@ def test_a_seed_repeats_its_draws() -> None:
 
 def test_texts_are_taken_as_they_stand() -> None:
     text = """It's "so", [a, {b: ${c}}] = \\ and ,"""
-    config = command_line("generate", Generate, [f"prompt={text}", "tokens=3"], texts=("prompt", "input"))
+    config = command_line(
+        "generate", Generate, [f"prompt={text}", "tokens=3"], texts=("prompt", "input")
+    )
     assert config.prompt == text and config.tokens == 3
     with pytest.raises(ConfigError, match="tokns=3: no such key tokns, did you mean tokens?"):
         command_line("generate", Generate, ["tokns=3"])
@@ -67,36 +79,56 @@ def test_texts_are_taken_as_they_stand() -> None:
 
 def command(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness.generate", *arguments], capture_output=True, text=True, input=text
+        [sys.executable, "-m", "harness.generate", *arguments],
+        capture_output=True,
+        text=True,
+        input=text,
     )
 
 
 def test_a_base_goes_on_with_a_text() -> None:
     done = command("model=nano", "tokens=6", text="The river rose in the night, and\n")
     assert done.returncode == 0 and done.stdout.startswith("The river rose in the night, and ")
-    assert done.stdout == command("model=nano", "tokens=6", "prompt=The river rose in the night, and").stdout
-    assert 3 < len(BPE.encode(done.stdout)) - len(BPE.encode("The river rose in the night, and\n")) <= 6
+    assert (
+        done.stdout
+        == command("model=nano", "tokens=6", "prompt=The river rose in the night, and").stdout
+    )
+    assert (
+        3
+        < len(BPE.encode(done.stdout)) - len(BPE.encode("The river rose in the night, and\n"))
+        <= 6
+    )
 
 
 def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> None:
     cell = tiny_cell(tmp_path)
     execute(cell, lambda phase, share: None)
-    with pytest.raises(CheckpointError, match="no model.safetensors there, expected a run made with save_weights=true"):
+    with pytest.raises(
+        CheckpointError,
+        match="no model.safetensors there, expected a run made with save_weights=true",
+    ):
         open_model(cell.run.model, str(cell.folder))
     kept = replace(cell.run, save_weights=True)
     console = Console(record=True, file=open(os.devnull, "w"), width=200)
     assert work_of([kept], console).todo == []
     assert "1 of these kept no weights; force=true makes them again" in console.export_text()
     execute(cells_of([kept])[0], lambda phase, share: None)
-    assert {tensor.dtype for tensor in load_file(cell.folder / "model.safetensors").values()} == {torch.float32}
+    assert {tensor.dtype for tensor in load_file(cell.folder / "model.safetensors").values()} == {
+        torch.float32
+    }
     asked = list(read_jsonl(cell.folder / RESPONSES, ResponseRecord))
     assert len(asked) == 4 and all("### Input:" in record.prompt for record in asked)
     for record in asked:
-        asking = record.prompt.removeprefix("### Instruction:\n").removesuffix("\n\n### Response:\n")
+        asking = record.prompt.removeprefix("### Instruction:\n").removesuffix(
+            "\n\n### Response:\n"
+        )
         instruction, _, about = asking.partition("\n\n### Input:\n")
         texts = [f"prompt={instruction}", f"input={about}"]
         config = command_line(
-            "generate", Generate, [f"run={cell.folder}", "tokens=5", *texts], texts=("prompt", "input")
+            "generate",
+            Generate,
+            [f"run={cell.folder}", "tokens=5", *texts],
+            texts=("prompt", "input"),
         )
         assert answer(config, config.prompt) == record.response
 
@@ -104,10 +136,16 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["model=none"], "In 'generate': Could not find 'model/none' Available options in 'model':"),
+        (
+            ["model=none"],
+            "In 'generate': Could not find 'model/none' Available options in 'model':",
+        ),
         (["model=nano"], "prompt: empty, expected a text"),
         (["model=nano", "prompt=x", "input=y"], "input='y': a base takes a prompt alone"),
-        (["model=nano", f"prompt={'word ' * 1100}"], "prompt: 1101 tokens, expected fewer than the model's context"),
+        (
+            ["model=nano", f"prompt={'word ' * 1100}"],
+            "prompt: 1101 tokens, expected fewer than the model's context",
+        ),
         (["model=small", "prompt=x"], "model.weights=random: small has no weights"),
         (["prompt=x", "tokens=0"], "tokens=0: expected greater than 0"),
     ],

@@ -1,4 +1,6 @@
-"""Export to and import from Hugging Face's format: transformers must see the same model and the same tokens."""
+"""Export to and import from Hugging Face's format: transformers must see the same model and the
+same tokens.
+"""
 
 from __future__ import annotations
 
@@ -53,13 +55,17 @@ def test_logits_of_transformers_are_ours_in_fp32(tmp_path: Path) -> None:
     export(model, BPE, tmp_path)
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     assert loaded.dtype == torch.float32 and loaded.config.eos_token_id == BPE.end
-    ids = torch.randint(0, BPE.size, (3, model.shape.context), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(
+        0, BPE.size, (3, model.shape.context), generator=torch.Generator().manual_seed(0)
+    )
     with torch.no_grad():
         assert (loaded(ids).logits - logits(model, ids)).abs().max() <= 1e-4
 
 
 def test_logits_of_a_shipped_base_are_transformers(nano: tuple[GPT, Path]) -> None:
-    """In fp64: nano's attention scores reach 2,000, and its fp32 logits are off by 3e-3 whoever computes them."""
+    """In fp64: nano's attention scores reach 2,000, and its fp32 logits are off by 3e-3 whoever
+    computes them.
+    """
     model, folder = nano
     loaded = AutoModelForCausalLM.from_pretrained(folder).eval().double()
     text = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
@@ -104,7 +110,9 @@ def test_what_transformers_saves_again_comes_back(nano: tuple[GPT, Path], tmp_pa
 def test_another_shape_is_one_line_with_every_key(nano: tuple[GPT, Path]) -> None:
     path = checkpoint.find(str(nano[1]), "nano")
     other = Shape(layers=6, width=128, heads=8, vocabulary=BPE.size, context=1024)
-    with pytest.raises(CheckpointError, match="config.json: n_layer is 4, expected 6, n_head is 4, expected 8$"):
+    with pytest.raises(
+        CheckpointError, match="config.json: n_layer is 4, expected 6, n_head is 4, expected 8$"
+    ):
         checkpoint.load(path, other)
 
 
@@ -124,7 +132,10 @@ def test_a_broken_config_is_one_line(nano: tuple[GPT, Path], tmp_path: Path) -> 
 def test_the_command_exports_and_names_its_faults(tmp_path: Path) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "harness.hugging_face", *arguments], capture_output=True, text=True, cwd=tmp_path
+            [sys.executable, "-m", "harness.hugging_face", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
         )
 
     assert command("model=nano", "out=x").returncode == 0

@@ -22,7 +22,17 @@ LAYERS = [
     {"train", "evaluate", "decoding", "examples", "train_bpe"},
     {"store"},
     {"resume", "trained"},
-    {"run", "pretrain", "assess", "generate", "hugging_face", "compose", "view", "settings", "plan"},
+    {
+        "run",
+        "pretrain",
+        "assess",
+        "generate",
+        "hugging_face",
+        "compose",
+        "view",
+        "settings",
+        "plan",
+    },
     {"worker", "status", "slots", "audit"},
     {"job"},
     {"pool"},
@@ -32,7 +42,18 @@ LAYERS = [
 ]
 """Modules of `harness` from the lowest: one may import lower ones alone, or its own package."""
 
-WITHOUT_TORCH = {"records", "config", "validate", "prompt", "data", "tokens", "masking", "store", "scoring", "paths"}
+WITHOUT_TORCH = {
+    "records",
+    "config",
+    "validate",
+    "prompt",
+    "data",
+    "tokens",
+    "masking",
+    "store",
+    "scoring",
+    "paths",
+}
 
 
 def place(module: str) -> int:
@@ -53,7 +74,9 @@ def imports(path: Path) -> set[str]:
 
 
 MODULES = {
-    ".".join(path.relative_to(ROOT / "harness").with_suffix("").parts).removesuffix(".__init__"): path
+    ".".join(path.relative_to(ROOT / "harness").with_suffix("").parts).removesuffix(
+        ".__init__"
+    ): path
     for path in sorted((ROOT / "harness").rglob("*.py"))
     if path.stem != "__init__" or path.parent.name in ("tasks", "scoring")
 }
@@ -79,7 +102,9 @@ def test_analysis_reads_records_and_nothing_else_of_the_harness() -> None:
     for path in (ROOT / "analysis").rglob("*.py"):
         for name in imports(path):
             if name.startswith("harness"):
-                assert name.startswith(("harness.records", "harness.storage")) or name == "harness", f"{path}: {name}"
+                assert (
+                    name.startswith(("harness.records", "harness.storage")) or name == "harness"
+                ), f"{path}: {name}"
 
 
 def test_no_file_is_longer_than_300_lines() -> None:

@@ -28,17 +28,23 @@ def row(length: int, seed: int, weight: float | None = None, response: int = 3) 
     roles = np.full(length, ROLE_ID["instruction"], np.int8)
     roles[length - response :] = ROLE_ID["response"]
     roles[-1:] = ROLE_ID["end"]
-    weights = rng.random(length, np.float32) if weight is None else np.full(length, weight, np.float32)
+    weights = (
+        rng.random(length, np.float32) if weight is None else np.full(length, weight, np.float32)
+    )
     return Row(ids[:-1], ids[1:], roles, weights)
 
 
-def gradient(model: GPT, parts: list[list[Row]], normalize: str = "joint") -> tuple[float, torch.Tensor]:
+def gradient(
+    model: GPT, parts: list[list[Row]], normalize: str = "joint"
+) -> tuple[float, torch.Tensor]:
     """Loss and flat gradient of one optimiser step whose rows come in these micro-batches."""
     model.zero_grad()
     places = iter(range(sum(map(len, parts))))
     cut = [[next(places) for _ in part] for part in parts]
     sums = accumulate(model, [each for part in parts for each in part], cut, normalize, "fp32")
-    grads = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in model.parameters()]
+    grads = [
+        (torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in model.parameters()
+    ]
     return float(sums.total) / sums.denominator, torch.cat(grads)
 
 
@@ -66,7 +72,9 @@ def test_loss_and_gradients_equal_torchs_cross_entropy() -> None:
     ((weights * nll).sum() / 7).backward()
     assert float(found.total) == pytest.approx(float((weights * nll).sum()), rel=1e-5)
     assert float(found.prompt) == pytest.approx(float((weights * nll)[:350].sum()), rel=1e-5)
-    assert torch.allclose(mine[0], hidden.grad, atol=1e-6) and torch.allclose(mine[1], head.grad, atol=1e-4)
+    assert torch.allclose(mine[0], hidden.grad, atol=1e-6) and torch.allclose(
+        mine[1], head.grad, atol=1e-4
+    )
     assert torch.allclose(token_nll(hidden, head, targets), nll, atol=1e-4)
 
 
@@ -85,7 +93,9 @@ def test_trap_1_gradients_do_not_depend_on_the_split_into_micro_batches(
 
 
 def test_trap_2_two_workers_of_unequal_weight_add_up_to_one(model: GPT) -> None:
-    """Each worker divides its own sum by the whole step's denominator: 1 weighted token beside 100."""
+    """Each worker divides its own sum by the whole step's denominator: 1 weighted token beside
+    100.
+    """
     light, heavy = as_double([row(12, 1, weight=0.0), row(60, 2, weight=1.0, response=50)])
     light.weights[-1] = 1.0
     rows = [light, *[heavy] * 2]
@@ -126,20 +136,28 @@ def test_trap_4_a_row_without_weight_changes_neither_loss_nor_gradient(model: GP
     masked = as_double([row(15, 3, weight=0.0, response=0)])
     masked = [each._replace(roles=np.full(15, ROLE_ID["instruction"], np.int8)) for each in masked]
     for normalize in ("joint", "response", "example"):
-        alone, beside = gradient(model, [rows], normalize), gradient(model, [rows + masked], normalize)
+        alone, beside = (
+            gradient(model, [rows], normalize),
+            gradient(model, [rows + masked], normalize),
+        )
         assert alone[0] == pytest.approx(beside[0], rel=1e-12)
         assert torch.allclose(alone[1], beside[1], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_trap_5_at_a_fixed_denominator_weights_scale_the_gradient(model: GPT, size: int) -> None:
-    """`response` divides by a count that weights do not enter: halved weights halve the gradient, row by row."""
+    """`response` divides by a count that weights do not enter: halved weights halve the gradient,
+    row by row.
+    """
     rows = as_double([row(6 + place, place) for place in range(4)])
     halved = [each._replace(weights=0.5 * each.weights) for each in rows]
     parts = [rows[a : a + size] for a in range(0, 4, size)]
     half = [halved[a : a + size] for a in range(0, 4, size)]
     assert torch.allclose(
-        0.5 * gradient(model, parts, "response")[1], gradient(model, half, "response")[1], rtol=1e-9, atol=1e-14
+        0.5 * gradient(model, parts, "response")[1],
+        gradient(model, half, "response")[1],
+        rtol=1e-9,
+        atol=1e-14,
     )
 
 
@@ -173,7 +191,9 @@ def test_trap_8_golden_value_of_each_normaliser() -> None:
         scaled, found = normalise(rows, normalize)
         batch = assemble(scaled)
         hidden = torch.zeros(len(batch.targets), 4)
-        loss = weighted_loss(hidden, torch.zeros(V, 4), batch.targets, batch.weights, ~is_response(batch.roles))
+        loss = weighted_loss(
+            hidden, torch.zeros(V, 4), batch.targets, batch.weights, ~is_response(batch.roles)
+        )
         assert found == denominator
         assert float(loss.total) == pytest.approx(sums[normalize] * math.log(V), rel=1e-5)
 
@@ -184,7 +204,9 @@ def test_trap_10_the_loss_leaves_its_batch_as_it_was(model: GPT) -> None:
     single = toy(V, 64)
     hidden = single(batch.inputs, batch.layout)
     kept = hidden.detach().clone()
-    weighted_loss(hidden, single.head, batch.targets, batch.weights, ~is_response(batch.roles)).total.backward()
+    weighted_loss(
+        hidden, single.head, batch.targets, batch.weights, ~is_response(batch.roles)
+    ).total.backward()
     assert all(torch.equal(a, b) for a, b in zip(before, batch[:5], strict=True))
     assert torch.equal(kept, hidden.detach())
 
@@ -194,11 +216,15 @@ def test_trap_15_a_micro_batch_without_weight_goes_backward_and_adds_nothing(mod
     masked = as_double([row(7, 2, weight=0.0)])
     assert gradient(model, [masked])[0] == 0.0
     assert not gradient(model, [masked])[1].any()
-    assert torch.allclose(gradient(model, [rows])[1], gradient(model, [rows, masked])[1], rtol=1e-9, atol=1e-14)
+    assert torch.allclose(
+        gradient(model, [rows])[1], gradient(model, [rows, masked])[1], rtol=1e-9, atol=1e-14
+    )
 
 
 def test_trap_21_one_shift_a_model_with_a_known_answer() -> None:
-    """A 'model' whose state for token t puts all mass on t + 1 has loss 0 on counting, and only on counting."""
+    """A 'model' whose state for token t puts all mass on t + 1 has loss 0 on counting, and only on
+    counting.
+    """
     ids = np.arange(10, dtype=np.int32)
     from harness.tokens import Tokens
 
@@ -207,8 +233,14 @@ def test_trap_21_one_shift_a_model_with_a_known_answer() -> None:
     weights[4] = 1.0  # predicts id 4 from id 3
     batch = assemble([shift(tokens, weights)])
     hidden = 50.0 * functional.one_hot(batch.inputs + 1, V).float()
-    found = weighted_loss(hidden, torch.eye(V), batch.targets, batch.weights, ~is_response(batch.roles))
+    found = weighted_loss(
+        hidden, torch.eye(V), batch.targets, batch.weights, ~is_response(batch.roles)
+    )
     assert float(found.total) == pytest.approx(0.0, abs=1e-6)
-    assert batch.inputs[batch.weights > 0].tolist() == [3] and batch.targets[batch.weights > 0].tolist() == [4]
-    shifted_twice = weighted_loss(hidden[:-1], torch.eye(V), batch.targets[1:], batch.weights[1:], batch.roles[1:] < 0)
+    assert batch.inputs[batch.weights > 0].tolist() == [3] and batch.targets[
+        batch.weights > 0
+    ].tolist() == [4]
+    shifted_twice = weighted_loss(
+        hidden[:-1], torch.eye(V), batch.targets[1:], batch.weights[1:], batch.roles[1:] < 0
+    )
     assert float(shifted_twice.total) > 10

@@ -21,7 +21,9 @@ from tests.tiny import BPE, DIALOGUE, EXAMPLE, MASKS, mask_of, run_of, tokens_of
 FLAT = np.zeros(BPE.size, np.float32)
 
 
-def weights(mask: Mask, tokens: Tokens | None = None, score: np.ndarray | None = None) -> np.ndarray:
+def weights(
+    mask: Mask, tokens: Tokens | None = None, score: np.ndarray | None = None
+) -> np.ndarray:
     tokens = tokens or tokens_of()
     return weigh(tokens, mask, np.zeros(len(tokens.ids), np.float32) if score is None else score)
 
@@ -47,8 +49,17 @@ GOLDEN = {
     "full": (*NO, *ANSWER),
     "partial": (NO[0], *PART, *ANSWER),
     "surprisal": (NO[0], *PART, *ANSWER),
-    "random": (NO[0], *PART, *ANSWER),  # importance is given here; what it is by itself is tested below
-    "hierarchical": (NO[0], [1, 1, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1], [1, 1, 0.5, 0.1, 0.1, 0.1], *ANSWER),
+    "random": (
+        NO[0],
+        *PART,
+        *ANSWER,
+    ),  # importance is given here; what it is by itself is tested below
+    "hierarchical": (
+        NO[0],
+        [1, 1, 0.5, 0.5, 0.1, 0.1, 0.1, 0.1],
+        [1, 1, 0.5, 0.1, 0.1, 0.1],
+        *ANSWER,
+    ),
     "template": (NO[0], *ALL[1:], *ANSWER),
     "prompt_weight": ([0.1] * 22, [0.1] * 8, [0.1] * 6, *ANSWER),
     "assistant_all": (*NO, *ANSWER),
@@ -84,7 +95,11 @@ def test_turns_choose_whose_answers_train(name: str, responses: list[str], ends:
     tokens = tokens_of(DIALOGUE)
     found = weights(MASKS[name], tokens) > 0
     said = [
-        BPE.decode(tokens.ids[found & (tokens.turns == turn) & (tokens.roles == ROLE_ID["response"])].tolist())
+        BPE.decode(
+            tokens.ids[
+                found & (tokens.turns == turn) & (tokens.roles == ROLE_ID["response"])
+            ].tolist()
+        )
         for turn in range(2)
     ]
     assert [text for text in said if text] == responses
@@ -96,20 +111,31 @@ def test_long_prompts_weigh_less_and_short_ones_the_same() -> None:
         tokens = tokens_of(alpaca("go " * words, "", "yes"))
         prompt = np.isin(tokens.roles, [ROLE_ID[role] for role in ("template", "instruction")])
         found = weights(MASKS["long_input"], tokens)
-        assert found[prompt].sum() == pytest.approx(total or prompt.sum(), rel=1e-4) and (found[~prompt] == 1).all()
+        assert (
+            found[prompt].sum() == pytest.approx(total or prompt.sum(), rel=1e-4)
+            and (found[~prompt] == 1).all()
+        )
 
 
 def test_annealing_runs_from_1_to_0() -> None:
     assert [prompt_scale("falling", step, 5) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]
-    assert {prompt_scale("constant", step, 5) for step in range(5)} == {1.0} == {prompt_scale("falling", 0, 1)}
+    assert (
+        {prompt_scale("constant", step, 5) for step in range(5)}
+        == {1.0}
+        == {prompt_scale("falling", 0, 1)}
+    )
 
 
 def test_measures_of_importance_rank_as_documented() -> None:
     tokens = tokens_of()
     nats = np.random.default_rng(0).random(len(tokens.ids), np.float32)
     assert (importance("surprisal", tokens, FLAT, nats, (0,)) == nats).all()
-    assert np.argsort(-importance("position", tokens, FLAT, None, (0,))).tolist() == list(range(len(tokens.ids)))
-    first, again, other = (importance("random", tokens, FLAT, None, seed) for seed in ((0, 1), (0, 1), (0, 2)))
+    assert np.argsort(-importance("position", tokens, FLAT, None, (0,))).tolist() == list(
+        range(len(tokens.ids))
+    )
+    first, again, other = (
+        importance("random", tokens, FLAT, None, seed) for seed in ((0, 1), (0, 1), (0, 2))
+    )
     assert (first == again).all() and (first != other).any()
 
 
@@ -120,7 +146,9 @@ def test_full_trains_every_answer_of_a_dialogue_and_nothing_else() -> None:
 
 
 def test_null_control_prompt_weight_1_is_none_and_0_is_full() -> None:
-    roles = "{template: %s, system: %s, instruction: %s, input: %s, user: %s, response: 1.0, end: 1.0}"
+    roles = (
+        "{template: %s, system: %s, instruction: %s, input: %s, user: %s, response: 1.0, end: 1.0}"
+    )
     for value, name in (("1.0", "none"), ("0.0", "full")):
         mask = mask_of("prompt_weight", f"mask.weight={roles.replace('%s', value)}")
         for example in (EXAMPLE, DIALOGUE):
@@ -130,7 +158,11 @@ def test_null_control_prompt_weight_1_is_none_and_0_is_full() -> None:
 
 def test_null_control_a_random_mask_of_equal_dose_differs_from_partial() -> None:
     random = mask_of("partial", "mask.importance=random")
-    tokens = tokens_of(alpaca("Name three rivers that flow into the sea of the north.", "A long input text.", "Elbe"))
+    tokens = tokens_of(
+        alpaca(
+            "Name three rivers that flow into the sea of the north.", "A long input text.", "Elbe"
+        )
+    )
     idf = inverse_document_frequency([tokens, tokens_of()], BPE.size)
     found = [
         weigh(tokens, mask, importance(mask.importance, tokens, idf, None, (0, 1)))
@@ -144,8 +176,13 @@ def test_null_control_a_random_mask_of_equal_dose_differs_from_partial() -> None
 
 @pytest.mark.parametrize("name", sorted(MASKS))
 def test_trap_6_a_fraction_is_neither_0_nor_1(name: str) -> None:
-    halved = replace(MASKS[name], weight={role: 0.5 * value for role, value in MASKS[name].weight.items()})
-    assert np.allclose(weights(halved), 0.5 * weights(MASKS[name])) and weights(halved).dtype == np.float32
+    halved = replace(
+        MASKS[name], weight={role: 0.5 * value for role, value in MASKS[name].weight.items()}
+    )
+    assert (
+        np.allclose(weights(halved), 0.5 * weights(MASKS[name]))
+        and weights(halved).dtype == np.float32
+    )
 
 
 def test_partial_keeps_the_most_important_tokens() -> None:
@@ -179,7 +216,10 @@ def test_keep_takes_the_rounded_up_share_of_each_role(count: int, share: float, 
         np.zeros(2 * count, np.int16),
     )
     mask = replace(
-        MASKS["none"], weight={"instruction": 0.3, "response": 1.0}, keep={"instruction": share}, importance="random"
+        MASKS["none"],
+        weight={"instruction": 0.3, "response": 1.0},
+        keep={"instruction": share},
+        importance="random",
     )
     score = importance("random", tokens, FLAT, None, (seed,))
     found = weigh(tokens, mask, score)
@@ -191,14 +231,34 @@ def test_keep_takes_the_rounded_up_share_of_each_role(count: int, share: float, 
 
 def test_tiers_grade_by_rank_within_each_role() -> None:
     mask = replace(
-        MASKS["none"], weight={"instruction": 2.0}, tiers=[Tier(top=0.3, weight=1.0), Tier(top=0.6, weight=0.25)]
+        MASKS["none"],
+        weight={"instruction": 2.0},
+        tiers=[Tier(top=0.3, weight=1.0), Tier(top=0.6, weight=0.25)],
     )
-    tokens = Tokens(np.arange(10, dtype=np.int32), np.full(10, ROLE_ID["instruction"], np.int8), np.zeros(10, np.int16))
-    assert weigh(tokens, mask, np.arange(10, dtype=np.float32)).tolist() == [0, 0, 0, 0, 0.5, 0.5, 0.5, 2, 2, 2]
+    tokens = Tokens(
+        np.arange(10, dtype=np.int32),
+        np.full(10, ROLE_ID["instruction"], np.int8),
+        np.zeros(10, np.int16),
+    )
+    assert weigh(tokens, mask, np.arange(10, dtype=np.float32)).tolist() == [
+        0,
+        0,
+        0,
+        0,
+        0.5,
+        0.5,
+        0.5,
+        2,
+        2,
+        2,
+    ]
 
 
 def test_trap_26_a_mask_without_any_weight_is_an_error_that_names_the_example() -> None:
     run = run_of("mask=full", "mask.weight={system: 1.0, response: 0.0, end: 0.0}")
     item = Encoded(EXAMPLE, tokens_of(), 1, False)
-    with pytest.raises(DataError, match=f"no token of any training example has weight, the first being {EXAMPLE.id}"):
+    with pytest.raises(
+        DataError,
+        match=f"no token of any training example has weight, the first being {EXAMPLE.id}",
+    ):
         weighted_rows([item], run)

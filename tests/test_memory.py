@@ -17,7 +17,10 @@ from tests.tiny import run_of, tokens_of, toy
 
 def rows() -> list[Row]:
     tokens = tokens_of()
-    return [shift(tokens._replace(ids=np.roll(tokens.ids, n)), np.ones(len(tokens.ids), np.float32)) for n in range(8)]
+    return [
+        shift(tokens._replace(ids=np.roll(tokens.ids, n)), np.ones(len(tokens.ids), np.float32))
+        for n in range(8)
+    ]
 
 
 def fitted(
@@ -36,7 +39,9 @@ def fitted(
     records: list[StepRecord] = []
     config = replace(run_of("model=nano").train, micro_tokens=micro_tokens)
     steps = [list(range(8)), list(range(8))]
-    totals = train.fit(train.Training(toy(), config, records.append), rows(), steps, 1e-3, lambda _: None)
+    totals = train.fit(
+        train.Training(toy(), config, records.append), rows(), steps, 1e-3, lambda _: None
+    )
     return records, totals
 
 

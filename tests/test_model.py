@@ -22,7 +22,9 @@ SHAPE = Shape(layers=3, width=48, heads=4, vocabulary=211, context=64)
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[GPT2LMHeadModel, Path]:
-    """A random GPT-2 of transformers with weights large enough to tell layers apart, saved by it."""
+    """A random GPT-2 of transformers with weights large enough to tell layers apart, saved by
+    it.
+    """
     torch.manual_seed(0)
     config = GPT2Config(vocab_size=211, n_positions=64, n_embd=48, n_layer=3, n_head=4)
     model = GPT2LMHeadModel(config).eval()
@@ -48,14 +50,23 @@ def test_logits_agree_with_transformers(reference: tuple[GPT2LMHeadModel, Path])
     assert (logits(ours, ids) - expected).abs().max() < 1e-4
 
 
-def test_greedy_generation_agrees_with_transformers(reference: tuple[GPT2LMHeadModel, Path]) -> None:
+def test_greedy_generation_agrees_with_transformers(
+    reference: tuple[GPT2LMHeadModel, Path],
+) -> None:
     theirs, folder = reference
     ours = checkpoint.load(checkpoint.find(str(folder), "gpt2"), SHAPE)
-    prompts = [torch.randint(0, 211, (n,), generator=torch.Generator().manual_seed(n)).tolist() for n in (1, 7, 23, 24)]
+    prompts = [
+        torch.randint(0, 211, (n,), generator=torch.Generator().manual_seed(n)).tolist()
+        for n in (1, 7, 23, 24)
+    ]
     expected = []
     for prompt in prompts:
         found = theirs.generate(
-            torch.tensor([prompt]), max_new_tokens=20, do_sample=False, eos_token_id=210, pad_token_id=210
+            torch.tensor([prompt]),
+            max_new_tokens=20,
+            do_sample=False,
+            eos_token_id=210,
+            pad_token_id=210,
         )[0, len(prompt) :].tolist()
         expected.append(found[: found.index(210)] if 210 in found else found)
     assert generate(ours, prompts, 210, 20, 10_000, "fp32") == expected
@@ -65,7 +76,10 @@ def test_greedy_generation_agrees_with_transformers(reference: tuple[GPT2LMHeadM
 def test_cached_generation_equals_recomputing_everything(budget: int) -> None:
     model = toy(50, 40)
     generator = torch.Generator().manual_seed(3)
-    prompts = [torch.randint(0, 50, (n,), generator=generator).tolist() for n in (1, 30, 12, 5, 5, 19, 40, 2)]
+    prompts = [
+        torch.randint(0, 50, (n,), generator=generator).tolist()
+        for n in (1, 30, 12, 5, 5, 19, 40, 2)
+    ]
 
     def naive(prompt: list[int]) -> list[int]:
         ids, said = list(prompt), []
@@ -97,12 +111,16 @@ def test_trap_23_a_model_that_learned_one_row_stops() -> None:
         rows, denominator = normalise([row], "joint")
         batch = assemble(rows)
         hidden = model(batch.inputs, batch.layout)
-        loss = weighted_loss(hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles))
+        loss = weighted_loss(
+            hidden, model.head, batch.targets, batch.weights, ~is_response(batch.roles)
+        )
         (loss.total / denominator).backward()
         optimizer.step()
         optimizer.zero_grad()
     tokenizer = tokenizer_of(run.model)
-    found = generate(model, [item.tokens.ids[: item.prompt].tolist()], tokenizer.end, 60, 4096, "fp32")
+    found = generate(
+        model, [item.tokens.ids[: item.prompt].tolist()], tokenizer.end, 60, 4096, "fp32"
+    )
     assert tokenizer.decode(found[0]) == item.example.response
     assert plan([5], 10, 1, 0) == [[0]]
 
@@ -121,7 +139,11 @@ def test_shipped_weights_load_and_know_english(name: str) -> None:
 
     model = initial_model(run_of(f"model={name}"))
     ids = torch.tensor(
-        [tokenizer_of(run_of(f"model={name}").model).encode("The man went into the house and sat down.")]
+        [
+            tokenizer_of(run_of(f"model={name}").model).encode(
+                "The man went into the house and sat down."
+            )
+        ]
     )
     nll = torch.nn.functional.cross_entropy(logits(model, ids)[0, :-1], ids[0, 1:])
     assert 1.0 < float(nll) < 4.0
@@ -134,7 +156,9 @@ def test_faulty_checkpoints_are_one_line_each(tmp_path: Path) -> None:
         checkpoint.find(str(path), "x")
     checkpoint.save(model, path, torch.float32, {})
     wider = Shape(layers=2, width=64, heads=4, vocabulary=211, context=64)
-    with pytest.raises(CheckpointError, match=r"tokens.weight is \[211, 48\], expected \[211, 64\]"):
+    with pytest.raises(
+        CheckpointError, match=r"tokens.weight is \[211, 48\], expected \[211, 64\]"
+    ):
         checkpoint.load(path, wider)
     deeper = Shape(layers=3, width=48, heads=4, vocabulary=211, context=64)
     with pytest.raises(CheckpointError, match="tensor blocks.2.norm1.weight is missing"):

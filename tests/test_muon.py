@@ -41,7 +41,8 @@ def test_a_matrix_without_gradient_stays() -> None:
 def test_singular_values_come_near_one() -> None:
     for shape in ((3, 8, 32), (3, 32, 8)):
         stretched = (
-            torch.randn(shape, generator=torch.Generator().manual_seed(2)) * torch.tensor([0.01, 1, 100])[:, None, None]
+            torch.randn(shape, generator=torch.Generator().manual_seed(2))
+            * torch.tensor([0.01, 1, 100])[:, None, None]
         )
         values = torch.linalg.svdvals(orthogonalize(stretched).float())
         assert values.min() > 0.4 and values.max() < 1.6

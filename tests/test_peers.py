@@ -1,4 +1,6 @@
-"""Weights against the labels that other systems make of the same records, written anew from what they document."""
+"""Weights against the labels that other systems make of the same records, written anew from what
+they document.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +27,28 @@ RECORDS = [
 def ours(example: Example, mask: str, template: str = "alpaca") -> tuple[list[int], list[float]]:
     """Ids and weights, aligned."""
     tokens = tokens_of(example, template)
-    return tokens.ids.tolist(), weigh(tokens, MASKS[mask], np.zeros(len(tokens.ids), np.float32)).tolist()
+    return tokens.ids.tolist(), weigh(
+        tokens, MASKS[mask], np.zeros(len(tokens.ids), np.float32)
+    ).tolist()
 
 
 def from_scratch_labels(example: Example, length: int, mask_instructions: bool) -> list[int]:
-    """LLMs-from-scratch, chapter 7: pad with the end token, shift, ignore all pads but the first; the masked variant
-    ignores the formatted instruction, whose '### Response:' header is no part of it. Labels [length]."""
+    """LLMs-from-scratch, chapter 7: pad with the end token, shift, ignore all pads but the first;
+    the masked variant ignores the formatted instruction, whose '### Response:' header is no part of
+    it. Labels [length].
+    """
     message = example.messages[0]
     asked = (
         "Below is an instruction that describes a task. Write a response that appropriately completes the request."
         f"\n\n### Instruction:\n{message.content}"
     )
-    parts = [*(segment for segment in render(example, "alpaca") if segment.role not in ("response", "end"))]
+    parts = [
+        *(
+            segment
+            for segment in render(example, "alpaca")
+            if segment.role not in ("response", "end")
+        )
+    ]
     instruction = parts[:-1]  # all but the header
     assert "".join(part.text for part in instruction).startswith(asked)
     ids = tokenize(render(example, "alpaca"), BPE).ids.tolist()[:-1]
@@ -55,11 +67,15 @@ def test_none_equals_the_unmasked_collate_of_llms_from_scratch(example: Example)
     ids, weights = ours(example, "none")
     labels = from_scratch_labels(example, len(ids) + 5, False)
     assert labels == [*ids[1:], *[IGNORED] * 6]
-    assert [label != IGNORED for label in labels[: len(ids) - 1]] == [weight > 0 for weight in weights[1:]]
+    assert [label != IGNORED for label in labels[: len(ids) - 1]] == [
+        weight > 0 for weight in weights[1:]
+    ]
 
 
 @pytest.mark.parametrize("example", RECORDS, ids=lambda example: example.id)
-def test_full_equals_the_masked_collate_but_for_the_header_that_it_leaves_in(example: Example) -> None:
+def test_full_equals_the_masked_collate_but_for_the_header_that_it_leaves_in(
+    example: Example,
+) -> None:
     tokens = tokens_of(example, "alpaca")
     ids, weights = ours(example, "full")
     labels = from_scratch_labels(example, len(ids) + 2, True)
@@ -72,10 +88,13 @@ def test_full_equals_the_masked_collate_but_for_the_header_that_it_leaves_in(exa
 
 
 @pytest.mark.parametrize(
-    ("weights", "mask"), [((1, 1), "assistant_all"), ((1, 0), "assistant_first"), ((0, 1), "assistant_last")]
+    ("weights", "mask"),
+    [((1, 1), "assistant_all"), ((1, 0), "assistant_first"), ((0, 1), "assistant_last")],
 )
 def test_turns_equal_a_weight_per_assistant_message(weights: tuple[int, int], mask: str) -> None:
-    """OpenAI's fine-tuning format: an assistant message may carry `weight` 0 or 1; other messages are never trained."""
+    """OpenAI's fine-tuning format: an assistant message may carry `weight` 0 or 1; other messages
+    are never trained.
+    """
     tokens = tokens_of(DIALOGUE)
     said = np.isin(tokens.roles, [ROLE_ID["response"], ROLE_ID["end"]])
     expected = said * np.array(weights)[tokens.turns]
@@ -83,33 +102,45 @@ def test_turns_equal_a_weight_per_assistant_message(weights: tuple[int, int], ma
 
 
 def trl_rows(kind: str, rows: list[dict[str, object]], folder: str) -> list[str]:
-    """What TRL's SFTTrainer trains on: the text of each row's labels that are not ignored, one character a token."""
+    """What TRL's SFTTrainer trains on: the text of each row's labels that are not ignored, one
+    character a token.
+    """
     trl = pytest.importorskip("trl", reason="needs the extra peers")
     from datasets import Dataset
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-    letters = sorted({character for example in [*RECORDS, DIALOGUE] for character in letters_of(example)})
+    letters = sorted(
+        {character for example in [*RECORDS, DIALOGUE] for character in letters_of(example)}
+    )
     vocabulary = {text: number for number, text in enumerate(["<end>", "<unk>", *letters])}
     raw = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     raw.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
     raw.decoder = decoders.Fuse()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<end>", pad_token="<end>", unk_token="<unk>")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=raw, eos_token="<end>", pad_token="<end>", unk_token="<unk>"
+    )
     tokenizer.chat_template = (
         "{% for m in messages %}{% if m.role == 'assistant' %}### Response:\n{% generation %}{{ m.content }}"
         "{{ eos_token }}{% endgeneration %}{% else %}{{ m.role }}: {{ m.content }}\n{% endif %}{% endfor %}"
     )
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=len(vocabulary), n_embd=8, n_layer=1, n_head=1, n_positions=2048))
+    model = GPT2LMHeadModel(
+        GPT2Config(vocab_size=len(vocabulary), n_embd=8, n_layer=1, n_head=1, n_positions=2048)
+    )
     config = trl.SFTConfig(
         output_dir=folder, report_to=[], use_cpu=True, bf16=False, max_length=None, **{kind: True}
     )  # fmt: skip
-    trainer = trl.SFTTrainer(model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
+    trainer = trl.SFTTrainer(
+        model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
+    )
     batch = [trainer.data_collator([row])["labels"][0].tolist() for row in trainer.train_dataset]
     return [tokenizer.decode([label for label in labels if label != IGNORED]) for labels in batch]
 
 
 def letters_of(example: Example) -> str:
-    return "user: system: ### Response:\n" + "".join(segment.text for segment in render(example, "alpaca"))
+    return "user: system: ### Response:\n" + "".join(
+        segment.text for segment in render(example, "alpaca")
+    )
 
 
 def weighted_text(example: Example, mask: str) -> str:
@@ -126,7 +157,9 @@ def test_full_trains_the_text_of_trls_completion_only_loss(tmp_path: Path) -> No
         }
         for example in RECORDS
     ]
-    assert trl_rows("completion_only_loss", rows, str(tmp_path)) == [weighted_text(e, "full") for e in RECORDS]
+    assert trl_rows("completion_only_loss", rows, str(tmp_path)) == [
+        weighted_text(e, "full") for e in RECORDS
+    ]
 
 
 def test_assistant_all_trains_the_text_of_trls_assistant_only_loss(tmp_path: Path) -> None:

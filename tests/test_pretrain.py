@@ -29,7 +29,10 @@ SETTINGS = [
 def shard(path: Path, documents: int, seed: int) -> Path:
     rng = np.random.default_rng(seed)
     names = ["Ann", "Bob", "Cid", "Dot"]
-    texts = [f"{rng.choice(names)} went home. {rng.choice(names)} stayed there." for _ in range(documents)]
+    texts = [
+        f"{rng.choice(names)} went home. {rng.choice(names)} stayed there."
+        for _ in range(documents)
+    ]
     path.write_text("".join(f"{text}\n<|endoftext|>\n" for text in texts), encoding="utf-8")
     return path
 
@@ -50,20 +53,32 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_killed_pretraining_goes_on_to_the_same_weights(folder: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command(folder, "whole", 40_000), check=True, capture_output=True, env=environment)
+    subprocess.run(
+        command(folder, "whole", 40_000), check=True, capture_output=True, env=environment
+    )
     process = subprocess.Popen(
-        command(folder, "killed", 40_000), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        command(folder, "killed", 40_000),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
     )
     deadline = time.monotonic() + 120
     while not (folder / "killed" / "checkpoint.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert (folder / "killed" / "checkpoint.pt").exists() and not (folder / "killed" / "pretrain.json").exists()
-    subprocess.run(command(folder, "killed", 40_000), check=True, capture_output=True, env=environment)
+    assert (folder / "killed" / "checkpoint.pt").exists() and not (
+        folder / "killed" / "pretrain.json"
+    ).exists()
+    subprocess.run(
+        command(folder, "killed", 40_000), check=True, capture_output=True, env=environment
+    )
     whole, killed = (load_file(folder / name / "model.safetensors") for name in ("whole", "killed"))
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
-    logs = [[json.loads(x) for x in (folder / n / "steps.jsonl").read_text().splitlines()] for n in ("whole", "killed")]
+    logs = [
+        [json.loads(x) for x in (folder / n / "steps.jsonl").read_text().splitlines()]
+        for n in ("whole", "killed")
+    ]
     assert [entry["step"] for entry in logs[0]] == [entry["step"] for entry in logs[1]]
     assert [entry["loss"] for entry in logs[0]] == [entry["loss"] for entry in logs[1]]
     figures = json.loads((folder / "killed" / "pretrain.json").read_text())
@@ -75,13 +90,19 @@ def test_a_missing_shard_is_one_line(folder: Path) -> None:
     (folder / "b.txt").unlink()
     done = subprocess.run(command(folder, "x", 1000), capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert done.stderr.strip().splitlines()[-1].startswith("harness.pretrain: ") and "b.txt" in done.stderr
+    assert (
+        done.stderr.strip().splitlines()[-1].startswith("harness.pretrain: ")
+        and "b.txt" in done.stderr
+    )
 
 
 def test_every_window_of_a_pass_comes_once_and_cuts_move() -> None:
     batches = windows(1000, 10, 7, 0)
     first = np.concatenate([next(batches) for _ in range(14)])
-    assert len(set(first.tolist())) == len(first) and len({start % 10 for start in first.tolist()}) == 1
+    assert (
+        len(set(first.tolist())) == len(first)
+        and len({start % 10 for start in first.tolist()}) == 1
+    )
     second = np.concatenate([next(batches) for _ in range(14)])
     assert {start % 10 for start in second.tolist()} != {start % 10 for start in first.tolist()}
     assert np.concatenate([first, second]).max() + 10 < 1000
@@ -93,9 +114,13 @@ def test_the_schedule_rises_stays_and_falls() -> None:
     assert factors[80] == pytest.approx(0.5) and factors[99] == pytest.approx(1 / 40)
 
 
-def test_documents_are_cut_at_their_separator_and_tokens_are_cached_by_content(tmp_path: Path) -> None:
+def test_documents_are_cut_at_their_separator_and_tokens_are_cached_by_content(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "s.txt"
-    path.write_text("one\nline\n<|endoftext|>\nsays <|endoftext|> inside\n<|endoftext|>\n", encoding="utf-8")
+    path.write_text(
+        "one\nline\n<|endoftext|>\nsays <|endoftext|> inside\n<|endoftext|>\n", encoding="utf-8"
+    )
     assert list(documents(path)) == ["one\nline", "says <|endoftext|> inside"]
     ids = token_array(path, BPE, tmp_path / "cache")
     assert (ids == BPE.end).sum() == 2 and ids[-1] == BPE.end

@@ -25,7 +25,10 @@ def test_codes_and_scales_are_those_of_the_definition() -> None:
 
 
 def test_no_weight_is_off_by_more_than_half_a_step() -> None:
-    matrix = torch.randn(64, 48, generator=torch.Generator().manual_seed(0)) * torch.logspace(-3, 2, 64)[:, None]
+    matrix = (
+        torch.randn(64, 48, generator=torch.Generator().manual_seed(0))
+        * torch.logspace(-3, 2, 64)[:, None]
+    )
     step = matrix.abs().amax(1) / 127
     found = dequantize(quantize({"m": matrix}))["m"]
     assert bool(((found - matrix).abs() <= 0.5001 * step[:, None]).all())
@@ -41,7 +44,9 @@ def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
     assert small.read_bytes() == first
     loaded = checkpoint.load(small, model.shape)
-    expected = dequantize(quantize({name: p.detach().bfloat16() for name, p in model.named_parameters()}))
+    expected = dequantize(
+        quantize({name: p.detach().bfloat16() for name, p in model.named_parameters()})
+    )
     for name, parameter in loaded.named_parameters():
         assert torch.equal(parameter, expected[name].float()), name
     small.write_bytes(first[:2000])
@@ -50,6 +55,16 @@ def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "harness.quantize", str(tmp_path / "no"), str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "harness.quantize",
+        str(tmp_path / "no"),
+        str(tmp_path / "out"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "cannot be read as safetensors" in done.stderr
+    assert (
+        done.returncode == 1
+        and done.stderr.count("\n") == 1
+        and "cannot be read as safetensors" in done.stderr
+    )

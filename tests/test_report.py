@@ -1,4 +1,6 @@
-"""The report: the same bytes again, nothing from elsewhere, model output harmless, holes in sight."""
+"""The report: the same bytes again, nothing from elsewhere, model output harmless, holes in
+sight.
+"""
 
 import html
 import json
@@ -37,14 +39,20 @@ def rendered(*folders):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_the_same_runs_give_the_same_bytes(sweep, tmp_path):
     assert main([str(sweep), "--out", str(tmp_path / "again")]) == 0
     first, again = files(sweep / "report"), files(tmp_path / "again")
     assert {"index.html", "verdict.json", "tables/results.md", "figures/main.pdf"} <= set(first)
-    assert {name for name in first.keys() | again.keys() if first.get(name) != again.get(name)} == set()
+    assert {
+        name for name in first.keys() | again.keys() if first.get(name) != again.get(name)
+    } == set()
 
 
 def test_the_page_needs_nothing_from_elsewhere(page):
@@ -65,7 +73,10 @@ def test_the_verdict_comes_first(page, sweep):
 
 def test_model_output_is_escaped(page):
     assert fakes.HOSTILE not in page
-    assert "&lt;script&gt;console.error(&#39;escaped?&#39;)&lt;/script&gt; &amp; &lt;b&gt;bold&lt;/b&gt;" in page
+    assert (
+        "&lt;script&gt;console.error(&#39;escaped?&#39;)&lt;/script&gt; &amp; &lt;b&gt;bold&lt;/b&gt;"
+        in page
+    )
     assert page.count("<script>") == 1
 
 
@@ -87,8 +98,12 @@ def test_a_whole_sweep_has_no_warning(tmp_path):
 
 def test_one_figure_can_be_made_again(sweep, tmp_path, capsys):
     assert main([str(sweep), "--figure", "delta", "--out", str(tmp_path)]) == 0
-    assert sorted(files(tmp_path)) == [f"figures/delta.{kind}" for kind in ("column.svg", "pdf", "png", "svg")]
-    assert (tmp_path / "figures" / "delta.svg").read_bytes() == (sweep / "report/figures/delta.svg").read_bytes()
+    assert sorted(files(tmp_path)) == [
+        f"figures/delta.{kind}" for kind in ("column.svg", "pdf", "png", "svg")
+    ]
+    assert (tmp_path / "figures" / "delta.svg").read_bytes() == (
+        sweep / "report/figures/delta.svg"
+    ).read_bytes()
     assert main([str(sweep), "--figure", "ratio", "--out", str(tmp_path)]) == 2
     assert "ratio: not drawn: the length ratio does not vary" in capsys.readouterr().err
 
@@ -120,7 +135,9 @@ def test_a_truncated_file_of_responses_is_named_and_stops_nothing(tmp_path):
     assert "none-nano-100-joint-0: corrupt: responses.jsonl:4:" in rendered(folder)
 
 
-@pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine: the page is not opened")
+@pytest.mark.skipif(
+    browser.find() is None, reason="no Chromium on this machine: the page is not opened"
+)
 def test_chromium_finds_no_fault_and_runs_no_model_output(sweep, tmp_path):
     dom, console = browser.opened(sweep / "report" / "index.html", tmp_path)
     assert console == []

@@ -1,4 +1,6 @@
-"""An interrupted run goes on from its checkpoint, to the same bits as one that nothing disturbed."""
+"""An interrupted run goes on from its checkpoint, to the same bits as one that nothing
+disturbed.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +54,13 @@ def carry_out(cell: Cell) -> None:
 
 
 def started(cell: Cell) -> BaseProcess:
-    """A process that runs `carry_out`; the server it is forked from has imported everything before."""
+    """A process that runs `carry_out`; the server it is forked from has imported everything
+    before.
+    """
     context = get_context("forkserver")
-    context.set_forkserver_preload(["harness.run", "torch._dynamo", "rouge_score.rouge_scorer", "tests.test_resume"])
+    context.set_forkserver_preload(
+        ["harness.run", "torch._dynamo", "rouge_score.rouge_scorer", "tests.test_resume"]
+    )
     process = context.Process(target=carry_out, args=(cell,))
     process.start()
     return process
@@ -64,8 +70,12 @@ def written(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-@pytest.mark.parametrize("mask", ["annealed", "surprisal"])  # the one falls with the steps, the other needs the base
-def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(tmp_path: Path, mask: str) -> None:
+@pytest.mark.parametrize(
+    "mask", ["annealed", "surprisal"]
+)  # the one falls with the steps, the other needs the base
+def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(
+    tmp_path: Path, mask: str
+) -> None:
     cell = cell_of(tmp_path, mask=mask)
     chance = random.Random(mask)
     for _ in range(6):
@@ -86,15 +96,24 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(tmp_pa
 
     result = read_json(cell.folder / RESULT, Result)
     steps = [entry["step"] for entry in result.provenance["resumed"]]
-    assert len(steps) >= 3 and steps == sorted(steps) and read_json(calm.folder / RESULT, Result).steps == 30
+    assert (
+        len(steps) >= 3
+        and steps == sorted(steps)
+        and read_json(calm.folder / RESULT, Result).steps == 30
+    )
     assert read_json(calm.folder / RESULT, Result).provenance["resumed"] == []
 
-    one, other = (torch.load(folder / CHECKPOINT, weights_only=True) for folder in (cell.folder, calm.folder))
+    one, other = (
+        torch.load(folder / CHECKPOINT, weights_only=True) for folder in (cell.folder, calm.folder)
+    )
     assert one["totals"] == other["totals"] and one["totals"]["steps"] == 30
     for name, tensor in other["model"].items():
         assert torch.equal(one["model"][name], tensor), name
     for number, state in other["optimizer"]["state"].items():
-        assert all(torch.equal(one["optimizer"]["state"][number][key], tensor) for key, tensor in state.items())
+        assert all(
+            torch.equal(one["optimizer"]["state"][number][key], tensor)
+            for key, tensor in state.items()
+        )
 
 
 class Interrupted(Exception):
@@ -142,11 +161,18 @@ def flip(path: Path) -> None:
         (lambda path: put(path, "identity", "0" * 16), "ValueError: of the run 0{16}, expected "),
         (lambda path: put(path, "model", {}), "ValueError: its weights are those of another model"),
         (lambda path: put(path, "totals", {}), "KeyError: 'weight'"),
-        (lambda path: (path.parent / STEPS).write_text(""), "ValueError: steps.jsonl is shorter than it was"),
+        (
+            lambda path: (path.parent / STEPS).write_text(""),
+            "ValueError: steps.jsonl is shorter than it was",
+        ),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_means_a_start_from_the_beginning_with_a_line(
-    tmp_path: Path, calm: Path, harm: Callable[[Path], object], reason: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    calm: Path,
+    harm: Callable[[Path], object],
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     cell = cell_of(tmp_path)
     interrupt(cell)
@@ -175,7 +201,11 @@ def test_a_whole_checkpoint_is_gone_on_from_with_a_line(
 def test_what_earlier_tries_took_is_added(tmp_path: Path) -> None:
     cell = cell_of(tmp_path)
     interrupt(cell)
-    put(cell.folder / CHECKPOINT, "seconds", {"prepare": 2000.0, "train": 3000.0, "evaluate": 4000.0})
+    put(
+        cell.folder / CHECKPOINT,
+        "seconds",
+        {"prepare": 2000.0, "train": 3000.0, "evaluate": 4000.0},
+    )
     seconds = execute(cell, lambda phase, share: None).seconds
     assert {phase: spent // 1000 for phase, spent in seconds.items()} == {
         "prepare": 2, "train": 3, "evaluate": 4, "generate": 0,
@@ -243,12 +273,15 @@ def test_force_starts_anew_unless_another_launch_is_at_the_run(tmp_path: Path) -
     assert not path.exists()
 
 
-def test_the_pool_goes_on_with_the_run_of_a_killed_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pool_goes_on_with_the_run_of_a_killed_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for key, value in environment({0: "midway"}).items():
         monkeypatch.setenv(key, value)
     monkeypatch.setenv("HARNESS_FAULT_FLAG", str(tmp_path / "once"))
     (run,) = (
-        replace(run, checkpoint_seconds=1e-9, train=replace(run.train, epochs=4)) for run in toy_runs(tmp_path, 1)
+        replace(run, checkpoint_seconds=1e-9, train=replace(run.train, epochs=4))
+        for run in toy_runs(tmp_path, 1)
     )
     outcome, _ = sweep([run], slots=1)
     assert outcome.finished == 1

@@ -61,10 +61,30 @@ def test_the_folder_holds_every_record_and_the_result_reads_back(done: tuple[Cel
 
 def test_the_result_has_the_documented_keys(done: tuple[Cell, Result]) -> None:
     found = json.loads((done[0].folder / records.RESULT).read_text())
-    assert {"status", "mask", "model", "data", "n_examples", "seed", "nll", "scores", "tokens", "seconds"} <= set(found)
-    assert found["status"] == "finished" and found["mask"] == "partial" and found["n_examples"] == 12
+    assert {
+        "status",
+        "mask",
+        "model",
+        "data",
+        "n_examples",
+        "seed",
+        "nll",
+        "scores",
+        "tokens",
+        "seconds",
+    } <= set(found)
+    assert (
+        found["status"] == "finished" and found["mask"] == "partial" and found["n_examples"] == 12
+    )
     for split in ("base", "test", "train"):
-        assert set(found["nll"][split]) == {"template", "instruction", "input", "response", "end", "answer"}
+        assert set(found["nll"][split]) == {
+            "template",
+            "instruction",
+            "input",
+            "response",
+            "end",
+            "answer",
+        }
     assert {"exact_match", "rouge_l", "chrf"} <= set(found["scores"])
     assert {"commit", "dirty", "versions"} <= set(found["provenance"])
 
@@ -86,27 +106,46 @@ def test_trap_7_the_weight_mass_of_each_role_is_recorded(done: tuple[Cell, Resul
         for number, role in enumerate(records.ROLES)
     }
     total = sum(sums.values())
-    assert result.weight_mass == pytest.approx({role: mass / total for role, mass in sums.items() if mass})
+    assert result.weight_mass == pytest.approx(
+        {role: mass / total for role, mass in sums.items() if mass}
+    )
     assert result.weight_mass["instruction"] > 0.1 and "template" not in result.weight_mass
 
 
-def test_trap_28_the_realised_share_of_weighted_tokens_is_recorded(done: tuple[Cell, Result]) -> None:
+def test_trap_28_the_realised_share_of_weighted_tokens_is_recorded(
+    done: tuple[Cell, Result],
+) -> None:
     cell, result = done
     steps = list(read_jsonl(cell.folder / records.STEPS, StepRecord))
     rows = weighted_rows(prepare(cell.run).train, cell.run)
-    assert sum(step.tokens for step in steps) == 2 * sum(len(row.targets) for row in rows) == result.tokens["train"]
-    assert sum(step.weighted_tokens for step in steps) == 2 * sum(int((row.weights > 0).sum()) for row in rows)
+    assert (
+        sum(step.tokens for step in steps)
+        == 2 * sum(len(row.targets) for row in rows)
+        == result.tokens["train"]
+    )
+    assert sum(step.weighted_tokens for step in steps) == 2 * sum(
+        int((row.weights > 0).sum()) for row in rows
+    )
     assert 0 < result.prompt_share < 1 and all(0 < step.prompt_share < 1 for step in steps)
 
 
 def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
-    """Whatever the mask, the same tokens are measured, and a prompt share is only where a prompt weight is."""
+    """Whatever the mask, the same tokens are measured, and a prompt share is only where a prompt
+    weight is.
+    """
     counts, shares = set(), {}
     for mask in MASKS:
         cell = tiny_cell(tmp_path, "train.epochs=1", "score.responses=0", mask=mask)
         result = execute(cell, lambda phase, share: None)
-        ends = [e for e in read_jsonl(cell.folder / records.EVALS, EvalRecord) if e.step == result.steps]
-        counts.add(json.dumps([{role: loss.tokens for role, loss in e.roles.items()} for e in ends], sort_keys=True))
+        ends = [
+            e for e in read_jsonl(cell.folder / records.EVALS, EvalRecord) if e.step == result.steps
+        ]
+        counts.add(
+            json.dumps(
+                [{role: loss.tokens for role, loss in e.roles.items()} for e in ends],
+                sort_keys=True,
+            )
+        )
         shares[mask] = result.prompt_share
         assert all(np.isfinite(loss.nats) for e in ends for loss in e.roles.values())
     assert len(counts) == 1
@@ -115,7 +154,9 @@ def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
 
 
 def test_arms_differ_in_the_mask_alone(tmp_path: Path) -> None:
-    first, second = (execute(tiny_cell(tmp_path, mask=mask), lambda p, s: None) for mask in ("full", "none"))
+    first, second = (
+        execute(tiny_cell(tmp_path, mask=mask), lambda p, s: None) for mask in ("full", "none")
+    )
     assert first.fairness == second.fairness
     assert first.nll["base"] == second.nll["base"] and first.nll["test"] != second.nll["test"]
     assert first.steps == second.steps and first.tokens["train"] == second.tokens["train"]
@@ -125,7 +166,9 @@ def test_the_same_run_gives_the_same_figures(done: tuple[Cell, Result], tmp_path
     cell, result = done
     again = execute(cell._replace(folder=tmp_path / "again"), lambda phase, share: None)
     assert again.nll == result.nll and again.scores == result.scores
-    assert (tmp_path / "again" / records.RESPONSES).read_bytes() == (cell.folder / records.RESPONSES).read_bytes()
+    assert (tmp_path / "again" / records.RESPONSES).read_bytes() == (
+        cell.folder / records.RESPONSES
+    ).read_bytes()
 
 
 def test_what_cannot_be_scored_is_null_and_not_zero(done: tuple[Cell, Result]) -> None:
@@ -137,7 +180,9 @@ def test_what_cannot_be_scored_is_null_and_not_zero(done: tuple[Cell, Result]) -
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Path) -> None:
     cell = tiny_cell(tmp_path, "train.lr=1e30", "train.clip=0")
-    with pytest.raises(FloatingPointError, match=r"step \d+: loss .*; expected finite numbers \(train.lr reached"):
+    with pytest.raises(
+        FloatingPointError, match=r"step \d+: loss .*; expected finite numbers \(train.lr reached"
+    ):
         execute(cell, lambda phase, share: None)
     assert not (cell.folder / records.RESULT).exists()
 
@@ -168,12 +213,20 @@ def test_annealing_scales_the_prompts_share_step_by_step(tmp_path: Path) -> None
     assert steps[-1].weighted_tokens < steps[0].weighted_tokens
 
 
-def test_data_that_changed_after_planning_gives_no_result_under_the_old_name(tmp_path: Path) -> None:
+def test_data_that_changed_after_planning_gives_no_result_under_the_old_name(
+    tmp_path: Path,
+) -> None:
     cell = tiny_cell(tmp_path)
     write_records(tmp_path / "records.jsonl", 41)
     sources._jsonl.cache_clear()  # as in a worker that starts only now
-    with pytest.raises(DataError, match=f"^{cell.folder.name}: its data or weights have changed since the sweep was"):
+    with pytest.raises(
+        DataError,
+        match=f"^{cell.folder.name}: its data or weights have changed since the sweep was",
+    ):
         execute(cell, lambda phase, share: None)
     assert not (cell.folder / records.RESULT).exists()
     anew = tiny_cell(tmp_path)
-    assert anew.folder != cell.folder and execute(anew, lambda phase, share: None).identity == anew.identity
+    assert (
+        anew.folder != cell.folder
+        and execute(anew, lambda phase, share: None).identity == anew.identity
+    )

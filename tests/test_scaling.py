@@ -14,7 +14,9 @@ SIZES = [100, 300, 1000, 3000, 10000]
 
 
 def curves(zero, slope=-0.1, noise=0.02, seeds=8, rng=None):
-    """Δ per seed and size, straight in log10 N, zero at `zero`; a seed's level and each cell's noise on top."""
+    """Δ per seed and size, straight in log10 N, zero at `zero`; a seed's level and each cell's
+    noise on top.
+    """
     rng = rng or np.random.default_rng(0)
     line = slope * (np.log10(SIZES) - np.log10(zero))
     return line + rng.normal(0, noise / 2, (seeds, 1)) + rng.normal(0, noise, (seeds, len(SIZES)))
@@ -35,7 +37,10 @@ def test_a_straight_line_crosses_where_it_was_made_to(zero, sign):
 def test_crossings_are_never_extrapolated():
     assert scaling.crossings(SIZES, [5, 4, 3, 2, 1]) == []
     assert scaling.crossings(SIZES, [1, -1, 1, -1, -1]) == pytest.approx(
-        [10 ** ((math.log10(a) + math.log10(b)) / 2) for a, b in zip(SIZES[:3], SIZES[1:4], strict=True)]
+        [
+            10 ** ((math.log10(a) + math.log10(b)) / 2)
+            for a, b in zip(SIZES[:3], SIZES[1:4], strict=True)
+        ]
     )
 
 
@@ -61,10 +66,14 @@ def test_no_crossing_in_range_is_said_and_not_guessed():
 
 def test_an_interval_that_leaves_the_range_is_open_there():
     rng = np.random.default_rng(4)
-    falling = scaling.crossover(SIZES, curves(7500, slope=-0.03, noise=0.015, rng=rng), np.random.default_rng(0))
+    falling = scaling.crossover(
+        SIZES, curves(7500, slope=-0.03, noise=0.015, rng=rng), np.random.default_rng(0)
+    )
     assert falling.high == math.inf and 0 < falling.low < falling.estimate
     levels = np.linspace(-0.04, 0.04, 8)[:, None]  # each seed's whole curve higher or lower
-    rising = scaling.crossover(SIZES, curves(115, slope=0.05, noise=0.001, rng=rng) + levels, np.random.default_rng(0))
+    rising = scaling.crossover(
+        SIZES, curves(115, slope=0.05, noise=0.001, rng=rng) + levels, np.random.default_rng(0)
+    )
     assert rising.low == 0.0 and rising.high < math.inf
 
 
@@ -77,10 +86,14 @@ def test_curves_that_cross_often_get_no_interval():
 
 @pytest.mark.parametrize(("sizes", "seeds"), [(3, 8), (5, 1)])
 def test_too_few_sizes_or_seeds_are_refused(sizes, seeds):
-    found = scaling.crossover(SIZES[:sizes], curves(300, seeds=seeds)[:, :sizes], np.random.default_rng(0))
+    found = scaling.crossover(
+        SIZES[:sizes], curves(300, seeds=seeds)[:, :sizes], np.random.default_rng(0)
+    )
     assert math.isnan(found.estimate) and found.reason
 
 
 def test_the_same_rng_gives_the_same_interval():
-    first, again = (scaling.crossover(SIZES, curves(700), np.random.default_rng(9)) for _ in range(2))
+    first, again = (
+        scaling.crossover(SIZES, curves(700), np.random.default_rng(9)) for _ in range(2)
+    )
     assert first == again

@@ -1,4 +1,6 @@
-"""Scores of responses: literal values, checks that pass and fail, and None for what cannot be scored."""
+"""Scores of responses: literal values, checks that pass and fail, and None for what cannot be
+scored.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,16 @@ def test_each_check_tells_good_from_bad(check: Check, good: str, bad: str) -> No
 
 
 def test_every_check_is_tested_above_and_unknown_ones_are_named() -> None:
-    tested = {"exact", "number", "items", "some_of", "starts_with", "contains_all", "word_count", "json"}
+    tested = {
+        "exact",
+        "number",
+        "items",
+        "some_of",
+        "starts_with",
+        "contains_all",
+        "word_count",
+        "json",
+    }
     assert set(CHECKS) == tested
     with pytest.raises(ValueError, match="'regex': no such check, expected one of"):
         verify(Check("regex"), "x", "x")

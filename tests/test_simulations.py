@@ -1,4 +1,6 @@
-"""The statistics keep what they promise, on simulated studies; docs/statistics.md shows the figures."""
+"""The statistics keep what they promise, on simulated studies; docs/statistics.md shows the
+figures.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""A sweep on a real Slurm without accounting; `tests/slurm/setup.sh` sets one up. Run with `pytest -m slurm`."""
+"""A sweep on a real Slurm without accounting; `tests/slurm/setup.sh` sets one up. Run with `pytest
+-m slurm`.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def test_without_slurm_there_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.slurm
 def test_a_sweep_runs_also_where_a_job_is_killed(tmp_path: Path) -> None:
-    launched = start(tmp_path, *COMMAND, "hydra.launcher.at_once=2", faults={seed: "slow" for seed in range(6)})
+    launched = start(
+        tmp_path, *COMMAND, "hydra.launcher.at_once=2", faults={seed: "slow" for seed in range(6)}
+    )
     end = time.monotonic() + 90
     victim: int | None = None
     while victim is None:
@@ -68,7 +72,9 @@ def test_a_sweep_runs_also_where_a_job_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slurm
-def test_a_run_whose_job_is_killed_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_whose_job_is_killed_goes_on_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HARNESS_FAULT_FLAG", str(tmp_path / "once"))
     arguments = ("hydra/launcher=slurm", "checkpoint_seconds=1e-9", "train.epochs=4")
     launched = start(tmp_path, *arguments, faults={0: "midway"})
@@ -107,7 +113,10 @@ def test_a_detached_sweep_is_seen_and_cancelled(tmp_path: Path) -> None:
         time.sleep(0.2)
     (job,) = status_of(folder).plan.launches[-1].jobs
     cancelled = subprocess.run(
-        [sys.executable, "-m", "harness.slurm", str(folder)], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-m", "harness.slurm", str(folder)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
     )
     assert cancelled.stdout.startswith(f"cancelled {job}; ")
     while any(known.startswith(job) for known in known_jobs() or ()):

@@ -24,12 +24,19 @@ def test_the_built_in_set_is_large_and_its_splits_share_nothing() -> None:
     assert all(len(family.phrasings) >= 4 for family in FAMILIES.values())
     assert {example.family for example in sets["test_families"]} == set(HELD_OUT_FAMILIES)
     assert not {example.family for example in sets["train"] + sets["test"]} & set(HELD_OUT_FAMILIES)
-    asked = [{(m.content, m.input) for e in sets[split] for m in e.messages[:1]} for split in ("train", "test")]
+    asked = [
+        {(m.content, m.input) for e in sets[split] for m in e.messages[:1]}
+        for split in ("train", "test")
+    ]
     assert not asked[0] & asked[1]
 
 
 def test_two_seeds_give_more_than_20_000_distinct_examples() -> None:
-    ids = {example.id for seed in (0, 1) for example in generate(BuiltinSpec(), "train", CAPACITY["train"], seed)}
+    ids = {
+        example.id
+        for seed in (0, 1)
+        for example in generate(BuiltinSpec(), "train", CAPACITY["train"], seed)
+    }
     assert len(ids) > 20_000
 
 
@@ -60,7 +67,9 @@ def test_response_words_sets_the_responses_length() -> None:
 
 
 def test_distractors_lengthen_inputs_and_change_no_answer() -> None:
-    plain, noisy = (generate(BuiltinSpec(distractor=share), "train", 400, 0) for share in (0.0, 1.0))
+    plain, noisy = (
+        generate(BuiltinSpec(distractor=share), "train", 400, 0) for share in (0.0, 1.0)
+    )
     assert all(e.messages[0].input.startswith("Background: ") for e in noisy)
     assert not any(e.messages[0].input.startswith("Background: ") for e in plain)
     assert all(verify(e.check, e.response, e.response) is not False for e in noisy)
@@ -70,19 +79,26 @@ def test_subsets_are_random_and_nested() -> None:
     pool = load(run_of().data).pool
     small, large = subset(pool, 100, 3), subset(pool, 1000, 3)
     assert large[:100] == small and len({e.id for e in large}) == 1000
-    assert {e.id for e in small} != {e.id for e in subset(pool, 100, 4)} != {e.id for e in pool[:100]}
+    assert (
+        {e.id for e in small} != {e.id for e in subset(pool, 100, 4)} != {e.id for e in pool[:100]}
+    )
 
 
 def test_sizes_above_the_set_are_told() -> None:
     assert n_examples("full", 77) == 77 and n_examples(5, 77) == 5 and n_examples("tiny", 77) == 30
-    with pytest.raises(DataError, match="data.size=small: 100 examples, expected at most the 77 of the training set"):
+    with pytest.raises(
+        DataError,
+        match="data.size=small: 100 examples, expected at most the 77 of the training set",
+    ):
         n_examples("small", 77)
 
 
 def test_a_jsonl_file_is_split_without_overlap_and_duplicates_are_counted(tmp_path: Path) -> None:
     path = write_records(tmp_path / "a.jsonl", 30)
     path.write_text(path.read_text() + path.read_text().splitlines()[0] + "\n")
-    splits = load(run_of("data=jsonl", f"data.path={path}", "data.validation=5", "data.test=10").data)
+    splits = load(
+        run_of("data=jsonl", f"data.path={path}", "data.validation=5", "data.test=10").data
+    )
     sets = [{e.id for e in found} for found in (splits.pool, splits.validation, splits.test)]
     assert [len(found) for found in sets] == [15, 5, 10] and splits.duplicates == 1
     assert len(set.union(*sets)) == 30
@@ -94,7 +110,10 @@ def test_gzip_and_chat_records_are_read(tmp_path: Path) -> None:
     with gzip.open(path, "wt") as file:
         file.write(json.dumps({"messages": messages}) + "\n\n")
     (example,) = read_jsonl(path)
-    assert [(m.speaker, m.content) for m in example.messages] == [("user", "Hi"), ("assistant", "Hello")]
+    assert [(m.speaker, m.content) for m in example.messages] == [
+        ("user", "Hi"),
+        ("assistant", "Hello"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +124,10 @@ def test_gzip_and_chat_records_are_read(tmp_path: Path) -> None:
         ('{"instruction": "a", "output": 3}', "all texts"),
         ('{"messages": []}', "expected the last of the messages to be the assistant's"),
         ('{"messages": [{"role": "user", "content": "a"}]}', "the assistant's"),
-        ('{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}', "expected 'assistant'"),
+        (
+            '{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}',
+            "expected 'assistant'",
+        ),
         ('{"messages": [{"role": "robot", "content": "a"}]}', "message 0: expected"),
     ],
 )
@@ -114,7 +136,11 @@ def test_a_bad_line_is_named_with_file_and_number(tmp_path: Path, line: str, fau
     path.write_text('{"instruction": "a", "output": "b"}\n' + line + "\n")
     with pytest.raises(DataError) as caught:
         list(read_jsonl(path))
-    assert str(caught.value).startswith(f"{path}:2: ") and fault in str(caught.value) and "\n" not in str(caught.value)
+    assert (
+        str(caught.value).startswith(f"{path}:2: ")
+        and fault in str(caught.value)
+        and "\n" not in str(caught.value)
+    )
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:

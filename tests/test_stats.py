@@ -15,7 +15,9 @@ RNG = np.random.default_rng(11)
 DIFFERENCES = [RNG.normal(0.03, 0.05, n) for n in (2, 5, 8, 12, 20)]
 CLOSE = {"rel": 1e-10, "abs": 1e-10}
 
-values = st.lists(st.floats(-1, 1, allow_nan=False).map(lambda x: round(x, 6)), min_size=1, max_size=10)
+values = st.lists(
+    st.floats(-1, 1, allow_nan=False).map(lambda x: round(x, 6)), min_size=1, max_size=10
+)
 
 
 @pytest.mark.parametrize("d", DIFFERENCES, ids=len)
@@ -34,13 +36,19 @@ def test_one_seed_has_an_estimate_and_no_interval():
 
 @pytest.mark.parametrize("d", DIFFERENCES[:4], ids=len)
 def test_sign_flip_agrees_with_scipys_exact_permutation_test(d):
-    expected = reference.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    expected = reference.permutation_test(
+        (d,), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
     assert stats.sign_flip(d, RNG) == pytest.approx(expected.pvalue, **CLOSE)
 
 
 @pytest.mark.parametrize("n", [1, 5, 6, 8])
 def test_sign_flip_reaches_its_floor_and_not_below(n):
-    assert stats.sign_flip(np.arange(1.0, n + 1), RNG) == stats.sign_flip_floor(n) == min(1.0, 2 / 2**n)
+    assert (
+        stats.sign_flip(np.arange(1.0, n + 1), RNG)
+        == stats.sign_flip_floor(n)
+        == min(1.0, 2 / 2**n)
+    )
 
 
 def test_five_seeds_cannot_reach_five_per_cent_and_eight_can_after_holm():
@@ -62,7 +70,9 @@ def test_sign_flip_of_many_seeds_is_drawn_from_the_rng_it_is_given():
     normal = reference.ttest_1samp(d, 0).pvalue
     assert first == again
     assert first == pytest.approx(normal, rel=0.2)
-    assert stats.sign_flip(np.ones(40), np.random.default_rng(5)) > 0  # never 0: the observed pattern counts
+    assert (
+        stats.sign_flip(np.ones(40), np.random.default_rng(5)) > 0
+    )  # never 0: the observed pattern counts
 
 
 @pytest.mark.parametrize("d", DIFFERENCES, ids=len)

@@ -24,14 +24,19 @@ def sweep(tmp_path: Path) -> Iterator[Path]:
     folder = fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4)
     done = sorted(path.parent.name for path in folder.glob(f"*/{RESULT}"))
     names = [*done, "bad", "busy", "later"]
-    launched = Launched(started="2026-01-01T00:00:00+00:00", host="h", commit="c" * 40, dirty=False, slots=1)
+    launched = Launched(
+        started="2026-01-01T00:00:00+00:00", host="h", commit="c" * 40, dirty=False, slots=1
+    )
     add_to_plan(folder, [PlannedRun(run=name, identity="0", cost=10.0) for name in names], launched)
     for place, name in enumerate(done):
         result, config = folder / name / RESULT, folder / name / CONFIG
         set_time(config, 1000.0 + 20 * place)
         set_time(result, 1020.0 + 20 * place)
     (folder / "bad").mkdir()
-    write_json(folder / "bad" / FAILURE, Failure(run="bad", identity="0", error="RuntimeError: no", attempts=3))
+    write_json(
+        folder / "bad" / FAILURE,
+        Failure(run="bad", identity="0", error="RuntimeError: no", attempts=3),
+    )
     held = claim(folder / "busy")
     assert isinstance(held, Claim)
     with held:
@@ -68,7 +73,9 @@ def test_it_is_printed_without_torch(sweep: Path) -> None:
     assert "failed bad: RuntimeError: no, tried 3 ×" in lines
 
 
-def test_a_folder_without_a_sweep_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_sweep_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         f"harness.status: {tmp_path}: no sweep was launched here, expected a folder runs/<sweep>\n"

@@ -1,5 +1,5 @@
-"""A full disk, a read-only folder, lost data: one clear line, the sweep goes on where it can. On file systems of
-the kernel's memory, which are really full, in a mount namespace of their own."""
+"""A full disk, a read-only folder, lost data: one clear line, the sweep goes on where it can. On
+file systems of the kernel's memory, which are really full, in a mount namespace of their own."""
 
 from __future__ import annotations
 
@@ -16,16 +16,34 @@ from harness.storage import read_json
 from tests.tiny import write_records
 from tests.tiny_sweep import environment, figures, overrides, start, sweep, toy_runs
 
-UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+UNSHARE = (
+    ["unshare", "--mount"]
+    if os.geteuid() == 0
+    else ["unshare", "--user", "--map-root-user", "--mount"]
+)
 MOUNT = 'mount -t tmpfs -o size=$SIZE tmpfs "$PLACE"; '
 
 
-def mounted(script: str, place: Path, size: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run shell commands beside a small file system at `place`, `$RUN` being a sweep of toy runs into it."""
+def mounted(
+    script: str, place: Path, size: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run shell commands beside a small file system at `place`, `$RUN` being a sweep of toy runs
+    into it.
+    """
     place.mkdir()
-    if subprocess.run([*UNSHARE, "sh", "-c", MOUNT], env={**os.environ, "SIZE": "1m", "PLACE": str(place)}).returncode:
+    if subprocess.run(
+        [*UNSHARE, "sh", "-c", MOUNT], env={**os.environ, "SIZE": "1m", "PLACE": str(place)}
+    ).returncode:
         pytest.skip("needs the right to mount a tmpfs: root, or user namespaces")
-    command = [sys.executable, "-m", "harness", "-m", *overrides(place.parent), f"runs={place}", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "-m",
+        *overrides(place.parent),
+        f"runs={place}",
+        *arguments,
+    ]
     run = 'run() { "$@" || echo exit code $?; }; '
     return subprocess.run(
         [*UNSHARE, "bash", "-c", f"set -e; {MOUNT}{run}{script}", "bash", *command],
@@ -43,12 +61,16 @@ def test_a_full_disk_costs_the_runs_that_no_longer_fit_until_there_is_room(tmp_p
         run "$@" seed='range(5)' retry=failed
         cp -r "$PLACE/s" second
     """
-    done = mounted(script, tmp_path / "small", "100k", "hydra.launcher.slots=1", "hydra.launcher.retries=0")
+    done = mounted(
+        script, tmp_path / "small", "100k", "hydra.launcher.slots=1", "hydra.launcher.retries=0"
+    )
     assert done.returncode == 0, done.stderr
     first, _, second = done.stdout.partition("exit code 1\n")
     assert "Traceback" not in done.stdout + done.stderr
     failed = [line for line in first.splitlines() if "] failed full-" in line]
-    assert failed and all(f"[Errno 28] No space left on device: '{tmp_path}/small/s/full-" in line for line in failed)
+    assert failed and all(
+        f"[Errno 28] No space left on device: '{tmp_path}/small/s/full-" in line for line in failed
+    )
     whole = [read_json(path, Result) for path in tmp_path.glob(f"first/*/{RESULT}")]
     assert 1 <= len(whole) == 5 - len(failed)
     assert not list(tmp_path.glob("first/*/.*.partial"))
@@ -71,7 +93,10 @@ def test_a_disk_that_is_full_at_launch_is_one_line_with_the_file(tmp_path: Path)
     place = tmp_path / "small"
     script = 'dd if=/dev/zero of="$PLACE/fill" bs=1k count=16 2> /dev/null || true; run "$@"'
     done = mounted(script, place, "16k", "seed=0,1")
-    assert done.stderr == f"harness: [Errno 28] No space left on device: '{place}/s/.sweep/plan.json'\n"
+    assert (
+        done.stderr
+        == f"harness: [Errno 28] No space left on device: '{place}/s/.sweep/plan.json'\n"
+    )
 
 
 @pytest.mark.slow

@@ -1,4 +1,6 @@
-"""The sweep engine: a failing run costs itself alone, the same command continues, two launches share the work."""
+"""The sweep engine: a failing run costs itself alone, the same command continues, two launches
+share the work.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,12 @@ def test_failing_runs_cost_themselves_alone(faulty: tuple[Path, Outcome, str]) -
     [
         (12, "RuntimeError: injected", "with a second line", ""),
         (13, "SystemExit: 3", "in go_wrong", ""),
-        (14, "no progress for 4 s (hydra.launcher.timeout); the worker was killed", "in go_wrong", "SIGKILL"),
+        (
+            14,
+            "no progress for 4 s (hydra.launcher.timeout); the worker was killed",
+            "in go_wrong",
+            "SIGKILL",
+        ),
         (15, "the worker exited with code 4", "== try 1", ""),
         (16, "FloatingPointError: step 1: loss nan", "in go_wrong", ""),
     ],
@@ -96,12 +103,20 @@ def test_failed_runs_are_tried_again_where_asked_for_and_a_finished_one_by_force
     assert sweep([replace(runs[1], force=True)], slots=1)[0] == Outcome(1, 0, 0)
     new = read_json(result, Result)
     assert new.nll == old.nll and new.identity == old.identity
-    begun = {run: count - before[run] for run, count in tries(folder).items() if count != before[run]}
-    assert sorted((run.split("-")[4], count) for run, count in begun.items()) == [("s1", 1), ("s12", 1), ("s13", 1)]
+    begun = {
+        run: count - before[run] for run, count in tries(folder).items() if count != before[run]
+    }
+    assert sorted((run.split("-")[4], count) for run, count in begun.items()) == [
+        ("s1", 1),
+        ("s12", 1),
+        ("s13", 1),
+    ]
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_replaced_and_its_run_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_worker_is_replaced_and_its_run_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flag = tmp_path / "once"
     for key, value in environment({0: "once"}).items():
         monkeypatch.setenv(key, value)
@@ -125,7 +140,9 @@ def test_a_claim_is_exclusive_and_ends_with_its_owner(tmp_path: Path) -> None:
         "import sys, time; from pathlib import Path; from harness.claim import claim\n"
         "held = claim(Path(sys.argv[1])); held.note({'share': 0.5}); print('held', flush=True); time.sleep(60)"
     )
-    owner = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
+    )
     assert owner.stdout and owner.stdout.readline() == "held\n"
     assert claim(folder) is None and owner_note(folder) == {"share": 0.5}
     owner.kill()
@@ -152,15 +169,21 @@ def test_an_outcome_newer_than_the_launch_is_another_launchs(tmp_path: Path) -> 
 
 def test_the_plan_grows_and_a_change_of_code_is_told(tmp_path: Path) -> None:
     def launched(commit: str) -> Launched:
-        return Launched(started="2026-01-01T00:00:00+00:00", host="h", commit=commit, dirty=False, slots=1)
+        return Launched(
+            started="2026-01-01T00:00:00+00:00", host="h", commit=commit, dirty=False, slots=1
+        )
 
     def planned(name: str, cost: float) -> PlannedRun:
         return PlannedRun(run=name, identity="0", cost=cost)
 
     assert add_to_plan(tmp_path, [planned("a", 1.0)], launched("aaaaaaaaaa")) == []
-    assert add_to_plan(tmp_path, [planned("a", 1.0), planned("b", 2.0)], launched("aaaaaaaaaa")) == []
+    assert (
+        add_to_plan(tmp_path, [planned("a", 1.0), planned("b", 2.0)], launched("aaaaaaaaaa")) == []
+    )
     (warning,) = add_to_plan(tmp_path, [], launched("bbbbbbbbbb"))
-    assert warning.endswith("launched before with code aaaaaaaa, now with bbbbbbbb; each result names its own")
+    assert warning.endswith(
+        "launched before with code aaaaaaaa, now with bbbbbbbb; each result names its own"
+    )
     plan = read_plan(tmp_path)
     assert plan and [run.run for run in plan.runs] == ["b", "a"] and len(plan.launches) == 3
 
@@ -199,7 +222,9 @@ def test_faulty_settings_are_told_together() -> None:
 
 
 @pytest.mark.slow
-def test_a_folder_that_cannot_be_written_is_one_line_and_costs_its_run_alone(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_one_line_and_costs_its_run_alone(
+    tmp_path: Path,
+) -> None:
     runs = toy_runs(tmp_path, 2)
     sweep(runs[:1], slots=1)
     (made,) = (tmp_path / "s").glob("*-s0-*")
@@ -217,7 +242,10 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
     folder, arguments = tmp_path / "s", ("seed=range(5)", "hydra.launcher.slots=2")
 
     def running() -> int:
-        return sum("pid" in (owner_note(folder / lock.stem) or {}) for lock in folder.glob(".sweep/*-s*-*.lock"))
+        return sum(
+            "pid" in (owner_note(folder / lock.stem) or {})
+            for lock in folder.glob(".sweep/*-s*-*.lock")
+        )
 
     def finished() -> int:
         return len(list(folder.glob(f"*/{RESULT}")))
@@ -227,7 +255,10 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
     os.killpg(launched.pid, signal.SIGINT)
     said, _ = launched.communicate(timeout=30)
     assert launched.returncode == 130 and finished() == 2 and len(tries(folder)) == 2
-    assert "stopping once the runs under way have ended" in said and "the same command continues" in said
+    assert (
+        "stopping once the runs under way have ended" in said
+        and "the same command continues" in said
+    )
 
     launched = start(tmp_path, *arguments, faults={seed: "hang" for seed in range(5)}, group=True)
     wait_until(lambda: running() == 2)
@@ -236,7 +267,12 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
     assert launched.poll() is None  # waits for the runs, which would be for ever
     os.killpg(launched.pid, signal.SIGINT)
     more, _ = launched.communicate(timeout=10)
-    assert launched.returncode == 130 and finished() == 2 and len(tries(folder)) == 4 and running() == 0
+    assert (
+        launched.returncode == 130
+        and finished() == 2
+        and len(tries(folder)) == 4
+        and running() == 0
+    )
     assert "Traceback" not in said + more and not list(folder.glob(f"*/{FAILURE}"))
 
     launched = start(tmp_path, *arguments, group=True)  # in the middle of the workers' imports
@@ -244,11 +280,17 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
     time.sleep(0.3)
     os.killpg(launched.pid, signal.SIGINT)
     early, _ = launched.communicate(timeout=30)
-    assert launched.returncode == 130 and "Traceback" not in early and "the same command continues" in early
+    assert (
+        launched.returncode == 130
+        and "Traceback" not in early
+        and "the same command continues" in early
+    )
 
     launched = start(tmp_path, *arguments)
     said, _ = launched.communicate(timeout=60)
-    assert launched.returncode == 0 and finished() == 5 and "2 of 5 runs are finished already" in said
+    assert (
+        launched.returncode == 0 and finished() == 5 and "2 of 5 runs are finished already" in said
+    )
     assert sorted(tries(folder).values()) == [1, 1, 1, 2, 2]
 
 

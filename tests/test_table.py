@@ -18,7 +18,11 @@ def printed(folder, width=80):
 @pytest.mark.parametrize("width", [80, 120])
 def test_every_cell_is_one_line_with_scores_loss_and_difference(tmp_path, width):
     folder = fakes.write_sweep(
-        tmp_path / "sweep", masks=("full", "hierarchical"), sizes=(100, 10000), seeds=(0, 1), prompts=4
+        tmp_path / "sweep",
+        masks=("full", "hierarchical"),
+        sizes=(100, 10000),
+        seeds=(0, 1),
+        prompts=4,
     )
     text = printed(folder, width)
     lines = text.splitlines()
@@ -56,7 +60,9 @@ def test_conditions_share_one_head_and_numbers_in_names_sort_by_value(tmp_path):
 
 def test_problems_and_holes_are_printed(tmp_path):
     folder = fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4)
-    fakes.write_run(folder / "more", fakes.config("sweep", "full", "nano", 300, 0), fakes.fades, prompts=4)
+    fakes.write_run(
+        folder / "more", fakes.config("sweep", "full", "nano", 300, 0), fakes.fades, prompts=4
+    )
     (folder / "notes").mkdir()
     text = printed(folder)
     assert "! sweep/notes: foreign: not a run: no config.yaml" in text

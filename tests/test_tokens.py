@@ -23,7 +23,9 @@ def conversations() -> st.SearchStrategy[Example]:
     return st.lists(exchange, min_size=1, max_size=4).map(
         lambda turns: Example(
             tuple(
-                message for asked, answer in turns for message in (Message("user", asked), Message("assistant", answer))
+                message
+                for asked, answer in turns
+                for message in (Message("user", asked), Message("assistant", answer))
             )
         )
     )
@@ -52,7 +54,15 @@ def test_bpe8k_has_literal_ids() -> None:
 
 
 def test_every_digit_is_a_token_of_its_own() -> None:
-    assert [BPE.decode([id]) for id in BPE.encode("1984 or 42")] == ["1", "9", "8", "4", " or", " 4", "2"]
+    assert [BPE.decode([id]) for id in BPE.encode("1984 or 42")] == [
+        "1",
+        "9",
+        "8",
+        "4",
+        " or",
+        " 4",
+        "2",
+    ]
 
 
 def test_segments_of_an_alpaca_record_are_these() -> None:
@@ -84,13 +94,17 @@ def test_segments_of_a_dialogue_are_these() -> None:
 
 
 @given(conversations(), st.sampled_from(sorted(TEMPLATES)))
-def test_trap_17_generation_prompt_is_a_prefix_of_the_training_ids(example: Example, template: str) -> None:
+def test_trap_17_generation_prompt_is_a_prefix_of_the_training_ids(
+    example: Example, template: str
+) -> None:
     prompt = tokenize(render_prompt(example, template), BPE).ids.tolist()
     assert tokenize(render(example, template), BPE).ids.tolist()[: len(prompt)] == prompt
 
 
 def test_trap_17_bpe_does_not_merge_across_the_seam() -> None:
-    """The header's newlines and the answer's first letters would be one pre-token if encoded together."""
+    """The header's newlines and the answer's first letters would be one pre-token if encoded
+    together.
+    """
     example = alpaca("Go on.", "", "\n\nyes")
     tokens = tokens_of(example)
     first = tokens.roles.tolist().index(ROLE_ID["response"])
@@ -99,7 +113,9 @@ def test_trap_17_bpe_does_not_merge_across_the_seam() -> None:
 
 
 def test_trap_18_roles_are_stamped_and_never_searched_for() -> None:
-    """A template with no marker at all, and an answer equal to the question, still have the right roles."""
+    """A template with no marker at all, and an answer equal to the question, still have the right
+    roles.
+    """
     assert roles(alpaca("yes", "", "yes"), "plain") == [
         ("instruction", "yes"),
         ("template", "\n\n"),
@@ -121,29 +137,40 @@ def test_trap_22_special_tokens_in_user_text_are_plain_text() -> None:
     text = "Say <|endoftext|> now"
     tokens = tokens_of(alpaca(text, text, text))
     assert tokens.ids.tolist().count(BPE.end) == 1 and tokens.ids[-1] == BPE.end
-    assert [text for role, text in roles(alpaca(text, text, text)) if role == "instruction"] == [text]
+    assert [text for role, text in roles(alpaca(text, text, text)) if role == "instruction"] == [
+        text
+    ]
 
 
 def test_trap_22_exactly_one_end_per_answer_with_the_role_end() -> None:
     tokens = tokens_of(DIALOGUE)
     ends = tokens.ids == BPE.end
     assert ends.sum() == 2
-    assert set(tokens.roles[ends]) == {ROLE_ID["end"]} and (tokens.roles == ROLE_ID["end"]).sum() == 2
+    assert (
+        set(tokens.roles[ends]) == {ROLE_ID["end"]} and (tokens.roles == ROLE_ID["end"]).sum() == 2
+    )
 
 
 @given(conversations(), st.sampled_from(sorted(TEMPLATES)))
 def test_trap_25_no_token_stands_before_the_first_segment(example: Example, template: str) -> None:
-    """There is no BOS to double: training and generation text begin with the template's own opening."""
+    """There is no BOS to double: training and generation text begin with the template's own
+    opening.
+    """
     form = TEMPLATES[template]
     opening = form.preamble + form.user + example.messages[0].content
     for segments in (render(example, template), render_prompt(example, template)):
         ids = tokenize(segments, BPE).ids.tolist()
         assert BPE.decode(ids).startswith(opening)
-    assert ids.count(BPE.end) == sum(message.speaker == "assistant" for message in example.messages) - 1
+    assert (
+        ids.count(BPE.end)
+        == sum(message.speaker == "assistant" for message in example.messages) - 1
+    )
 
 
 @given(conversations(), st.sampled_from(sorted(TEMPLATES)))
-def test_trap_27_a_longer_conversation_begins_with_the_shorter(example: Example, template: str) -> None:
+def test_trap_27_a_longer_conversation_begins_with_the_shorter(
+    example: Example, template: str
+) -> None:
     """Roles may differ (a lone question is an instruction), ids may not."""
     shorter = Example(example.messages[:2])
     ids = tokenize(render(shorter, template), BPE).ids.tolist()
@@ -155,13 +182,17 @@ def test_trap_33_every_role_occurs_in_every_template(template: str) -> None:
     system = Message("system", "Be brief.")
     single = Example((system, *EXAMPLE.messages))
     dialogue = Example((system, *DIALOGUE.messages[1:]))
-    found = {role for role, _ in roles(single, template)} | {role for role, _ in roles(dialogue, template)}
+    found = {role for role, _ in roles(single, template)} | {
+        role for role, _ in roles(dialogue, template)
+    }
     assert found == set(ROLES)
 
 
 @settings(max_examples=300)
 @given(conversations(), st.sampled_from(sorted(TEMPLATES)))
-def test_trap_20_decoded_response_tokens_are_the_response_and_the_end(example: Example, template: str) -> None:
+def test_trap_20_decoded_response_tokens_are_the_response_and_the_end(
+    example: Example, template: str
+) -> None:
     tokens = tokenize(render(example, template), BPE)
     for turn in range(len(example.messages) // 2):
         here = tokens.turns == turn
@@ -171,7 +202,9 @@ def test_trap_20_decoded_response_tokens_are_the_response_and_the_end(example: E
 
 
 @pytest.mark.parametrize("names", [("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")])
-def test_gpt2_ranks_are_read_from_files_beside_the_weights(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_gpt2_ranks_are_read_from_files_beside_the_weights(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
     characters = sorted(CHARACTERS, key=lambda c: (c > "\xff", c))
     vocabulary = {text: id for id, text in enumerate([*characters, "he", "hey"])}
     (tmp_path / names[0]).write_text(json.dumps(vocabulary), encoding="utf-8")
@@ -183,7 +216,9 @@ def test_gpt2_ranks_are_read_from_files_beside_the_weights(tmp_path: Path, names
 def test_gpt2_ranks_are_read_from_a_tokenizer_json(tmp_path: Path) -> None:
     characters = sorted(CHARACTERS, key=lambda c: (c > "\xff", c))
     vocabulary = {text: id for id, text in enumerate([*characters, "he", "hey", "<|endoftext|>"])}
-    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}}), encoding="utf-8")
+    (tmp_path / "tokenizer.json").write_text(
+        json.dumps({"model": {"vocab": vocabulary}}), encoding="utf-8"
+    )
     tokenizer = load_tokenizer("gpt2", tmp_path)
     assert tokenizer.encode("heyhe") == [257, 256] and tokenizer.end == 258
     load_tokenizer.cache_clear()

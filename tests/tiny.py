@@ -63,7 +63,11 @@ def toy(vocabulary: int = BPE.size, context: int = 128, seed: int = 1, width: in
 def write_records(path: Path, count: int, words: int = 3) -> Path:
     """A .jsonl of `count` distinct Alpaca records."""
     lines = [
-        {"instruction": f"Say number {n} twice.", "input": f"The number is {n}.", "output": " ".join([str(n)] * words)}
+        {
+            "instruction": f"Say number {n} twice.",
+            "input": f"The number is {n}.",
+            "output": " ".join([str(n)] * words),
+        }
         for n in range(count)
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

@@ -58,7 +58,9 @@ def sweep(runs: list[Run], **settings: object) -> tuple[Outcome, str]:
 def start(
     folder: Path, *arguments: str, faults: dict[int, str] | None = None, group: bool = False
 ) -> subprocess.Popen[str]:
-    """Launch the command line in a process of its own, or in a process group, as a terminal does."""
+    """Launch the command line in a process of its own, or in a process group, as a terminal
+    does.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "harness", "-m", *overrides(folder), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
@@ -71,8 +73,12 @@ def figures(folder: Path) -> dict[str, Any]:
     result = json.loads((folder / RESULT).read_text())
     steps = [json.loads(line) for line in (folder / STEPS).read_text().splitlines()]
     return {
-        "result": {key: value for key, value in result.items() if key not in ("seconds", "provenance")},
-        "steps": [{key: value for key, value in step.items() if key != "seconds"} for step in steps],
+        "result": {
+            key: value for key, value in result.items() if key not in ("seconds", "provenance")
+        },
+        "steps": [
+            {key: value for key, value in step.items() if key != "seconds"} for step in steps
+        ],
         **{name: (folder / name).read_bytes() for name in (AUDIT, EVALS, RESPONSES)},
     }
 

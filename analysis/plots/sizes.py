@@ -64,10 +64,25 @@ def _lines(axes: Axes, runs: pd.DataFrame, arms: Sequence[str], outcome: str) ->
         own = runs[runs["arm"] == arm].dropna(subset=[outcome])
         aside = style.dodge(sizes, place, len(arms))
         axes.plot(
-            own["n_examples"] * aside, own[outcome], look.marker, color=look.colour, ms=3, alpha=0.5, mew=0, zorder=2
+            own["n_examples"] * aside,
+            own[outcome],
+            look.marker,
+            color=look.colour,
+            ms=3,
+            alpha=0.5,
+            mew=0,
+            zorder=2,
         )
         means = own.groupby("n_examples")[outcome].mean()
-        axes.plot(means.index.to_numpy() * aside, means, look.marker, ls="-", color=look.colour, ms=4.5, label=arm)
+        axes.plot(
+            means.index.to_numpy() * aside,
+            means,
+            look.marker,
+            ls="-",
+            color=look.colour,
+            ms=4.5,
+            label=arm,
+        )
 
 
 def difference(
@@ -80,7 +95,8 @@ def difference(
     label: str,
     margin: float,
 ) -> Figure:
-    """Δ against training size: zero line, margin of equivalence, every seed, means with intervals, crossover.
+    """Δ against training size: zero line, margin of equivalence, every seed, means with intervals,
+    crossover.
 
     Args:
         pairs: every seed's difference.
@@ -116,7 +132,9 @@ def difference(
             )
             cell = here[here["arm"] == arm].sort_values("n_examples")
             x = cell["n_examples"].to_numpy() * aside
-            axes.plot(x, cell["delta"], look.marker, ls="-", color=look.colour, ms=4, label=arm, zorder=3)
+            axes.plot(
+                x, cell["delta"], look.marker, ls="-", color=look.colour, ms=4, label=arm, zorder=3
+            )
             axes.vlines(x, cell["low"], cell["high"], color=look.colour, lw=1.2, zorder=3)
         axes.set_title(condition, loc="left")
         axes.set_ylabel(label)
@@ -129,9 +147,15 @@ def difference(
 
 
 def _crossovers(
-    axes: Axes, trends: pd.DataFrame, condition: str, looks: Mapping[str, style.Look], sizes: Sequence[float]
+    axes: Axes,
+    trends: pd.DataFrame,
+    condition: str,
+    looks: Mapping[str, style.Look],
+    sizes: Sequence[float],
 ) -> None:
-    """N* of each arm as a diamond with its interval, in a row of its own at the foot of the panel."""
+    """N* of each arm as a diamond with its interval, in a row of its own at the foot of the
+    panel.
+    """
     if trends.empty:
         return
     low, high = axes.get_ylim()
@@ -141,14 +165,19 @@ def _crossovers(
         y = low - line * step
         look = looks[trend["arm"]]
         if not math.isnan(trend["n_star_low"]):
-            ends = np.clip([trend["n_star_low"], trend["n_star_high"]], min(sizes) / 1.3, max(sizes) * 1.3)
+            ends = np.clip(
+                [trend["n_star_low"], trend["n_star_high"]], min(sizes) / 1.3, max(sizes) * 1.3
+            )
             axes.hlines(y, *ends, color=look.colour, lw=1.2)
         axes.plot(trend["n_star"], y, "D", color=look.colour, ms=4, mfc="white")
     axes.set_ylim(low - (len(found) + 0.7) * step, high)
 
 
-def heat_map(effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[str], label: str, share: bool) -> Figure:
-    """Δ over condition (model and whatever else varies) × training size, a panel per arm; bold beyond the interval.
+def heat_map(
+    effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[str], label: str, share: bool
+) -> Figure:
+    """Δ over condition (model and whatever else varies) × training size, a panel per arm; bold
+    beyond the interval.
 
     Args:
         effects: one row per cell.
@@ -166,7 +195,9 @@ def heat_map(effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[st
     for place, (axes, arm) in enumerate(zip(places, arms, strict=True)):
         cells = effects[effects["arm"] == arm].set_index(["condition", "n_examples"])
         table = cells["delta"].unstack().reindex(index=list(conditions), columns=sizes)
-        image = axes.imshow(table.to_numpy(float), cmap="PuOr", vmin=-bound, vmax=bound, aspect="auto")
+        image = axes.imshow(
+            table.to_numpy(float), cmap="PuOr", vmin=-bound, vmax=bound, aspect="auto"
+        )
         for (row, column), value in np.ndenumerate(table.to_numpy(float)):
             if math.isnan(value):
                 continue
@@ -186,7 +217,10 @@ def heat_map(effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[st
         axes.grid(False)
         axes.set_title(arm, loc="left")
         axes.set_xticks(range(len(sizes)), [style.thousands(size) for size in sizes])
-        axes.set_yticks(range(len(conditions)), list(conditions) if place % columns == 0 else [""] * len(conditions))
+        axes.set_yticks(
+            range(len(conditions)),
+            list(conditions) if place % columns == 0 else [""] * len(conditions),
+        )
         axes.set_xlabel("training examples")
     if image is not None:
         below = {"location": "bottom", "aspect": 30} if columns == 1 else {"aspect": 12}
@@ -194,7 +228,9 @@ def heat_map(effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[st
     return figure
 
 
-def against_ratio(pairs: pd.DataFrame, arms: Sequence[str], outcome: str, label: str, margin: float) -> Figure:
+def against_ratio(
+    pairs: pd.DataFrame, arms: Sequence[str], outcome: str, label: str, margin: float
+) -> Figure:
     """Δ against the ratio of prompt to response length, a panel per training size.
 
     Args:
@@ -214,7 +250,13 @@ def against_ratio(pairs: pd.DataFrame, arms: Sequence[str], outcome: str, label:
             own = pairs[(pairs["n_examples"] == size) & (pairs["arm"] == arm)]
             look = looks[arm]
             axes.plot(
-                own["length.ratio"], own[f"delta.{outcome}"], look.marker, color=look.colour, ms=3, alpha=0.4, mew=0
+                own["length.ratio"],
+                own[f"delta.{outcome}"],
+                look.marker,
+                color=look.colour,
+                ms=3,
+                alpha=0.4,
+                mew=0,
             )
             means = own.groupby(own["length.ratio"].round(2))[f"delta.{outcome}"].mean()
             axes.plot(means.index, means, look.marker, ls="-", color=look.colour, ms=4.5, label=arm)

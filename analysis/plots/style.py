@@ -1,4 +1,6 @@
-"""One look for every figure: a paper's column, colours that survive colour blindness, the same bytes every time."""
+"""One look for every figure: a paper's column, colours that survive colour blindness, the same
+bytes every time.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ HEIGHT = 2.3
 """Height of one row of panels."""
 
 PALETTE = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
-"""Okabe & Ito (2008), told apart by readers with any common colour blindness; markers repeat the message."""
+"""Okabe & Ito (2008), told apart by readers with any common colour blindness; markers repeat the
+message.
+"""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -68,7 +72,10 @@ def abreast(most: int) -> int:
 
 def looks(arms: Sequence[str]) -> dict[str, Look]:
     """Colour and marker of each arm, by its place."""
-    return {arm: Look(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i, arm in enumerate(arms)}
+    return {
+        arm: Look(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)])
+        for i, arm in enumerate(arms)
+    }
 
 
 def panels(rows: int, columns: int, height: float = HEIGHT) -> tuple[Figure, list[list[Axes]]]:
@@ -101,7 +108,9 @@ def legend(figure: Figure, axes: Axes, columns: int = 4) -> None:
     named = dict(zip(labels, handles, strict=True))
     if named:
         width = 2 if figure.get_figwidth() < WIDE else columns
-        figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=min(width, len(named)))
+        figure.legend(
+            named.values(), named.keys(), loc="outside lower center", ncols=min(width, len(named))
+        )
 
 
 def size_axis(axes: Axes, sizes: Sequence[float], label: str = "training examples") -> None:
@@ -124,16 +133,21 @@ def thousands(size: float) -> str:
 
 
 def dodge(sizes: Sequence[float], place: int, count: int) -> float:
-    """The factor by which an arm's points stand aside on a logarithmic axis, so that none hides another."""
+    """The factor by which an arm's points stand aside on a logarithmic axis, so that none hides
+    another.
+    """
     ordered = sorted(sizes)
     gap = min((b / a for a, b in zip(ordered, ordered[1:], strict=False)), default=4.0)
-    # At most a third of the gap between two sizes, and never so much that a point seems to be of another size.
+    # At most a third of the gap between two sizes, and never so much that a point seems to be of
+    # another size.
     spread = min(0.3 * math.log(gap), 0.08 * math.log(ordered[-1] / ordered[0]) or 0.2)
     return math.exp(spread * (place - (count - 1) / 2) / max(count - 1, 1))
 
 
 def wrapped(label: str, width: int = 30) -> str:
-    """A condition's label as a panel's title: broken at its commas before it runs into the next panel's."""
+    """A condition's label as a panel's title: broken at its commas before it runs into the next
+    panel's.
+    """
     lines: list[str] = []
     for part in label.split(", "):
         if lines and len(lines[-1]) + len(part) + 2 <= width:

@@ -14,8 +14,11 @@ Cell = tuple[str, int]
 """A condition and a training size."""
 
 
-def learning_curves(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell], roles: Sequence[str]) -> Figure:
-    """Held-out NLL of each role along training: every seed a thin line, each arm's mean a thick one.
+def learning_curves(
+    curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell], roles: Sequence[str]
+) -> Figure:
+    """Held-out NLL of each role along training: every seed a thin line, each arm's mean a thick
+    one.
 
     Args:
         curves: one row per run, evaluation and role.
@@ -35,7 +38,14 @@ def learning_curves(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[C
                 for _, run in runs.groupby("row"):
                     axes.plot(run["epoch"], run["nll"], color=look.colour, lw=0.5, alpha=0.4)
                 means = runs.groupby("step")[["epoch", "nll"]].mean()
-                axes.plot(means["epoch"], means["nll"], color=look.colour, marker=look.marker, ms=2.5, label=arm)
+                axes.plot(
+                    means["epoch"],
+                    means["nll"],
+                    color=look.colour,
+                    marker=look.marker,
+                    ms=2.5,
+                    label=arm,
+                )
             axes.set_xlabel("epoch" if row is rows[-1] else "")
             axes.set_title(role if row is rows[0] else "")
     style.legend(figure, rows[0][0])
@@ -45,7 +55,8 @@ def learning_curves(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[C
 def mechanism(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell]) -> Figure:
     """Held-out against training NLL of the answer, along each run.
 
-    A lower curve at the same training loss is a regulariser; the same curve cut short is only less training.
+    A lower curve at the same training loss is a regulariser; the same curve cut short is only less
+    training.
 
     Args:
         curves: one row per run, evaluation and role.
@@ -62,9 +73,22 @@ def mechanism(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell]) 
             own = here[here["arm"] == arm]
             for _, run in own.groupby("row"):
                 axes.plot(run["train"], run["test"], color=look.colour, lw=0.5, alpha=0.5)
-                axes.plot(run["train"].iloc[-1], run["test"].iloc[-1], look.marker, color=look.colour, ms=3)
+                axes.plot(
+                    run["train"].iloc[-1],
+                    run["test"].iloc[-1],
+                    look.marker,
+                    color=look.colour,
+                    ms=3,
+                )
             means = own.groupby("step")[["train", "test"]].mean()
-            axes.plot(means["train"], means["test"], color=look.colour, marker=look.marker, ms=3, label=arm)
+            axes.plot(
+                means["train"],
+                means["test"],
+                color=look.colour,
+                marker=look.marker,
+                ms=3,
+                label=arm,
+            )
         _diagonal(axes)
         axes.set_title(titled(condition, size), loc="left")
         axes.set_xlabel("train response NLL")

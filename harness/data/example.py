@@ -1,6 +1,7 @@
 """What a source yields: examples made of messages, with an optional machine check of the answer.
 
-Everything downstream (prompt, tokens, masks, batches) reads these types and nothing else of a source.
+Everything downstream (prompt, tokens, masks, batches) reads these types and nothing else of a
+source.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How a response is verified by machine, as data: `kind` names a function of `harness.scoring.check`.
+    """How a response is verified by machine, as data: `kind` names a function of
+    `harness.scoring.check`.
 
     Attributes:
         kind: the verifier, e.g. "exact", "one_of", "number", "word_count".
@@ -49,9 +51,11 @@ class Example:
     """One training or test example: a conversation that ends with an assistant message.
 
     Attributes:
-        messages: at least one user message followed by an assistant message; the last is the assistant's.
+        messages: at least one user message followed by an assistant message; the last is the
+            assistant's.
         family: the task family it belongs to; "" where the source has none.
-        check: verifies the last response; None where only similarity to the reference can be scored.
+        check: verifies the last response; None where only similarity to the reference can be
+            scored.
     """
 
     messages: tuple[Message, ...]
@@ -66,10 +70,16 @@ class Example:
     @cached_property
     def id(self) -> str:
         """Sixteen hex digits of the SHA-256 of the conversation: equal texts have equal ids."""
-        text = json.dumps([asdict(message) for message in self.messages], ensure_ascii=False, sort_keys=True)
+        text = json.dumps(
+            [asdict(message) for message in self.messages], ensure_ascii=False, sort_keys=True
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def alpaca(instruction: str, input: str, output: str, *, family: str = "", check: Check | None = None) -> Example:
+def alpaca(
+    instruction: str, input: str, output: str, *, family: str = "", check: Check | None = None
+) -> Example:
     """An Example from one Alpaca-style record."""
-    return Example((Message("user", instruction, input), Message("assistant", output)), family, check)
+    return Example(
+        (Message("user", instruction, input), Message("assistant", output)), family, check
+    )

@@ -1,4 +1,6 @@
-"""Examples from a source, split into training pool, validation and held-out sets that share no example."""
+"""Examples from a source, split into training pool, validation and held-out sets that share no
+example.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def load(data: Data) -> Splits:
     """
     if data.source == "builtin":
         spec = BuiltinSpec(
-            prompt_words=data.prompt_words, response_words=data.response_words, distractor=data.distractor
+            prompt_words=data.prompt_words,
+            response_words=data.response_words,
+            distractor=data.distractor,
         )
         return _builtin(spec, data.validation, data.test, data.test_families, data.seed)
     return _jsonl(Path(data.path), data.validation, data.test, data.seed)
@@ -68,7 +72,9 @@ def n_examples(size: int | str, pool: int) -> int:
     """
     count = pool if size == "full" else size if isinstance(size, int) else SIZES[size]
     if count > pool:
-        raise DataError(f"data.size={size}: {count} examples, expected at most the {pool} of the training set")
+        raise DataError(
+            f"data.size={size}: {count} examples, expected at most the {pool} of the training set"
+        )
     return count
 
 
@@ -79,7 +85,9 @@ def subset(pool: tuple[Example, ...], count: int, seed: int) -> list[Example]:
 
 
 @lru_cache(maxsize=4)
-def _builtin(spec: BuiltinSpec, validation: int, test: int, test_families: int, seed: int) -> Splits:
+def _builtin(
+    spec: BuiltinSpec, validation: int, test: int, test_families: int, seed: int
+) -> Splits:
     try:
         return Splits(
             tuple(generate(spec, "train", CAPACITY["train"], seed)),
@@ -139,16 +147,26 @@ def _example(line: str, place: str) -> Example:
         texts = [record["instruction"], record.get("input", ""), record.get("output")]
         if all(isinstance(text, str) for text in texts):
             return alpaca(*texts)
-    raise DataError(f'{place}: expected {{"messages": [...]}} or {{"instruction", "input", "output"}}, all texts')
+    raise DataError(
+        f'{place}: expected {{"messages": [...]}} or {{"instruction", "input", "output"}}, all texts'
+    )
 
 
 def _messages(records: list[Any], place: str) -> Iterator[Message]:
-    """Checked messages: a system message may open, then user and assistant take turns, the assistant last."""
+    """Checked messages: a system message may open, then user and assistant take turns, the
+    assistant last.
+    """
     expected = "user"
     for number, record in enumerate(records):
-        role, content = (record.get("role"), record.get("content")) if isinstance(record, dict) else (None, None)
+        role, content = (
+            (record.get("role"), record.get("content"))
+            if isinstance(record, dict)
+            else (None, None)
+        )
         if role not in SPEAKERS or not isinstance(content, str):
-            raise DataError(f'{place}: message {number}: expected {{"role": one of {list(SPEAKERS)}, "content": text}}')
+            raise DataError(
+                f'{place}: message {number}: expected {{"role": one of {list(SPEAKERS)}, "content": text}}'
+            )
         speaker = SPEAKERS[role]
         if speaker == "system" and number == 0:
             yield Message(speaker, content)

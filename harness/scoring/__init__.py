@@ -1,4 +1,6 @@
-"""Scores of one response, each a small function; None means that a score does not apply, which is never 0."""
+"""Scores of one response, each a small function; None means that a score does not apply, which is
+never 0.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,13 @@ def score(example: Example, response: str, ended: bool) -> dict[str, Score]:
         ended: whether the model closed it with the end token itself.
 
     Returns:
-        exact_match (None for a free-form task of a source that has checks), verified (the check's verdict, None
-        without one), rouge_l, chrf, and the behaviours as 0 or 1.
+        exact_match (None for a free-form task of a source that has checks), verified (the check's
+        verdict, None without one), rouge_l, chrf, and the behaviours as 0 or 1.
     """
     reference = example.response
-    asked = next(message.content for message in reversed(example.messages) if message.speaker == "user")
+    asked = next(
+        message.content for message in reversed(example.messages) if message.speaker == "user"
+    )
     verdict = verify(example.check, response, reference)
     free_form = bool(example.family) and example.check is None
     return {
@@ -42,6 +46,8 @@ def score(example: Example, response: str, ended: bool) -> dict[str, Score]:
 
 
 def mean(records: Sequence[ResponseRecord], name: str) -> tuple[Score, int]:
-    """The mean of a score over the responses that could be scored, and their number; None where none could."""
+    """The mean of a score over the responses that could be scored, and their number; None where
+    none could.
+    """
     values = [value for record in records if (value := record.scores[name]) is not None]
     return (sum(values) / len(values) if values else None), len(values)

@@ -7,7 +7,9 @@ REPEATS = 3
 
 
 def echoed(response: str, instruction: str, reference: str) -> bool:
-    """Whether the response opens with four words in a row of the instruction, and the reference does not."""
+    """Whether the response opens with four words in a row of the instruction, and the reference
+    does not.
+    """
     return _opens_with(response, instruction) and not _opens_with(reference, instruction)
 
 

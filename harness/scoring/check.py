@@ -32,19 +32,27 @@ def _number(response: str, _: str, arguments: Arguments) -> bool:
 
 def _items(response: str, _: str, arguments: Arguments) -> bool:
     """The list `values` in order, whatever separates it."""
-    return [_plain(part) for part in re.split(r"[,;\n]+", response.strip())] == [_plain(v) for v in arguments["values"]]
+    return [_plain(part) for part in re.split(r"[,;\n]+", response.strip())] == [
+        _plain(v) for v in arguments["values"]
+    ]
 
 
 def _some_of(response: str, _: str, arguments: Arguments) -> bool:
     """`count` different members of `values` and nothing else."""
     parts = [_plain(part) for part in re.split(r"[,;\n]+", response.strip())]
-    return len(parts) == len(set(parts)) == arguments["count"] and set(parts) <= set(arguments["values"])
+    return len(parts) == len(set(parts)) == arguments["count"] and set(parts) <= set(
+        arguments["values"]
+    )
 
 
 def _starts_with(response: str, _: str, arguments: Arguments) -> bool:
     """`words` words, the first with `prefix`."""
     words = _plain(response).split()
-    return len(words) == arguments["words"] and words[0].isalpha() and words[0].startswith(arguments["prefix"])
+    return (
+        len(words) == arguments["words"]
+        and words[0].isalpha()
+        and words[0].startswith(arguments["prefix"])
+    )
 
 
 def _contains_all(response: str, _: str, arguments: Arguments) -> bool:
@@ -86,5 +94,7 @@ def verify(check: Check | None, response: str, reference: str) -> bool | None:
     if check is None:
         return None
     if check.kind not in CHECKS:
-        raise ValueError(f"check {check.kind!r}: no such check, expected one of {', '.join(CHECKS)}")
+        raise ValueError(
+            f"check {check.kind!r}: no such check, expected one of {', '.join(CHECKS)}"
+        )
     return CHECKS[check.kind](response, reference, check.args)

@@ -28,7 +28,9 @@ def exact_match(response: str, reference: str) -> Score:
 
 
 def rouge_l(response: str, reference: str) -> Score:
-    """ROUGE-L's F1 (Lin 2004), in [0, 1]; None where the reference has no word that ROUGE knows (a-z, 0-9)."""
+    """ROUGE-L's F1 (Lin 2004), in [0, 1]; None where the reference has no word that ROUGE knows
+    (a-z, 0-9).
+    """
     if not any(character.isascii() and character.isalnum() for character in reference):
         return None
     return float(_rouge().score(reference, response)["rougeL"].fmeasure)

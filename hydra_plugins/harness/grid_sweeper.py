@@ -1,4 +1,6 @@
-"""Hydra's own sweeper, without composing every job of a sweep a first time only to see whether it composes."""
+"""Hydra's own sweeper, without composing every job of a sweep a first time only to see whether it
+composes.
+"""
 
 # No `from __future__ import annotations`, as in pool_launcher.py.
 
@@ -19,14 +21,20 @@ class GridConfig(BasicSweeperConf):
     _target_: str = "hydra_plugins.harness.grid_sweeper.GridSweeper"
 
 
-ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridConfig, provider="harness")
+ConfigStore.instance().store(
+    group="hydra/sweeper", name="grid", node=GridConfig, provider="harness"
+)
 
 
 class GridSweeper(BasicSweeper):
-    """The product of all swept values; our launchers compose and check all jobs before the first run."""
+    """The product of all swept values; our launchers compose and check all jobs before the first
+    run.
+    """
 
     def sweep(self, arguments: list[str]) -> Any:
-        """As Hydra's, but its `multirun.yaml` goes where it is soon forgotten: plan and runs hold their configs."""
+        """As Hydra's, but its `multirun.yaml` goes where it is soon forgotten: plan and runs hold
+        their configs.
+        """
         assert self.config is not None
         with tempfile.TemporaryDirectory() as folder, open_dict(self.config):
             self.config.hydra.sweep.dir = folder

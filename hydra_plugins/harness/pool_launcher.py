@@ -1,7 +1,9 @@
-"""Hydra's side of the sweep engine: the `pool` launcher, and the search path that holds the stored sweeps."""
+"""Hydra's side of the sweep engine: the `pool` launcher, and the search path that holds the stored
+sweeps.
+"""
 
-# No `from __future__ import annotations`: Hydra executes this file before it is in sys.modules, where a dataclass
-# would look its string annotations up.
+# No `from __future__ import annotations`: Hydra executes this file before it is in sys.modules,
+# where a dataclass would look its string annotations up.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +27,9 @@ class PoolConfig(Pool):
     _target_: str = "hydra_plugins.harness.pool_launcher.PoolLauncher"
 
 
-ConfigStore.instance().store(group="hydra/launcher", name="pool", node=PoolConfig, provider="harness")
+ConfigStore.instance().store(
+    group="hydra/launcher", name="pool", node=PoolConfig, provider="harness"
+)
 
 
 class PoolLauncher(Launcher):
@@ -34,19 +38,26 @@ class PoolLauncher(Launcher):
     def __init__(self, **settings: Any) -> None:
         self.settings: Pool | Slurm = Pool(**settings)
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
         """Take what Hydra hands to a launcher."""
         self.context = hydra_context
         self.config = config
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
         """Run the sweep; raises SystemExit where a config is faulty or a run failed."""
         from harness.__main__ import run_sweep
         from harness.compose import compose
 
         jobs = compose(self.context.config_loader, self.config, job_overrides)
         run_sweep(jobs, job_overrides, self.settings)
-        return [JobReturn(overrides=overrides, status=JobStatus.COMPLETED) for overrides in job_overrides]
+        return [
+            JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
+            for overrides in job_overrides
+        ]
 
 
 class StoredSweeps(SearchPathPlugin):

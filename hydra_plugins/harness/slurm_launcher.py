@@ -18,7 +18,9 @@ class SlurmConfig(Slurm):
     _target_: str = "hydra_plugins.harness.slurm_launcher.SlurmLauncher"
 
 
-ConfigStore.instance().store(group="hydra/launcher", name="slurm", node=SlurmConfig, provider="harness")
+ConfigStore.instance().store(
+    group="hydra/launcher", name="slurm", node=SlurmConfig, provider="harness"
+)
 
 
 class SlurmLauncher(PoolLauncher):

@@ -1,4 +1,6 @@
-"""What the sweep engine costs beside the runs' own work: `python tests/benchmarks/engine.py`, about a minute."""
+"""What the sweep engine costs beside the runs' own work: `python tests/benchmarks/engine.py`, about
+a minute.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def composing(runs: int) -> list[Run]:
     """Time from overrides to checked runs and named cells."""
     masks = ("none", "full", "partial", "template")
     jobs = [
-        [f"mask={mask}", "model=nano", "data.size=100", f"seed={seed}"] for mask in masks for seed in range(runs // 4)
+        [f"mask={mask}", "model=nano", "data.size=100", f"seed={seed}"]
+        for mask in masks
+        for seed in range(runs // 4)
     ]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
@@ -43,9 +47,12 @@ def composing(runs: int) -> list[Run]:
 
 
 def overhead(runs: int) -> None:
-    """Time of a run in a warm worker, from its predecessor's result to its own, beyond its phases."""
+    """Time of a run in a warm worker, from its predecessor's result to its own, beyond its
+    phases.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        # Different seeds, else a worker's memory of the examples would make it look better than it is.
+        # Different seeds, else a worker's memory of the examples would make it look better than it
+        # is.
         found = [
             run_of("model=nano", "data.size=100", "train.epochs=1", "data.test=40", "score.responses=4",
                    f"runs={folder}", "sweep=s", "device=cpu", "threads=1", f"seed={seed}")
@@ -53,9 +60,14 @@ def overhead(runs: int) -> None:
         ]  # fmt: skip
         sweep(found, slots=1)
         paths = sorted(Path(folder).glob(f"s/*/{RESULT}"), key=lambda path: path.stat().st_mtime_ns)
-        walls = [b.stat().st_mtime - a.stat().st_mtime for a, b in zip(paths, paths[1:], strict=False)]
+        walls = [
+            b.stat().st_mtime - a.stat().st_mtime for a, b in zip(paths, paths[1:], strict=False)
+        ]
         results = [read_json(path, Result) for path in paths[1:]]
-    work = [sum(seconds for phase, seconds in result.seconds.items() if phase != "prepare") for result in results]
+    work = [
+        sum(seconds for phase, seconds in result.seconds.items() if phase != "prepare")
+        for result in results
+    ]
     beyond = [wall - own for wall, own in zip(walls, work, strict=True)]
     print(f"{runs} runs in one worker: {statistics.median(walls):.2f} s a run, of which beyond training, evaluation "
           f"and generation {statistics.median(beyond):.3f} s (median), {max(beyond):.3f} s (most)")  # fmt: skip

@@ -1,4 +1,6 @@
-"""Time to load a sweep of 10,000 runs, without and with the cache: `python -m tests.benchmarks.load`."""
+"""Time to load a sweep of 10,000 runs, without and with the cache: `python -m
+tests.benchmarks.load`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def write(folder: Path, count: int) -> None:
     for number in range(1, count):
         run = folder / f"run{number:05}"
         run.mkdir()
-        (run / records.CONFIG).write_text(config.replace("seed: 0\nclaim", f"seed: {number}\nclaim"), "utf-8")
+        (run / records.CONFIG).write_text(
+            config.replace("seed: 0\nclaim", f"seed: {number}\nclaim"), "utf-8"
+        )
         content = result | {"seed": number, "identity": f"{number:016x}"}
         (run / records.RESULT).write_text(json.dumps(content), "utf-8")
         shutil.copy(first / records.EVALS, run / records.EVALS)

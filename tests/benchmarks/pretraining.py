@@ -1,8 +1,10 @@
-"""How fast bases train, against the arithmetic floor: tokens per second and model FLOPs utilisation.
+"""How fast bases train, against the arithmetic floor: tokens per second and model FLOPs
+utilisation.
 
     python -m tests.benchmarks.pretraining [--out FILE] [MODEL ...]
 
-Random tokens, the recipe's batch and optimiser. Models compile side by side and are then timed one at a time.
+Random tokens, the recipe's batch and optimiser. Models compile side by side and are then timed one
+at a time.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ STEPS = 20
 
 def measure(name: str, overrides: list[str], lock: Path) -> dict[str, object]:
     """Time `STEPS` optimiser steps of the model called `name`, once the lock is had."""
-    config = command_line("pretrain", Pretrain, [f"model={name}", "corpus=[]", "valid=x", "out=x", *overrides])
+    config = command_line(
+        "pretrain", Pretrain, [f"model={name}", "corpus=[]", "valid=x", "out=x", *overrides]
+    )
     where = device.resolve("auto")
     torch.set_float32_matmul_precision("high")
     shape = Shape(
@@ -76,11 +80,17 @@ def measure(name: str, overrides: list[str], lock: Path) -> dict[str, object]:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.pretraining", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.pretraining", description=__doc__
+    )
     parser.add_argument("models", nargs="*", default=["nano", "micro", "mini", "small"])
     parser.add_argument("--out", type=Path, help="JSON lines are added to this file")
-    parser.add_argument("--set", action="append", default=[], help="an override, as micro_tokens=65536")
-    parser.add_argument("--lock", type=Path, help=argparse.SUPPRESS)  # one model, in a process of its own
+    parser.add_argument(
+        "--set", action="append", default=[], help="an override, as micro_tokens=65536"
+    )
+    parser.add_argument(
+        "--lock", type=Path, help=argparse.SUPPRESS
+    )  # one model, in a process of its own
     arguments = parser.parse_args()
     if arguments.lock:
         print(json.dumps(measure(arguments.models[0], arguments.set, arguments.lock)))
@@ -88,7 +98,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.benchmarks.pretraining", "--lock", f"{folder}/lock"]
         command += [part for override in arguments.set for part in ("--set", override)]
-        processes = [subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in arguments.models]
+        processes = [
+            subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True)
+            for name in arguments.models
+        ]
         lines = [process.communicate()[0] for process in processes]
     print("".join(lines), end="")
     if arguments.out:

@@ -1,8 +1,9 @@
-"""One sweep with several numbers of slots, timed: `python tests/benchmarks/slots.py --slots 1,2 --per-gpu 1,2,4`.
+"""One sweep with several numbers of slots, timed: `python tests/benchmarks/slots.py --slots 1,2
+--per-gpu 1,2,4`.
 
-On a machine with two GPUs, `--slots 1,2` shows what the second is worth; `--per-gpu 1,2,4` shares the first GPU among
-so many workers. `--device cpu --slots 1,2 --size 30 --runs 4` is a quick look without a GPU. Further arguments are
-the sweep's own, such as model=micro train.precision=bf16.
+On a machine with two GPUs, `--slots 1,2` shows what the second is worth; `--per-gpu 1,2,4` shares
+the first GPU among so many workers. `--device cpu --slots 1,2 --size 30 --runs 4` is a quick look
+without a GPU. Further arguments are the sweep's own, such as model=micro train.precision=bf16.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Timing:
 
     Attributes:
         launcher: its settings.
-        command: wall seconds of the whole command, from its start to its end, imports and report included.
+        command: wall seconds of the whole command, from its start to its end, imports and report
+            included.
         runs: wall seconds from the first run's start to the last one's end.
         run: median over the runs of the seconds of all phases of one.
         phases: the same for each phase alone.
@@ -64,11 +66,15 @@ def timed(launcher: str, device: str, runs: int, arguments: list[str], folder: P
     ]  # fmt: skip
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
     took = time.perf_counter() - began
     paths = list((folder / name).glob(f"*/{RESULT}"))
     if done.returncode or len(paths) != runs:
-        sys.exit(f"{done.stdout}{done.stderr}\n{' '.join(command)}: {len(paths)} of {runs} runs finished")
+        sys.exit(
+            f"{done.stdout}{done.stderr}\n{' '.join(command)}: {len(paths)} of {runs} runs finished"
+        )
     seconds = [read_json(path, Result).seconds for path in paths]
     first = min((path.parent / CONFIG).stat().st_mtime for path in paths)  # written as a run begins
     return Timing(
@@ -83,7 +89,15 @@ def timed(launcher: str, device: str, runs: int, arguments: list[str], folder: P
 def table(timings: list[Timing], runs: int) -> Table:
     """The timings, each beside the first of its kind."""
     shown = Table(title=f"one sweep of {runs} runs, seconds", box=None)
-    for name in ("launcher", "command", "of the first", "its runs", "of the first", "a run", "its training"):
+    for name in (
+        "launcher",
+        "command",
+        "of the first",
+        "its runs",
+        "of the first",
+        "a run",
+        "its training",
+    ):
         shown.add_column(name, justify="left" if name == "launcher" else "right")
     firsts: dict[str, Timing] = {}
     for found in timings:
@@ -103,9 +117,13 @@ def numbers(text: str) -> list[int]:
 
 def main() -> None:
     """Time the sweeps, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--slots", type=numbers, default=[], help="workers, spread over all GPUs")
-    parser.add_argument("--per-gpu", type=numbers, default=[], help="workers on the first GPU alone")
+    parser.add_argument(
+        "--per-gpu", type=numbers, default=[], help="workers on the first GPU alone"
+    )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--runs", type=int, default=16, help=f"a multiple of {len(MASKS)}")
     parser.add_argument("--model", default="nano")
@@ -119,7 +137,9 @@ def main() -> None:
     variants = [(f"hydra.launcher.slots={count}", given.device) for count in given.slots]
     variants += [(f"hydra.launcher.slots_per_gpu={count}", "cuda:0") for count in given.per_gpu]
     with tempfile.TemporaryDirectory() as place:
-        timed("", given.device, len(MASKS), arguments, Path(place))  # files into the kernel's cache; not counted
+        timed(
+            "", given.device, len(MASKS), arguments, Path(place)
+        )  # files into the kernel's cache; not counted
         timings = []
         for launcher, device in variants:
             timings.append(timed(launcher, device, given.runs, arguments, Path(place)))

@@ -1,6 +1,8 @@
-"""Faults for workers: with this folder on PYTHONPATH, runs of the seeds that HARNESS_FAULTS names go wrong.
+"""Faults for workers: with this folder on PYTHONPATH, runs of the seeds that HARNESS_FAULTS names
+go wrong.
 
-HARNESS_FAULTS is JSON, seed -> kind of fault. Python imports a module of this name by itself at every start.
+HARNESS_FAULTS is JSON, seed -> kind of fault. Python imports a module of this name by itself at
+every start.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def go_wrong(kind: str) -> None:
 class Hook(MetaPathFinder):
     """Wraps `harness.run.execute` when it is imported."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name != "harness.run":
             return None
         sys.meta_path.remove(self)

@@ -27,7 +27,9 @@ class Item:
 
 
 Make = Callable[[Random, int], Item]
-"""Makes an item from a random source and a target number of response words (0 for natural length)."""
+"""Makes an item from a random source and a target number of response words (0 for natural
+length).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Family:
 FAMILIES: dict[str, Family] = {}
 
 COMMON = 6
-"""`often` of the everyday families: real mixtures are skewed too, and a hundred examples over seventy equally rare
-families teach none of them."""
+"""`often` of the everyday families: real mixtures are skewed too, and a hundred examples over
+seventy equally rare families teach none of them."""
 
 
 def family(*phrasings: str, scales: bool = False, often: int = 1) -> Callable[[Make], Make]:
@@ -67,7 +69,9 @@ def family(*phrasings: str, scales: bool = False, often: int = 1) -> Callable[[M
 
 
 def pick(rng: Random, values: list[str] | tuple[str, ...], count: int) -> list[str]:
-    """`count` different values in random order; more than there are repeat none until all were taken."""
+    """`count` different values in random order; more than there are repeat none until all were
+    taken.
+    """
     found: list[str] = []
     while len(found) < count:
         found += rng.sample(list(values), min(count - len(found), len(values)))

@@ -33,10 +33,19 @@ def parity(rng: Random, _: int) -> Item:
         "Say yes if the word {word} starts with a vowel, else no.", "Is the first letter of {word} a vowel?",
         "A vowel at the start of {word}, yes or no?")  # fmt: skip
 def vowel_start(rng: Random, _: int) -> Item:
-    words = [*OBJECTS, *VERBS, *PLURALS, *COLOURS, *PLACES, *(word for bank in CATEGORIES.values() for word in bank)]
+    words = [
+        *OBJECTS,
+        *VERBS,
+        *PLURALS,
+        *COLOURS,
+        *PLACES,
+        *(word for bank in CATEGORIES.values() for word in bank),
+    ]
     wanted = rng.random() < 0.5
     word = rng.choice([word for word in words if (word[0] in "aeiou") == wanted])
-    return Item("yes" if wanted else "no", f"{rng.choice(NAMES)} wrote down: {word}", {"word": word})
+    return Item(
+        "yes" if wanted else "no", f"{rng.choice(NAMES)} wrote down: {word}", {"word": word}
+    )
 
 
 @family("What kind of thing is the {word}?", "Which category does the word {word} belong to?",
@@ -52,35 +61,50 @@ def category(rng: Random, _: int) -> Item:
 def sentiment(rng: Random, _: int) -> Item:
     good = rng.random() < 0.5
     opening = f"I went to the {rng.choice(PLACES)} with {rng.choice(NAMES)}."
-    return Item("positive" if good else "negative", f"{opening} {rng.choice(PRAISE if good else COMPLAINTS)}")
+    return Item(
+        "positive" if good else "negative",
+        f"{opening} {rng.choice(PRAISE if good else COMPLAINTS)}",
+    )
 
 
 @family("Which day comes after {day}?", "Name the day that follows {day}.", "What is the next day after {day}?",
         "It is {day} today. What day is tomorrow?")  # fmt: skip
 def day_after(rng: Random, _: int) -> Item:
     place = rng.randrange(7)
-    return Item(DAYS[(place + 1) % 7], f"{rng.choice(NAMES)} works on {DAYS[place]}.", {"day": DAYS[place]})
+    return Item(
+        DAYS[(place + 1) % 7], f"{rng.choice(NAMES)} works on {DAYS[place]}.", {"day": DAYS[place]}
+    )
 
 
 @family("Which day comes before {day}?", "Name the day that precedes {day}.", "What is the day just before {day}?",
         "It is {day} today. What day was yesterday?")  # fmt: skip
 def day_before(rng: Random, _: int) -> Item:
     place = rng.randrange(7)
-    return Item(DAYS[place - 1], f"{rng.choice(NAMES)} rests on {DAYS[place]}.", {"day": DAYS[place]})
+    return Item(
+        DAYS[place - 1], f"{rng.choice(NAMES)} rests on {DAYS[place]}.", {"day": DAYS[place]}
+    )
 
 
 @family("Which month comes after {month}?", "Name the month that follows {month}.",
         "What is the next month after {month}?", "If it is {month} now, which month is next?")  # fmt: skip
 def month_after(rng: Random, _: int) -> Item:
     place = rng.randrange(12)
-    return Item(MONTHS[(place + 1) % 12], f"{rng.choice(NAMES)} travels in {MONTHS[place]}.", {"month": MONTHS[place]})
+    return Item(
+        MONTHS[(place + 1) % 12],
+        f"{rng.choice(NAMES)} travels in {MONTHS[place]}.",
+        {"month": MONTHS[place]},
+    )
 
 
 @family("Which number is larger?", "Give the greater of the two numbers.", "Which of these numbers is bigger?",
         "Write the larger number.")  # fmt: skip
 def larger_number(rng: Random, _: int) -> Item:
     first, second = rng.sample(range(1, 1000), 2)
-    return Item(str(max(first, second)), f"{first} and {second}", check=Check("number", {"value": max(first, second)}))
+    return Item(
+        str(max(first, second)),
+        f"{first} and {second}",
+        check=Check("number", {"value": max(first, second)}),
+    )
 
 
 @family("Did {name} go to the {place}? Answer yes or no.", "Answer yes or no: was {name} at the {place}?",
@@ -111,14 +135,21 @@ def plural(rng: Random, _: int) -> Item:
 def grammatical_number(rng: Random, _: int) -> Item:
     word = rng.choice(sorted(PLURALS))
     many = rng.random() < 0.5
-    return Item("plural" if many else "singular", f"the {rng.choice(COLOURS)} {PLURALS[word] if many else word}")
+    return Item(
+        "plural" if many else "singular",
+        f"the {rng.choice(COLOURS)} {PLURALS[word] if many else word}",
+    )
 
 
 @family("What is the past tense of {word}?", "Put the verb {word} into the past.", "Give the past form of {word}.",
         "How do you say {word} in the past?")  # fmt: skip
 def past_form(rng: Random, _: int) -> Item:
     word = rng.choice(sorted(VERBS))
-    return Item(VERBS[word][1], f"Today {rng.choice(NAMES)} will {word} the {rng.choice(OBJECTS)}.", {"word": word})
+    return Item(
+        VERBS[word][1],
+        f"Today {rng.choice(NAMES)} will {word} the {rng.choice(OBJECTS)}.",
+        {"word": word},
+    )
 
 
 @family("Which article fits, a or an?", "Choose a or an for the gap.", "Fill the gap with a or an.",
@@ -144,7 +175,12 @@ def longer_word(rng: Random, _: int) -> Item:
         "Which part of the day is this?", "What part of the day does the clock show?")  # fmt: skip
 def part_of_day(rng: Random, _: int) -> Item:
     name, hours = rng.choice(
-        [("morning", range(6, 12)), ("afternoon", range(12, 18)), ("evening", range(18, 22)), ("night", range(0, 5))]
+        [
+            ("morning", range(6, 12)),
+            ("afternoon", range(12, 18)),
+            ("evening", range(18, 22)),
+            ("night", range(0, 5)),
+        ]
     )
     return Item(name, f"{rng.choice(hours):02}:{rng.randrange(60):02}")
 
@@ -162,12 +198,21 @@ def question_or_statement(rng: Random, _: int) -> Item:
         "Does a {word} live?", "Can a {word} be called alive, yes or no?")  # fmt: skip
 def living(rng: Random, _: int) -> Item:
     animal = rng.random() < 0.5
-    kind = "animal" if animal else rng.choice(["tool", "vehicle", "garment", "furniture", "instrument", "metal"])
+    kind = (
+        "animal"
+        if animal
+        else rng.choice(["tool", "vehicle", "garment", "furniture", "instrument", "metal"])
+    )
     word = rng.choice(CATEGORIES[kind])
     return Item("yes" if animal else "no", f"{rng.choice(NAMES)} drew the {word}.", {"word": word})
 
 
-@family("Who is older?", "Which of the two is older?", "Name the older one.", "Tell me who has lived longer.")
+@family(
+    "Who is older?",
+    "Which of the two is older?",
+    "Name the older one.",
+    "Tell me who has lived longer.",
+)
 def older(rng: Random, _: int) -> Item:
     names, ages = rng.sample(NAMES, 2), rng.sample(range(10, 90), 2)
     text = f"{names[0]} is {ages[0]} years old. {names[1]} is {ages[1]} years old."

@@ -9,17 +9,29 @@ from harness.data.tasks.family import COMMON, Item, family, pick
 from harness.data.tasks.words import NAMES, NUMBER_WORDS, OBJECTS, PLURALS
 
 
-def _number(value: int, input: str = "", slots: dict[str, str] | None = None, unit: str = "") -> Item:
+def _number(
+    value: int, input: str = "", slots: dict[str, str] | None = None, unit: str = ""
+) -> Item:
     return Item(f"{value} {unit}".strip(), input, slots or {}, Check("number", {"value": value}))
 
 
-@family("What is {a} plus {b}?", "Add {a} and {b}.", "Calculate {a} + {b}.", "How much is {a} and {b} together?")
+@family(
+    "What is {a} plus {b}?",
+    "Add {a} and {b}.",
+    "Calculate {a} + {b}.",
+    "How much is {a} and {b} together?",
+)
 def add(rng: Random, _: int) -> Item:
     a, b = rng.randrange(1, 100), rng.randrange(1, 100)
     return _number(a + b, slots={"a": str(a), "b": str(b)})
 
 
-@family("What is {a} minus {b}?", "Subtract {b} from {a}.", "Calculate {a} - {b}.", "Take {b} away from {a}.")
+@family(
+    "What is {a} minus {b}?",
+    "Subtract {b} from {a}.",
+    "Calculate {a} - {b}.",
+    "Take {b} away from {a}.",
+)
 def subtract(rng: Random, _: int) -> Item:
     b, a = sorted(rng.sample(range(1, 100), 2))
     return _number(a - b, slots={"a": str(a), "b": str(b)})
@@ -50,7 +62,9 @@ def word_problem(rng: Random, _: int) -> Item:
     word = rng.choice(sorted(PLURALS))
     name, things = rng.choice(NAMES), PLURALS[word]
     a, b = rng.randrange(2, 10), rng.randrange(2, 10)
-    return _number(a + b, f"{name} had {a} {things} and got {b} more.", {"name": name, "things": things})
+    return _number(
+        a + b, f"{name} had {a} {things} and got {b} more.", {"name": name, "things": things}
+    )
 
 
 @family("Convert {a} metres to centimetres.", "How many centimetres are {a} metres?",
@@ -65,7 +79,9 @@ def metres(rng: Random, _: int) -> Item:
         "Give {a} minutes as seconds.")  # fmt: skip
 def minutes(rng: Random, _: int) -> Item:
     a = rng.randrange(1, 60)
-    return _number(60 * a, f"{rng.choice(NAMES)} waited {a} minutes.", {"a": str(a)}, unit="seconds")
+    return _number(
+        60 * a, f"{rng.choice(NAMES)} waited {a} minutes.", {"a": str(a)}, unit="seconds"
+    )
 
 
 @family("Write the number {a} as a word.", "Spell out the number {a}.", "How do you write {a} in letters?",
@@ -80,7 +96,9 @@ def number_word(rng: Random, _: int) -> Item:
 def sort_numbers(rng: Random, words: int) -> Item:
     numbers = rng.sample(range(1, 100 + words), words or rng.randrange(2, 5))
     ordered = [str(number) for number in sorted(numbers)]
-    return Item(", ".join(ordered), ", ".join(map(str, numbers)), check=Check("items", {"values": ordered}))
+    return Item(
+        ", ".join(ordered), ", ".join(map(str, numbers)), check=Check("items", {"values": ordered})
+    )
 
 
 @family("Count up from {a} to {b}.", "List the numbers from {a} to {b}.", "Write all numbers from {a} to {b}.",
@@ -89,4 +107,6 @@ def count_up(rng: Random, words: int) -> Item:
     a = rng.randrange(1, 900)
     b = a + (words or rng.randrange(3, 7)) - 1
     numbers = [str(number) for number in range(a, b + 1)]
-    return Item(", ".join(numbers), "", {"a": str(a), "b": str(b)}, Check("items", {"values": numbers}))
+    return Item(
+        ", ".join(numbers), "", {"a": str(a), "b": str(b)}, Check("items", {"values": numbers})
+    )

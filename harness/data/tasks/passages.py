@@ -6,7 +6,18 @@ from random import Random
 
 from harness.data.example import Check
 from harness.data.tasks.family import COMMON, Item, family, pick
-from harness.data.tasks.words import ADJECTIVES, CITIES, COLOURS, DAYS, JOBS, MONTHS, NAMES, OBJECTS, PLACES, VERBS
+from harness.data.tasks.words import (
+    ADJECTIVES,
+    CITIES,
+    COLOURS,
+    DAYS,
+    JOBS,
+    MONTHS,
+    NAMES,
+    OBJECTS,
+    PLACES,
+    VERBS,
+)
 
 
 def errand(rng: Random) -> dict[str, str]:
@@ -75,7 +86,12 @@ def lookup_price(rng: Random, _: int) -> Item:
     things, prices = rng.sample(OBJECTS, 3), rng.sample(range(2, 100), 3)
     place = rng.randrange(3)
     table = "\n".join(f"{thing} | {price}" for thing, price in zip(things, prices, strict=True))
-    return Item(str(prices[place]), table, {"thing": things[place]}, Check("number", {"value": prices[place]}))
+    return Item(
+        str(prices[place]),
+        table,
+        {"thing": things[place]},
+        Check("number", {"value": prices[place]}),
+    )
 
 
 @family("Who owns the {thing}?", "Find the owner of the {thing}.", "Look up who has the {thing}.",
@@ -101,15 +117,25 @@ def lookup_job(rng: Random, _: int) -> Item:
 def true_or_false(rng: Random, _: int) -> Item:
     parts = errand(rng)
     right = rng.random() < 0.5
-    city = parts["city"] if right else rng.choice([city for city in CITIES if city != parts["city"]])
-    return Item("true" if right else "false", tell(rng, parts), {"claim": f"{parts['name']} was in {city}."})
+    city = (
+        parts["city"] if right else rng.choice([city for city in CITIES if city != parts["city"]])
+    )
+    return Item(
+        "true" if right else "false", tell(rng, parts), {"claim": f"{parts['name']} was in {city}."}
+    )
 
 
 @family("Fill in the form with the words given.", "Complete the sentence with the given words.",
         "Put the words into the gaps in order.", "Fill each gap with the next word.", often=COMMON)  # fmt: skip
 def fill_slots(rng: Random, _: int) -> Item:
     name, thing, place = rng.choice(NAMES), rng.choice(OBJECTS), rng.choice(PLACES)
-    form = rng.choice(["___ left the ___ at the ___.", "___ took the ___ to the ___.", "___ saw a ___ near the ___."])
+    form = rng.choice(
+        [
+            "___ left the ___ at the ___.",
+            "___ took the ___ to the ___.",
+            "___ saw a ___ near the ___.",
+        ]
+    )
     output = form
     for word in (name, thing, place):
         output = output.replace("___", word, 1)
@@ -152,7 +178,11 @@ def copy_text(rng: Random, words: int) -> Item:
 def list_things(rng: Random, words: int) -> Item:
     things = pick(rng, OBJECTS, words or rng.randrange(2, 5))
     name, place = rng.choice(NAMES), rng.choice(PLACES)
-    text = f"{name} went to the {place} and bought " + ", then ".join(f"a {thing}" for thing in things) + "."
+    text = (
+        f"{name} went to the {place} and bought "
+        + ", then ".join(f"a {thing}" for thing in things)
+        + "."
+    )
     text = text.replace("a apple", "an apple")
     return Item(", ".join(things), text, {"name": name}, Check("items", {"values": things}))
 
@@ -168,14 +198,19 @@ def extract_date(rng: Random, _: int) -> Item:
     date = f"{rng.randrange(1, 29)} {rng.choice(MONTHS)} {rng.randrange(1950, 2030)}"
     names = rng.sample(NAMES, 2)
     return Item(
-        date, f"{names[0]} will meet {names[1]} in {rng.choice(CITIES)} on {date}, near the {rng.choice(PLACES)}."
+        date,
+        f"{names[0]} will meet {names[1]} in {rng.choice(CITIES)} on {date}, near the {rng.choice(PLACES)}.",
     )
 
 
 @family("What did {name} {verb}?", "Name the thing that {name} had to {verb}.", "Which thing did {name} {verb}?",
         "Find what {name} wanted to {verb}.")  # fmt: skip
 def find_object(rng: Random, _: int) -> Item:
-    names, things, verbs = rng.sample(NAMES, 2), rng.sample(OBJECTS, 2), rng.sample(sorted(VERBS), 2)
+    names, things, verbs = (
+        rng.sample(NAMES, 2),
+        rng.sample(OBJECTS, 2),
+        rng.sample(sorted(VERBS), 2),
+    )
     text = " ".join(f"{names[n]} {VERBS[verbs[n]][1]} the {things[n]}." for n in range(2))
     place = rng.randrange(2)
     return Item(things[place], text, {"name": names[place], "verb": verbs[place]})

@@ -70,7 +70,9 @@ def join_words(rng: Random, words: int) -> Item:
 def remove_word(rng: Random, _: int) -> Item:
     chosen = pick(rng, WORDS, rng.randrange(3, 6))
     word = rng.choice(chosen)
-    return Item(" ".join(other for other in chosen if other != word), " ".join(chosen), {"word": word})
+    return Item(
+        " ".join(other for other in chosen if other != word), " ".join(chosen), {"word": word}
+    )
 
 
 @family("Replace {old} by {new}.", "Change the word {old} to {new}.", "Put {new} where {old} stands.",
@@ -154,7 +156,9 @@ def row_to_lines(rng: Random, words: int) -> Item:
         "Make a JSON object of the sentence with name, job and city.", "Give name, job and city as JSON.")  # fmt: skip
 def to_json(rng: Random, _: int) -> Item:
     record = {"name": rng.choice(NAMES), "job": rng.choice(JOBS), "city": rng.choice(CITIES)}
-    text = f"{record['name']} works in {record['city']} as a {record['job']}.".replace("a artist", "an artist")
+    text = f"{record['name']} works in {record['city']} as a {record['job']}.".replace(
+        "a artist", "an artist"
+    )
     return Item(json.dumps(record), text, check=Check("json", {"value": record}))
 
 

@@ -17,7 +17,9 @@ CITIES = (
 CITIES.remove("Sofia")  # also a name
 
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
 COLOURS = "red blue green yellow black white brown grey purple orange pink".split()
 NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
@@ -80,15 +82,11 @@ VERBS = {
     "watch": ("watches", "watched", "watched", "watching"), "wear": ("wears", "wore", "worn", "wearing"),
 }  # fmt: skip
 
-ADJECTIVES = (
-    "big blue broken cheap clean dark green heavy little long new old red round small strange wet white".split()
-)
+ADJECTIVES = "big blue broken cheap clean dark green heavy little long new old red round small strange wet white".split()
 
 PLACES = "bridge church farm garden hotel kitchen library market museum office park river school shop station".split()
 
-JOBS = (
-    "artist baker doctor driver farmer fisherman judge nurse painter pilot singer soldier tailor teacher writer".split()
-)
+JOBS = "artist baker doctor driver farmer fisherman judge nurse painter pilot singer soldier tailor teacher writer".split()
 
 PRAISE = (
     "It was wonderful from beginning to end.", "I would gladly pay for it again.", "Everyone was kind and helpful.",

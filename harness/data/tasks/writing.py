@@ -1,4 +1,6 @@
-"""Families with more than one right answer: checkable constraints, and free-form texts without a check."""
+"""Families with more than one right answer: checkable constraints, and free-form texts without a
+check.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,17 @@ from random import Random
 
 from harness.data.example import Check
 from harness.data.tasks.family import Item, article, family, pick
-from harness.data.tasks.words import ADJECTIVES, CATEGORIES, CITIES, DAYS, JOBS, NAMES, OBJECTS, PLACES, VERBS
+from harness.data.tasks.words import (
+    ADJECTIVES,
+    CATEGORIES,
+    CITIES,
+    DAYS,
+    JOBS,
+    NAMES,
+    OBJECTS,
+    PLACES,
+    VERBS,
+)
 
 
 @family("Name {count} kinds of {kind}.", "List {count} examples of {kind}.", "Give {count} sorts of {kind}.",
@@ -15,7 +27,12 @@ def name_kinds(rng: Random, _: int) -> Item:
     kind, count = rng.choice(sorted(CATEGORIES)), rng.randrange(2, 5)
     chosen = rng.sample(CATEGORIES[kind], count)
     check = Check("some_of", {"values": CATEGORIES[kind], "count": count})
-    return Item(", ".join(chosen), f"{rng.choice(NAMES)} wants to know.", {"count": str(count), "kind": kind}, check)
+    return Item(
+        ", ".join(chosen),
+        f"{rng.choice(NAMES)} wants to know.",
+        {"count": str(count), "kind": kind},
+        check,
+    )
 
 
 @family("Give a word that begins with {letter}.", "Write one word starting with the letter {letter}.",
@@ -43,7 +60,12 @@ def describe_in_words(rng: Random, words: int) -> Item:
                 Check("word_count", {"count": count}))  # fmt: skip
 
 
-@family("Write a title for the text.", "Give the text a title.", "Find a headline for this.", "Suggest a title.")
+@family(
+    "Write a title for the text.",
+    "Give the text a title.",
+    "Find a headline for this.",
+    "Suggest a title.",
+)
 def title(rng: Random, _: int) -> Item:
     name, thing, place = rng.choice(NAMES), rng.choice(OBJECTS), rng.choice(PLACES)
     text = f"{name} lost the {thing} near the {place}. Many people helped to look for it until {rng.choice(DAYS)}."
@@ -53,7 +75,12 @@ def title(rng: Random, _: int) -> Item:
 @family("Write a short story about {name} in {city}.", "Tell a short story about {name}, set in {city}.",
         "Invent a story in which {name} comes to {city}.", "Tell me what happened to {name} in {city}.")  # fmt: skip
 def story(rng: Random, _: int) -> Item:
-    name, city, thing, job = rng.choice(NAMES), rng.choice(CITIES), rng.choice(OBJECTS), rng.choice(JOBS)
+    name, city, thing, job = (
+        rng.choice(NAMES),
+        rng.choice(CITIES),
+        rng.choice(OBJECTS),
+        rng.choice(JOBS),
+    )
     output = (
         f"{name} came to {city} on a {rng.choice(DAYS)}. There {name} met {article(job)} who had lost "
         f"{article(thing)}. Together they found the {thing} at the {rng.choice(PLACES)}, and they became friends."
@@ -67,7 +94,9 @@ def thank_you(rng: Random, _: int) -> Item:
     name, sender, thing = *rng.sample(NAMES, 2), rng.choice(OBJECTS)
     word = rng.choice(ADJECTIVES)
     output = f"Dear {name}, thank you very much for the {thing}. It is so {word}, and I use it every day. {sender}"
-    return Item(output, f"It is {word}. The note is from {sender}.", {"name": name, "thing": thing}, None)
+    return Item(
+        output, f"It is {word}. The note is from {sender}.", {"name": name, "thing": thing}, None
+    )
 
 
 @family("Invite {name} to the {place} on {day}.", "Write an invitation for {name}: the {place}, {day}.",
