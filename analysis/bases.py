@@ -3,8 +3,8 @@ training.
 
     python -m analysis.bases docs/bases --figure docs/figures/bases.png
 
-Prints the table in Markdown. Reads NAME.json and NAME.steps.jsonl (`harness.pretrain`) and
-NAME.assessed.json (`harness.assess`), and fails where a larger base is not better than a smaller
+Prints the table in Markdown. Reads NAME.json and NAME.steps.jsonl (`harness.bases.pretrain`) and
+NAME.assessed.json (`harness.bases.assess`), and fails where a larger base is not better than a smaller
 one.
 """
 
@@ -28,8 +28,8 @@ class Base(NamedTuple):
 
     Attributes:
         name: its model config.
-        trained: what `harness.pretrain` wrote.
-        assessed: what `harness.assess` wrote.
+        trained: what `harness.bases.pretrain` wrote.
+        assessed: what `harness.bases.assess` wrote.
         curve: tokens seen and held-out nats per token, along training.
     """
 

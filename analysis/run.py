@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from analysis import columns
-from harness import records, storage
+from harness import records
+from harness.records import storage
 
 VERSION = "1"
 """Of rows: raised when they come to be made in another way, so that no cache outlives it."""

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.load import Problem
-from harness import records, storage
+from harness import records
+from harness.records import storage
 
 ANSWER = ("response", "end")
 

@@ -18,11 +18,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from analysis.__main__ import main as analysis_main
-from harness.compose import parse_all
-from harness.config import Run
+from harness.config.compose import parse_all
+from harness.config.launchers import Pool, Slurm
+from harness.config.schema import Run
+from harness.config.validate import ConfigError, keys
+from harness.data.prompt import template_faults
 from harness.paths import CONF
-from harness.settings import Pool, Slurm
-from harness.validate import ConfigError, keys
 
 FREE = ("hydra", "sweeps")
 """Keys that Hydra itself reads."""
@@ -37,16 +38,16 @@ def run_sweep(
     Raises:
         SystemExit: 2 for faulty configs, before any run; 1 where a run failed.
     """
-    from harness import sweep
-    from harness.pool import PoolError
+    from harness.engine import sweep
+    from harness.engine.pool import PoolError
 
     console = Console(stderr=False)
     try:
-        runs = parse_all(jobs)
+        runs = parse_all(jobs, [template_faults])
         name = sweep.automatic_name(overrides)
         runs = [replace(run, sweep=name) if run.sweep == "auto" else run for run in runs]
         if isinstance(settings, Slurm):
-            from harness import slurm
+            from harness.engine import slurm
 
             outcome = slurm.launch(runs, settings, console)
             if settings.detach:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from harness import records, storage
-from harness.records import EvalRecord, Fairness, ResponseRecord, Result, RoleLoss
+from harness import records
+from harness.records import EvalRecord, Fairness, ResponseRecord, Result, RoleLoss, storage
 
 Effect = Callable[[str, int, str], float]
 """Mask, training size, normaliser -> the true Δ: by how many nats/token the mask beats full

@@ -14,7 +14,8 @@ import yaml
 import analysis
 from analysis import columns
 from analysis.load import CACHE, LoadError, read
-from harness import records, storage
+from harness import records
+from harness.records import storage
 from tests import fakes
 
 
@@ -32,7 +33,7 @@ def problem(folder):
 
 
 def test_analysis_imports_no_torch():
-    code = "import sys, analysis, analysis.__main__; print('torch' in sys.modules, 'harness.train' in sys.modules)"
+    code = "import sys, analysis, analysis.__main__; print('torch' in sys.modules, 'harness.train.loop' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 

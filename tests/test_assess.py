@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.assess import held_out, last_words
-from harness.decoding import generate
-from harness.last_word import Passage, passages
-from harness.model import Layout
+from harness.bases.assess import held_out, last_words
+from harness.bases.last_word import Passage, passages
+from harness.models.gpt import Layout
+from harness.train.decoding import generate
 from tests.tiny import BPE, toy
 
 FILLER = (
@@ -96,7 +96,7 @@ def test_a_missing_text_is_one_line(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "harness.assess",
+        "harness.bases.assess",
         f"valid={tmp_path / 'no.txt'}",
         f"out={tmp_path / 'o.json'}",
     ]

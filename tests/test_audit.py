@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import audit
+from harness.commands import audit
 from harness.records import AuditRecord
-from harness.run import execute
-from harness.storage import read_jsonl
+from harness.records.storage import read_jsonl
+from harness.run.execute import execute
 from tests.test_run import tiny_cell
 from tests.tiny import run_of
 

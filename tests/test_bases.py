@@ -11,7 +11,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from analysis.bases import LadderError, ladder, markdown, wilson
-from harness.checkpoint import find
+from harness.models.weights import find
 from harness.paths import ASSETS
 
 DOCS = Path(__file__).parent.parent / "docs"

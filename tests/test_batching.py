@@ -10,16 +10,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import batching
-from harness.batching import assemble, order_digest, plan, shift, split
+from harness.data import rows as row_module
 from harness.data.example import alpaca
+from harness.data.examples import plain_rows, prepare, weighted_rows
+from harness.data.masks import weigh
+from harness.data.rows import Row, order_digest, plan, shift, split
 from harness.data.sources import DataError
-from harness.evaluate import evaluate
-from harness.examples import plain_rows, prepare, weighted_rows
-from harness.masking import weigh
-from harness.model import GPT, Layout
+from harness.data.tokens import ROLE_ID
+from harness.models.gpt import GPT, Layout
 from harness.records import ROLES
-from harness.tokens import ROLE_ID
+from harness.train.batch import assemble
+from harness.train.evaluate import evaluate
 from tests.tiny import BPE, MASKS, run_of, tokens_of, toy
 
 LENGTHS = st.lists(st.integers(1, 90), min_size=1, max_size=40)
@@ -92,7 +93,7 @@ def test_trap_21_weights_and_roles_move_with_their_targets() -> None:
         row.weights.tolist() == weights[1:].tolist()
         and row.roles.tolist() == tokens.roles[1:].tolist()
     )
-    assert inspect.getsource(batching).count("[1:]") == 3
+    assert inspect.getsource(row_module).count("[1:]") == 3
 
 
 def test_trap_13_and_14_every_strategy_sees_the_same_examples_in_the_same_order() -> None:
@@ -145,7 +146,7 @@ def test_an_example_above_the_context_is_an_error_unless_a_policy_is_chosen() ->
     )
 
 
-def hidden(model: GPT, rows: list[batching.Row]) -> torch.Tensor:
+def hidden(model: GPT, rows: list[Row]) -> torch.Tensor:
     batch = assemble(rows)
     with torch.no_grad():
         return model(batch.inputs, batch.layout)

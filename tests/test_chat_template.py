@@ -10,8 +10,8 @@ import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from harness.data.example import Example, Message, alpaca
-from harness.prompt import render, render_prompt
-from harness.tokens import tokenize
+from harness.data.prompt import render, render_prompt
+from harness.data.tokens import tokenize
 from tests.tiny import BPE, DIALOGUE, EXAMPLE
 
 CHATML = """{% for message in messages %}

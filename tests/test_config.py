@@ -12,10 +12,10 @@ import pytest
 from hydra.errors import ConfigCompositionException
 
 from harness.__main__ import presets, unknown_keys
-from harness.config import SIZES, Run
+from harness.config.schema import SIZES, Run
+from harness.config.validate import ConfigError, keys, parse
 from harness.paths import CONF, SWEEPS
-from harness.store import peak_rate
-from harness.validate import ConfigError, keys, parse
+from harness.run.identity import peak_rate
 from tests.tiny import run_of, write_records
 
 

@@ -10,12 +10,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.batching import assemble, is_response, shift
 from harness.data.example import Example, Message
-from harness.loss import weighted_loss
-from harness.masking import importance, inverse_document_frequency, weigh
-from harness.prompt import TEMPLATES, render, render_prompt
-from harness.tokens import ROLE_ID, tokenize
+from harness.data.masks import importance, inverse_document_frequency, weigh
+from harness.data.prompt import TEMPLATES, render, render_prompt
+from harness.data.rows import shift
+from harness.data.tokens import ROLE_ID, tokenize
+from harness.train.batch import assemble, is_response
+from harness.train.loss import weighted_loss
 from tests.tiny import BPE, MASKS, toy
 
 WORDS = st.sampled_from(

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import Run
+from harness.config.schema import Run
+from harness.engine.status import status_of
 from harness.records import CHECKPOINT, FAILURE, RESULT, STEPS, Failure, Result, StepRecord
-from harness.status import status_of
-from harness.storage import read_json, read_jsonl
+from harness.records.storage import read_json, read_jsonl
 from tests.tiny_sweep import figures, start, sweep, toy_runs, tries
 
 RUNS = 64

@@ -15,17 +15,17 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from harness.checkpoint import CheckpointError
-from harness.command_line import command_line
-from harness.commands import Generate
-from harness.decoding import generate, greedy, sampler
-from harness.generate import answer
+from harness.commands.generate import answer
+from harness.config.command_line import command_line
+from harness.config.commands import Generate
+from harness.config.validate import ConfigError
+from harness.engine.sweep import cells_of, work_of
+from harness.models.weights import CheckpointError
 from harness.records import RESPONSES, ResponseRecord
-from harness.run import execute
-from harness.storage import read_jsonl
-from harness.sweep import cells_of, work_of
-from harness.trained import open_model
-from harness.validate import ConfigError
+from harness.records.storage import read_jsonl
+from harness.run.execute import execute
+from harness.run.trained import open_model
+from harness.train.decoding import generate, greedy, sampler
 from tests.test_run import tiny_cell
 from tests.tiny import BPE, toy
 
@@ -79,7 +79,7 @@ def test_texts_are_taken_as_they_stand() -> None:
 
 def command(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness.generate", *arguments],
+        [sys.executable, "-m", "harness.commands.generate", *arguments],
         capture_output=True,
         text=True,
         input=text,

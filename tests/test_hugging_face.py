@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from harness import checkpoint
-from harness.checkpoint import CheckpointError
-from harness.hugging_face import export
-from harness.model import GPT, Layout, Shape
-from harness.tokens import END
-from harness.trained import open_model
+from harness.data.tokens import END
+from harness.models import weights as checkpoint
+from harness.models.gpt import GPT, Layout, Shape
+from harness.models.hugging_face import export
+from harness.models.weights import CheckpointError
+from harness.run.trained import open_model
 from tests.tiny import BPE, run_of, toy
 
 TRICKY = [
@@ -132,7 +132,7 @@ def test_a_broken_config_is_one_line(nano: tuple[GPT, Path], tmp_path: Path) -> 
 def test_the_command_exports_and_names_its_faults(tmp_path: Path) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "harness.hugging_face", *arguments],
+            [sys.executable, "-m", "harness.commands.export", *arguments],
             capture_output=True,
             text=True,
             cwd=tmp_path,
@@ -148,4 +148,4 @@ def test_the_command_exports_and_names_its_faults(tmp_path: Path) -> None:
     ):
         done = command(*arguments)
         assert done.returncode == 1 and done.stderr.count("\n") == 1
-        assert done.stderr.startswith(f"harness.hugging_face: {message}"), done.stderr
+        assert done.stderr.startswith(f"harness.export: {message}"), done.stderr

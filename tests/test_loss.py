@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from harness.batching import Row, assemble, is_response, shift
-from harness.loss import token_nll, weighted_loss
-from harness.model import GPT
-from harness.tokens import ROLE_ID
-from harness.train import accumulate, normalise
+from harness.data.rows import Row, shift
+from harness.data.tokens import ROLE_ID
+from harness.models.gpt import GPT
+from harness.train.batch import assemble, is_response
+from harness.train.loop import accumulate, normalise
+from harness.train.loss import token_nll, weighted_loss
 from tests.tiny import MASKS, toy
 
 V = 61
@@ -226,7 +227,7 @@ def test_trap_21_one_shift_a_model_with_a_known_answer() -> None:
     counting.
     """
     ids = np.arange(10, dtype=np.int32)
-    from harness.tokens import Tokens
+    from harness.data.tokens import Tokens
 
     tokens = Tokens(ids, np.full(10, ROLE_ID["response"], np.int8), np.zeros(10, np.int16))
     weights = np.zeros(10, np.float32)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness import train
-from harness.batching import Row, shift
-from harness.device import within_memory
+from harness.data.rows import Row, shift
+from harness.models.device import within_memory
 from harness.records import StepRecord
+from harness.train import loop as train
 from tests.tiny import run_of, tokens_of, toy
 
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from harness import checkpoint
-from harness.checkpoint import CheckpointError
-from harness.decoding import generate
-from harness.model import GPT, Layout, Shape
+from harness.data.tokens import tokenizer_of
+from harness.models import weights as checkpoint
+from harness.models.gpt import GPT, Layout, Shape
+from harness.models.weights import CheckpointError
 from harness.paths import ASSETS
-from harness.tokens import tokenizer_of
-from harness.train import normalise
+from harness.train.decoding import generate
+from harness.train.loop import normalise
 from tests.tiny import run_of, toy
 
 SHAPE = Shape(layers=3, width=48, heads=4, vocabulary=211, context=64)
@@ -97,10 +97,11 @@ def test_cached_generation_equals_recomputing_everything(budget: int) -> None:
 
 
 def test_trap_23_a_model_that_learned_one_row_stops() -> None:
-    from harness.batching import assemble, is_response, plan
-    from harness.examples import prepare, weighted_rows
-    from harness.loss import weighted_loss
-    from harness.run import initial_model
+    from harness.data.examples import prepare, weighted_rows
+    from harness.data.rows import plan
+    from harness.run.execute import initial_model
+    from harness.train.batch import assemble, is_response
+    from harness.train.loss import weighted_loss
 
     run = run_of("data.size=1", "model=nano")
     item = prepare(run).train[0]
@@ -135,7 +136,7 @@ def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nano", "micro"])
 def test_shipped_weights_load_and_know_english(name: str) -> None:
     """A uniform guess would cost 9.01 nats a token."""
-    from harness.run import initial_model
+    from harness.run.execute import initial_model
 
     model = initial_model(run_of(f"model={name}"))
     ids = torch.tensor(

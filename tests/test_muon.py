@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from harness.muon import Muon, orthogonalize
+from harness.bases.muon import Muon, orthogonalize
 
 SHAPES = [(12, 4), (4, 4), (16, 4), (4, 16), (12, 4), (16, 4)]
 

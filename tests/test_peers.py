@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from harness.data.example import Example, alpaca
+from harness.data.masks import weigh
+from harness.data.prompt import render, render_prompt
 from harness.data.sources import load
-from harness.masking import weigh
-from harness.prompt import render, render_prompt
-from harness.tokens import ROLE_ID, tokenize
+from harness.data.tokens import ROLE_ID, tokenize
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, MASKS, run_of, tokens_of
 
 IGNORED = -100

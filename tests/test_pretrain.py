@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from harness.corpus import documents, token_array
-from harness.pretrain import rate, windows
+from harness.bases.corpus import documents, token_array
+from harness.bases.pretrain import rate, windows
 from tests.tiny import BPE
 
 SETTINGS = [
@@ -39,7 +39,7 @@ def shard(path: Path, documents: int, seed: int) -> Path:
 
 def command(folder: Path, out: str, tokens: int) -> list[str]:
     return [
-        sys.executable, "-m", "harness.pretrain", f"corpus=[{folder / 'a.txt'}]", f"valid={folder / 'b.txt'}",
+        sys.executable, "-m", "harness.bases.pretrain", f"corpus=[{folder / 'a.txt'}]", f"valid={folder / 'b.txt'}",
         f"out={folder / out}", f"tokens={tokens}", *SETTINGS,
     ]  # fmt: skip
 

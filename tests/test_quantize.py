@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness import checkpoint
-from harness.checkpoint import CheckpointError
-from harness.quantize import dequantize, quantize
+from harness.models import weights as checkpoint
+from harness.models.quantize import dequantize, quantize
+from harness.models.weights import CheckpointError
 from tests.tiny import toy
 
 
@@ -38,7 +38,7 @@ def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
     model = toy(211, 64, width=48)
     plain, small = tmp_path / "m.safetensors", tmp_path / "m.safetensors.gz"
     checkpoint.save(model, plain, torch.bfloat16, {"tokenizer": "x"})
-    command = [sys.executable, "-m", "harness.quantize", str(plain), str(small)]
+    command = [sys.executable, "-m", "harness.models.quantize", str(plain), str(small)]
     subprocess.run(command, check=True, capture_output=True)
     first = small.read_bytes()
     subprocess.run(command, check=True, capture_output=True)
@@ -58,7 +58,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "harness.quantize",
+        "harness.models.quantize",
         str(tmp_path / "no"),
         str(tmp_path / "out"),
     ]

@@ -18,13 +18,13 @@ import pytest
 import torch
 from rich.console import Console
 
-from harness.claim import claim
+from harness.engine.locks import claim
+from harness.engine.sweep import cells_of, work_of
 from harness.records import CHECKPOINT, LOG, RESULT, STEPS, Result
-from harness.resume import Checkpoint
-from harness.run import execute
-from harness.storage import read_json
-from harness.store import Cell
-from harness.sweep import cells_of, work_of
+from harness.records.storage import read_json
+from harness.run.execute import execute
+from harness.run.identity import Cell
+from harness.run.resume import Checkpoint
 from tests.tiny import run_of, write_records
 from tests.tiny_sweep import environment, figures, sweep, toy_runs, tries
 
@@ -59,7 +59,7 @@ def started(cell: Cell) -> BaseProcess:
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(
-        ["harness.run", "torch._dynamo", "rouge_score.rouge_scorer", "tests.test_resume"]
+        ["harness.run.execute", "torch._dynamo", "rouge_score.rouge_scorer", "tests.test_resume"]
     )
     process = context.Process(target=carry_out, args=(cell,))
     process.start()

@@ -12,15 +12,15 @@ import yaml
 
 from harness import records
 from harness.data import sources
+from harness.data.examples import prepare, weighted_rows
+from harness.data.masks import PROMPT_ROLES
 from harness.data.sources import DataError
-from harness.examples import prepare, weighted_rows
-from harness.masking import PROMPT_ROLES
-from harness.model import Layout
+from harness.engine.sweep import cells_of
+from harness.models.gpt import Layout
 from harness.records import EvalRecord, ResponseRecord, Result, StepRecord
-from harness.run import execute
-from harness.storage import read_json, read_jsonl
-from harness.store import Cell
-from harness.sweep import cells_of
+from harness.records.storage import read_json, read_jsonl
+from harness.run.execute import execute
+from harness.run.identity import Cell
 from tests.tiny import MASKS, run_of, write_records
 
 
@@ -90,8 +90,8 @@ def test_the_result_has_the_documented_keys(done: tuple[Cell, Result]) -> None:
 
 
 def test_the_resolved_config_makes_the_same_run_again(done: tuple[Cell, Result]) -> None:
-    from harness.config import Run
-    from harness.validate import parse
+    from harness.config.schema import Run
+    from harness.config.validate import parse
 
     stored = yaml.safe_load((done[0].folder / records.CONFIG).read_text())
     again = cells_of([parse(stored, Run)])[0]
@@ -188,7 +188,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Pat
 
 
 def testsurprisal_is_the_bases_loss_of_each_token(tmp_path: Path) -> None:
-    from harness.run import initial_model, surprisal
+    from harness.run.execute import initial_model, surprisal
 
     cell = tiny_cell(tmp_path, mask="surprisal")
     items = prepare(cell.run).train

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.claim import owner_note
-from harness.pool import PoolError
+from harness.config.launchers import Slurm
+from harness.config.validate import ConfigError
+from harness.engine.locks import owner_note
+from harness.engine.pool import PoolError
+from harness.engine.slurm import known_jobs, launch
+from harness.engine.status import status_of
+from harness.engine.sweep import cells_of
 from harness.records import FAILURE, RESULT, Failure, Result
-from harness.run import execute
-from harness.settings import Slurm
-from harness.slurm import known_jobs, launch
-from harness.status import status_of
-from harness.storage import read_json
-from harness.sweep import cells_of
-from harness.validate import ConfigError
+from harness.records.storage import read_json
+from harness.run.execute import execute
 from tests.tiny import run_of
 from tests.tiny_sweep import ROOT, figures, overrides, start, toy_runs, tries
 
@@ -113,7 +113,7 @@ def test_a_detached_sweep_is_seen_and_cancelled(tmp_path: Path) -> None:
         time.sleep(0.2)
     (job,) = status_of(folder).plan.launches[-1].jobs
     cancelled = subprocess.run(
-        [sys.executable, "-m", "harness.slurm", str(folder)],
+        [sys.executable, "-m", "harness.engine.slurm", str(folder)],
         capture_output=True,
         text=True,
         cwd=ROOT,

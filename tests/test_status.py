@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.claim import Claim, claim
-from harness.plan import Launched, PlannedRun, add_to_plan
+from harness.engine.locks import Claim, claim
+from harness.engine.plan import Launched, PlannedRun, add_to_plan
+from harness.engine.status import main, status_of
 from harness.records import CONFIG, FAILURE, RESULT, Failure
-from harness.status import main, status_of
-from harness.storage import write_json
+from harness.records.storage import write_json
 from tests import fakes
 
 
@@ -59,7 +59,7 @@ def test_every_run_is_in_one_state(sweep: Path) -> None:
 
 def test_it_is_printed_without_torch(sweep: Path) -> None:
     code = (
-        "import sys; from harness.status import main; main(sys.argv[1:]); "
+        "import sys; from harness.engine.status import main; main(sys.argv[1:]); "
         "assert 'torch' not in sys.modules and 'pandas' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code, str(sweep)], capture_output=True, text=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.records import FAILURE, RESULT, Failure, Result
-from harness.storage import read_json
+from harness.records.storage import read_json
 from tests.tiny import write_records
 from tests.tiny_sweep import environment, figures, overrides, start, sweep, toy_runs
 

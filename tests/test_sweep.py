@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.claim import claim, owner_note
-from harness.plan import Launched, PlannedRun, add_to_plan, read_plan
+from harness.config.launchers import Pool
+from harness.config.validate import ConfigError
+from harness.engine.locks import claim, owner_note
+from harness.engine.plan import Launched, PlannedRun, add_to_plan, read_plan
+from harness.engine.slots import gpu_bytes, places
+from harness.engine.sweep import Outcome
 from harness.records import FAILURE, RESULT, Failure, Result
-from harness.settings import Pool
-from harness.slots import gpu_bytes, places
-from harness.storage import read_json
-from harness.store import settled, stamp
-from harness.sweep import Outcome
-from harness.validate import ConfigError
+from harness.records.storage import read_json
+from harness.run.identity import settled, stamp
 from tests.tiny_sweep import environment, start, sweep, toy_runs, tries
 
 FAULTS = {12: "raise", 13: "exit", 14: "hang", 15: "leave", 16: "diverge"}
@@ -137,7 +137,7 @@ def test_two_launches_at_once_share_the_work(tmp_path: Path) -> None:
 def test_a_claim_is_exclusive_and_ends_with_its_owner(tmp_path: Path) -> None:
     folder = tmp_path / "s" / "run"
     code = (
-        "import sys, time; from pathlib import Path; from harness.claim import claim\n"
+        "import sys, time; from pathlib import Path; from harness.engine.locks import claim\n"
         "held = claim(Path(sys.argv[1])); held.note({'share': 0.5}); print('held', flush=True); time.sleep(60)"
     )
     owner = subprocess.Popen(
@@ -199,17 +199,17 @@ def test_workers_are_spread_over_gpus_or_cores(tmp_path: Path) -> None:
 def test_a_gpu_is_shared_by_as_many_workers_as_memory_and_cores_allow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.slots.cpus", lambda: 16)
+    monkeypatch.setattr("harness.engine.slots.cpus", lambda: 16)
     tiny = toy_runs(tmp_path, 2) * 5
     model = replace(tiny[0].model, layers=48, width=1600, context=1024)  # GPT-2 XL
     big = replace(tiny[0], model=model, train=replace(tiny[0].train, batch_tokens=512))
     assert gpu_bytes(big) == 2**30 + 16 * 1_490_307_200 + 512 * 48 * 1600 * 68
-    monkeypatch.setattr("harness.slots.gpu_memory", lambda: 80 * 2**30)
+    monkeypatch.setattr("harness.engine.slots.gpu_memory", lambda: 80 * 2**30)
     assert places(["4", "7"], Pool(), tiny) == ["4", "7"] * 4
     assert places(["4"], Pool(), [*tiny, big]) == ["4"] * 2
-    monkeypatch.setattr("harness.slots.gpu_memory", lambda: 24 * 2**30)
+    monkeypatch.setattr("harness.engine.slots.gpu_memory", lambda: 24 * 2**30)
     assert places(["4"], Pool(), [*tiny, big]) == ["4"]
-    monkeypatch.setattr("harness.slots.cpus", lambda: 4)
+    monkeypatch.setattr("harness.engine.slots.cpus", lambda: 4)
     assert places(["4", "7"], Pool(), tiny) == ["4", "7"] * 2
 
 

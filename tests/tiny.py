@@ -8,13 +8,13 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from harness.config import Mask, Run
+from harness.config.schema import Mask, Run
+from harness.config.validate import parse
 from harness.data.example import Example, Message, alpaca
-from harness.model import GPT, Shape
+from harness.data.prompt import render, template_faults
+from harness.data.tokens import Tokens, load_tokenizer, tokenize
+from harness.models.gpt import GPT, Shape
 from harness.paths import CONF
-from harness.prompt import render
-from harness.tokens import Tokens, load_tokenizer, tokenize
-from harness.validate import parse
 
 BPE = load_tokenizer("bpe8k")
 
@@ -25,7 +25,7 @@ def run_of(*overrides: str) -> Run:
         content = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
     assert isinstance(content, dict)
     content.pop("hydra", None)
-    return parse(content, Run)
+    return parse(content, Run, [template_faults])
 
 
 def mask_of(name: str, *overrides: str) -> Mask:

@@ -12,10 +12,10 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.config import Run
+from harness.config.launchers import Pool
+from harness.config.schema import Run
+from harness.engine.sweep import Outcome, launch
 from harness.records import AUDIT, EVALS, LOG, RESPONSES, RESULT, STEPS
-from harness.settings import Pool
-from harness.sweep import Outcome, launch
 from tests.tiny import run_of, write_records
 
 ROOT = Path(__file__).parent.parent

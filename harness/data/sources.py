@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.config import SIZES, Data
+from harness.config.schema import SIZES, Data
 from harness.data.example import Example, Message, Speaker, alpaca
 from harness.data.tasks import CAPACITY, BuiltinSpec, generate
 

@@ -17,7 +17,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from harness.settings import Pool, Slurm
+from harness.config.launchers import Pool, Slurm
 
 
 @dataclass
@@ -33,7 +33,7 @@ ConfigStore.instance().store(
 
 
 class PoolLauncher(Launcher):
-    """Composes every job of a sweep, then hands all of them to `harness.sweep`."""
+    """Composes every job of a sweep, then hands all of them to `harness.engine.sweep`."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings: Pool | Slurm = Pool(**settings)
@@ -50,7 +50,7 @@ class PoolLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         """Run the sweep; raises SystemExit where a config is faulty or a run failed."""
         from harness.__main__ import run_sweep
-        from harness.compose import compose
+        from harness.config.compose import compose
 
         jobs = compose(self.context.config_loader, self.config, job_overrides)
         run_sweep(jobs, job_overrides, self.settings)

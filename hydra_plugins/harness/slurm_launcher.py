@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
-from harness.settings import Slurm
+from harness.config.launchers import Slurm
 from hydra_plugins.harness.pool_launcher import PoolLauncher
 
 
@@ -24,7 +24,7 @@ ConfigStore.instance().store(
 
 
 class SlurmLauncher(PoolLauncher):
-    """Composes every job of a sweep, then hands all of them to `harness.slurm`."""
+    """Composes every job of a sweep, then hands all of them to `harness.engine.slurm`."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Slurm(**settings)

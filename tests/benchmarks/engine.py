@@ -16,12 +16,12 @@ from hydra import initialize_config_dir  # noqa: E402
 from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 from hydra.types import RunMode  # noqa: E402
 
-from harness.compose import compose, parse_all  # noqa: E402
-from harness.config import Run  # noqa: E402
+from harness.config.compose import compose, parse_all  # noqa: E402
+from harness.config.schema import Run  # noqa: E402
+from harness.engine.sweep import cells_of  # noqa: E402
 from harness.paths import CONF  # noqa: E402
 from harness.records import RESULT, Result  # noqa: E402
-from harness.storage import read_json  # noqa: E402
-from harness.sweep import cells_of  # noqa: E402
+from harness.records.storage import read_json  # noqa: E402
 from tests.tiny import run_of  # noqa: E402
 from tests.tiny_sweep import sweep  # noqa: E402
 

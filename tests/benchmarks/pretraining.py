@@ -20,12 +20,12 @@ from pathlib import Path
 
 import torch
 
-from harness import device
-from harness.command_line import command_line
-from harness.commands import Pretrain
-from harness.model import GPT, Shape
-from harness.pretrain import loss_function, optimizers, update
-from harness.tokens import tokenizer_of
+from harness.bases.pretrain import loss_function, optimizers, update
+from harness.config.command_line import command_line
+from harness.config.commands import Pretrain
+from harness.data.tokens import tokenizer_of
+from harness.models import device
+from harness.models.gpt import GPT, Shape
 
 STEPS = 20
 

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from harness.records import CONFIG, RESULT, Result  # noqa: E402
-from harness.storage import read_json  # noqa: E402
+from harness.records.storage import read_json  # noqa: E402
 
 MASKS = ("full", "none")
 

@@ -55,7 +55,7 @@ class Hook(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != "harness.run":
+        if name != "harness.run.execute":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

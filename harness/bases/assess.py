@@ -1,0 +1,171 @@
+"""What a base model knows: held-out loss, last words, samples.
+
+    python -m harness.bases.assess model=mini valid=valid.txt.xz every=4 out=docs/bases/mini.assessed.json
+
+Measures the weights that `model.weights` names, as fine-tuning would load them, in fp32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from rich.progress import track
+from torch.nn import functional
+
+from harness.bases.corpus import documents
+from harness.bases.last_word import Passage, passages
+from harness.config.command_line import command_line
+from harness.config.commands import Assess
+from harness.config.validate import ConfigError
+from harness.data.tokens import Tokenizer, tokenizer_of
+from harness.models import device
+from harness.models import weights as checkpoint
+from harness.models.gpt import GPT, Layout, Shape
+from harness.records.storage import write_json
+from harness.train.decoding import generate
+from harness.train.loss import token_nll
+
+OPENINGS = (
+    "The river rose in the night, and",
+    "In mathematics, a prime number is",
+    "Question: What is a fever? Answer:",
+)
+SAMPLE_TOKENS = 40
+
+
+class HeldOut(NamedTuple):
+    """The loss of a text, cut into windows of the model's context.
+
+    Attributes:
+        nats: Σ −log p of its tokens but for the first of each window; end tokens are predicted too.
+        tokens: how many those are.
+        all_tokens: tokens of the whole text.
+        bytes: UTF-8 bytes of the documents.
+    """
+
+    nats: float
+    tokens: int
+    all_tokens: int
+    bytes: int
+
+    @property
+    def nats_per_token(self) -> float:
+        """Mean over the predicted tokens."""
+        return self.nats / self.tokens
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Nats a token, over the bytes that a token stands for, in bits."""
+        return self.nats_per_token * self.all_tokens / self.bytes / math.log(2)
+
+
+@torch.no_grad()
+def held_out(model: GPT, texts: list[str], tokenizer: Tokenizer, batch_tokens: int) -> HeldOut:
+    """Measure the documents `texts` joined by end tokens, in windows that share no token."""
+    where, context = model.head.device, model.shape.context
+    rows = tokenizer.encoding.encode_ordinary_batch(texts)
+    ids = torch.tensor([token for row in rows for token in (*row, tokenizer.end)], device=where)
+    whole = ids[: len(ids) // context * context].view(-1, context)
+    batches = [*torch.split(whole, max(1, batch_tokens // context)), ids[None, whole.numel() :]]
+    nats, tokens = 0.0, 0
+    for batch in track(batches, "held-out loss"):
+        if batch.shape[1] < 2:
+            continue
+        hidden = model(batch.flatten(), Layout(*batch.shape)).view(*batch.shape, -1)[:, :-1]
+        nll = token_nll(hidden.flatten(0, 1), model.head, batch[:, 1:].flatten())
+        nats += float(nll.double().sum())
+        tokens += len(nll)
+    return HeldOut(nats, tokens, len(ids), sum(len(text.encode()) for text in texts))
+
+
+@torch.no_grad()
+def last_words(
+    model: GPT, asked: list[Passage], tokenizer: Tokenizer, batch_tokens: int
+) -> list[bool]:
+    """Whether greedy decoding continues each context with its word, every token of it."""
+    where = model.head.device
+    answers: list[bool] = []
+    size = max(1, batch_tokens // 256)  # a passage has some 130 tokens
+    for start in track(range(0, len(asked), size), "last words"):
+        part = asked[start : start + size]
+        words = [tokenizer.encode(" " + passage.word) for passage in part]
+        rows = [
+            [tokenizer.end, *tokenizer.encode(passage.context), *word]
+            for passage, word in zip(part, words, strict=True)
+        ]
+        longest = max(map(len, rows))
+        slots = [
+            row * longest + column for row, ids in enumerate(rows) for column in range(len(ids))
+        ]
+        flat = torch.tensor([token for ids in rows for token in ids], device=where)
+        hidden = model(flat, Layout(len(rows), longest, torch.tensor(slots, device=where)))
+        end = 0
+        for ids, word in zip(rows, words, strict=True):
+            end += len(ids)
+            chosen = functional.linear(hidden[end - len(word) - 1 : end - 1], model.head).argmax(1)
+            answers.append(chosen.tolist() == word)
+    return answers
+
+
+def assess(config: Assess) -> dict[str, object]:
+    """Measure and write the figures to `config.out`.
+
+    Raises:
+        CheckpointError, OSError, ValueError: as their one-line messages say.
+    """
+    where = device.resolve(config.device)
+    tokenizer = tokenizer_of(config.model)
+    sizes = config.model
+    shape = Shape(
+        layers=sizes.layers,
+        width=sizes.width,
+        heads=sizes.heads,
+        vocabulary=tokenizer.size,
+        context=sizes.context,
+    )
+    path = checkpoint.find(sizes.weights, sizes.name)
+    model = checkpoint.load(path, shape).to(where)
+    texts = list(documents(Path(config.valid)))[:: config.every]
+    loss = held_out(model, texts, tokenizer, config.batch_tokens)
+    right = last_words(model, passages(texts), tokenizer, config.batch_tokens)
+    prompts = [tokenizer.encode(opening) for opening in OPENINGS]
+    samples = generate(model, prompts, tokenizer.end, SAMPLE_TOKENS, config.batch_tokens, "fp32")
+    figures = {
+        "model": sizes.name,
+        "parameters": shape.parameters,
+        "weights": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "held_out": {
+            "documents": len(texts), "every": config.every, **loss._asdict(),
+            "nats_per_token": loss.nats_per_token, "bits_per_byte": loss.bits_per_byte,
+        },
+        "last_word": {"right": sum(right), "passages": len(right)},
+        "samples": {
+            opening: tokenizer.decode(ids) for opening, ids in zip(OPENINGS, samples, strict=True)
+        },
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+    }  # fmt: skip
+    out = Path(config.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(out, figures)
+    return figures
+
+
+def main() -> None:
+    """The command line."""
+    try:
+        figures = assess(command_line("assess", Assess, sys.argv[1:]))
+    except (ConfigError, OSError, ValueError) as error:
+        sys.exit(f"harness.assess: {error}")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Ask a model something: a base goes on with a text, a fine-tuned run answers an instruction.
+
+    python -m harness.commands.generate model=mini prompt="The river rose in the night, and"
+    python -m harness.commands.generate run=runs/main/FOLDER prompt="Name the capital." input="France lies in
+    Europe."
+
+A run must have been made with `save_weights=true`. Without `prompt` the text is read from standard
+input.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from harness.config.command_line import command_line
+from harness.config.commands import Generate
+from harness.config.validate import ConfigError
+from harness.data.example import alpaca
+from harness.data.prompt import render_prompt
+from harness.data.tokens import tokenize
+from harness.models import device
+from harness.run.trained import open_model
+from harness.train.decoding import generate, sampler
+
+
+def answer(config: Generate, prompt: str) -> str:
+    """The model's continuation of `prompt`, or its answer to it.
+
+    Raises:
+        CheckpointError, ConfigError, OSError, ValueError: as their one-line messages say.
+    """
+    where = device.resolve(config.device)
+    model, tokenizer, template = open_model(config.model, config.run)
+    if not prompt:
+        raise ValueError("prompt: empty, expected a text")
+    if config.input and not template:
+        raise ValueError(
+            f"input={config.input!r}: a base takes a prompt alone, expected run=runs/SWEEP/RUN"
+        )
+    if template:  # as in training: rendered by the same function, ids of segment after segment
+        ids = tokenize(
+            render_prompt(alpaca(prompt, config.input, ""), template), tokenizer
+        ).ids.tolist()
+    else:
+        ids = tokenizer.encode(prompt)
+    if len(ids) >= model.shape.context:
+        raise ValueError(
+            f"prompt: {len(ids)} tokens, expected fewer than the model's context of {model.shape.context}"
+        )
+    choose = sampler(config.temperature, config.top_p, config.seed, where)
+    room = len(ids) + config.tokens
+    found = generate(
+        model.to(where), [ids], tokenizer.end, config.tokens, room, "fp32", choose=choose
+    )
+    return tokenizer.decode(found[0])
+
+
+def main() -> None:
+    """The command line."""
+    try:
+        config = command_line("generate", Generate, sys.argv[1:], texts=("prompt", "input"))
+        prompt = config.prompt or (
+            input("> ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
+        )
+        said = answer(config, prompt)
+    except (ConfigError, OSError, ValueError) as error:
+        sys.exit(f"harness.generate: {error}")
+    except (EOFError, KeyboardInterrupt):
+        sys.exit(130)
+    print(said if config.run else prompt + said)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The schemas of the commands beside runs: pretraining, measuring, generating and exporting
+models.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic.dataclasses import dataclass as checked
+
+from harness.config.schema import Count, Fraction, Model, Positive, Rate, Weight, strict
+
+
+@checked(frozen=True, kw_only=True, config=strict)
+class Pretrain:
+    """How a base model is pretrained.
+
+    Attributes:
+        model: its shape; `model.weights` and `model.lr` play no part.
+        corpus: training shards, `.txt` or `.txt.xz`.
+        valid: the held-out shard.
+        out: folder for the weights, the figures and the checkpoint.
+        tokens: tokens to train on; the corpus is repeated as often as needed, shuffled anew each
+            time.
+        batch_tokens: tokens of an optimiser step.
+        micro_tokens: tokens that pass through the model at once.
+        optimizer: "adamw", or "muon" for the blocks' matrices with AdamW for the rest.
+        lr: AdamW's peak learning rate at width 128; it falls with the square root of the width.
+        muon_lr: Muon's, likewise.
+        weight_decay: on matrices.
+        warmup_steps: steps of linear warm-up.
+        decay: share of the steps, at the end, over which the rate falls linearly to 0.
+        clip: largest gradient norm.
+        evaluate_every: steps between two held-out evaluations.
+        checkpoint_every: steps between two checkpoints; 0 for none.
+        precision: "fp32", or "bf16" for autocast.
+        compile: whether torch.compile is used.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        seed: of initial weights and data order.
+    """
+
+    model: Model
+    corpus: list[str]
+    valid: str
+    out: str
+    tokens: Positive
+    batch_tokens: Positive
+    micro_tokens: Positive
+    optimizer: Literal["adamw", "muon"]
+    lr: Rate
+    muon_lr: Rate
+    weight_decay: Weight
+    warmup_steps: Count
+    decay: Fraction
+    clip: Weight
+    evaluate_every: Positive
+    checkpoint_every: Count
+    precision: Literal["fp32", "bf16"]
+    compile: bool
+    device: str
+    seed: Count
+
+
+@checked(frozen=True, kw_only=True, config=strict)
+class Assess:
+    """What is measured of a base model, and on which text.
+
+    Attributes:
+        model: its shape and weights; `model.lr` plays no part.
+        valid: the held-out text, `.txt` or `.txt.xz`, in which a line `<|endoftext|>` ends each
+            document.
+        every: documents are taken that many apart, from the first; 1 for all.
+        out: the JSON file for the figures.
+        batch_tokens: most tokens of a forward pass.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+    """
+
+    model: Model
+    valid: str
+    every: Positive
+    out: str
+    batch_tokens: Positive
+    device: str
+
+
+@checked(frozen=True, kw_only=True, config=strict)
+class Generate:
+    """What is asked of which model, and how its answer is drawn.
+
+    Attributes:
+        model: a base; its continuation of the prompt is printed.
+        run: folder of a run that kept its weights, asked instead of the base; the prompt is an
+            instruction then, written out in the run's template. "" for the base.
+        prompt: the text; "" reads it from standard input.
+        input: for a run: what the instruction is about, as in Alpaca's records; "" for nothing.
+        tokens: most tokens of the answer.
+        temperature: divides the logits; 0 takes the most probable token each time.
+        top_p: share of probability from which tokens are drawn, the most probable first; 1 for all.
+        seed: of the draws.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+    """
+
+    model: Model
+    run: str
+    prompt: str
+    input: str
+    tokens: Positive
+    temperature: Weight
+    top_p: Fraction
+    seed: Count
+    device: str
+
+
+@checked(frozen=True, kw_only=True, config=strict)
+class Export:
+    """Which model is written in Hugging Face's format.
+
+    Attributes:
+        model: a base.
+        run: folder of a run that kept its weights, written instead of the base; "" for the base.
+        out: the folder.
+    """
+
+    model: Model
+    run: str
+    out: str

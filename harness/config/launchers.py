@@ -1,0 +1,97 @@
+"""How a sweep is carried out, as opposed to what its runs are: the launchers' settings. Imports no
+torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.config.validate import ConfigError
+
+
+@dataclass(kw_only=True)
+class Pool:
+    """Settings of the pool of worker processes, `hydra.launcher.KEY=VALUE`.
+
+    Attributes:
+        slots: worker processes: "auto" for `slots_per_gpu` per GPU, or one per CPU core without a
+            GPU; or a number, spread over the GPUs in turn.
+        slots_per_gpu: workers that share a GPU where `slots=auto`: "auto" for as many as its memory
+            holds, at most `harness.engine.slots.MOST_PER_GPU`; or a number.
+        retries: further tries of a run whose worker was killed, exited, hung or raised something
+            unforeseen.
+        timeout: seconds without any progress after which a run counts as hanging; 0 for no limit.
+    """
+
+    slots: Any = "auto"
+    slots_per_gpu: Any = "auto"
+    retries: int = 2
+    timeout: float = 1800.0
+
+    def check(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ConfigError: with a line for every faulty key.
+        """
+        faults = []
+        for key, value in (("slots", self.slots), ("slots_per_gpu", self.slots_per_gpu)):
+            whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
+            if value != "auto" and not whole:
+                faults.append(f"hydra.launcher.{key}={value!r}: expected auto or a number above 0")
+        if self.retries < 0:
+            faults.append(f"hydra.launcher.retries={self.retries}: expected 0 or more")
+        if not self.timeout >= 0:
+            faults.append(f"hydra.launcher.timeout={self.timeout}: expected 0 or more seconds")
+        if faults:
+            raise ConfigError(faults)
+
+
+@dataclass(kw_only=True)
+class Slurm:
+    """Settings of the Slurm launcher, `hydra/launcher=slurm hydra.launcher.KEY=VALUE`.
+
+    Attributes:
+        partition: where the jobs run; "" for the cluster's default.
+        minutes: time limit of a job, which carries out one run.
+        cpus: CPU cores of a job, and threads of a run that sets none.
+        gpus: GPUs of a job.
+        memory_gb: memory of a job; 0 for the cluster's default.
+        at_once: most jobs of the array that run at the same time.
+        extra: further options of sbatch, name -> value.
+        retries: further tries of a run whose job was killed, or that raised something unforeseen.
+        detach: whether to return once the jobs are submitted; the same command later carries out
+            what is missing.
+    """
+
+    partition: str = ""
+    minutes: int = 60
+    cpus: int = 1
+    gpus: int = 0
+    memory_gb: int = 0
+    at_once: int = 256
+    extra: dict[str, Any] = field(default_factory=dict)
+    retries: int = 2
+    detach: bool = False
+
+    def check(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ConfigError: with a line for every faulty key.
+        """
+        faults = [
+            f"hydra.launcher.{key}={value}: expected {least} or more"
+            for key, least in (
+                ("minutes", 1),
+                ("cpus", 1),
+                ("gpus", 0),
+                ("memory_gb", 0),
+                ("at_once", 1),
+                ("retries", 0),
+            )
+            if (value := getattr(self, key)) < least
+        ]
+        if faults:
+            raise ConfigError(faults)

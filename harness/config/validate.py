@@ -1,0 +1,141 @@
+"""A composed mapping to a checked config, at one boundary. Collects every fault before it raises.
+No torch.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.config.commands import Assess, Export, Generate, Pretrain
+from harness.config.schema import SIZES, Run
+from harness.records import ROLES
+
+
+class ConfigError(ValueError):
+    """Faults of a config, each one line: key, value got, values allowed."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+Config = TypeVar("Config", Run, Pretrain, Assess, Generate, Export)
+
+
+def parse(
+    mapping: Mapping[str, Any],
+    kind: type[Config],
+    checks: Sequence[Callable[[Config], list[str]]] = (),
+) -> Config:
+    """Turn a plain, resolved mapping into a checked config.
+
+    Raises:
+        ConfigError: with every fault of types, names and values found.
+    """
+    try:
+        # As JSON, since strict mode takes a dataclass from an object there, yet no "5" for a 5.
+        config: Config = TypeAdapter(kind).validate_json(json.dumps(mapping))
+    except ValidationError as error:
+        raise ConfigError(_lines(error.errors(include_url=False))) from None
+    faults = impossible(config) + [fault for check in checks for fault in check(config)]
+    if faults:
+        raise ConfigError(faults)
+    return config
+
+
+_BRANCHES = {"constrained-int", "constrained-float", "int", "float", "str", "literal"}
+"""Names that pydantic puts into a fault's place for the branches of a union."""
+
+
+def _lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each faulty key: key=value: what was expected, in whichever branch of a
+    union.
+    """
+    expected: dict[str, list[str]] = {}
+    values: dict[str, object] = {}
+    lines = []
+    for fault in faults:
+        # A key never has brackets or the names of our types.
+        parts = [str(part) for part in fault["loc"]]
+        key = ".".join(
+            part for part in parts if re.fullmatch(r"[\w<|>-]+", part) and part not in _BRANCHES
+        )
+        if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            lines.append(f"{key}={fault['input']!r}: no such key{_nearest(key)}")
+        elif fault["type"] in ("missing", "missing_argument"):
+            lines.append(f"{key}: missing")
+        else:
+            values[key] = fault["input"]
+            expected.setdefault(key, []).append(str(fault["msg"]).removeprefix("Input should be "))
+    return lines + [
+        f"{key}={values[key]!r}: expected {' or '.join(wanted)}" for key, wanted in expected.items()
+    ]
+
+
+def keys(kind: type, prefix: str = "") -> list[str]:
+    """All dotted keys of a config class, groups included."""
+    found = []
+    for field in fields(kind):
+        key = prefix + field.name
+        found.append(key)
+        hint = get_type_hints(kind)[field.name]
+        if is_dataclass(hint) and isinstance(hint, type):
+            found += keys(hint, key + ".")
+    return found
+
+
+def _nearest(key: str) -> str:
+    known = [name for kind in (Run, Pretrain, Assess, Generate, Export) for name in keys(kind)]
+    close = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]:
+    """Faults that only show when values are held against each other."""
+    faults = []
+    model = config.model
+    if model.width % model.heads:
+        divisors = [n for n in range(1, model.width + 1) if model.width % n == 0 and n <= 64]
+        faults.append(
+            f"model.heads={model.heads}: expected a divisor of model.width={model.width}, one of {divisors}"
+        )
+    if not isinstance(config, Export) and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", config.device):
+        faults.append(f"device={config.device!r}: expected auto, cpu, cuda or cuda:N")
+    if isinstance(config, Pretrain):
+        for key in ("micro_tokens", "batch_tokens"):
+            if getattr(config, key) % model.context:
+                faults.append(
+                    f"{key}={getattr(config, key)}: expected a multiple of model.context={model.context}"
+                )
+        if config.batch_tokens % config.micro_tokens:
+            faults.append(
+                f"batch_tokens={config.batch_tokens}: expected a multiple of micro_tokens={config.micro_tokens}"
+            )
+    if not isinstance(config, Run):
+        return faults
+    size = config.data.size
+    if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
+        faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
+    if config.data.source == "jsonl" and not config.data.path:
+        faults.append("data.path='': expected the path of a .jsonl file, since data.source=jsonl")
+    if config.train.lr == "auto" and not model.lr:
+        faults.append("train.lr='auto': expected a number, since model.lr holds no tuned rates")
+    if not any(config.mask.weight.values()):
+        faults.append(
+            f"mask.weight={dict(config.mask.weight)}: expected a weight above 0 for at least one of {ROLES}"
+        )
+    if not re.fullmatch(r"[\w.,=+-]+", config.sweep):
+        faults.append(
+            f"sweep={config.sweep!r}: expected letters, digits and .,=+-_ alone: it names a folder"
+        )
+    tops = [tier.top for tier in config.mask.tiers]
+    if tops != sorted(set(tops)):
+        faults.append(f"mask.tiers: tops {tops}, expected rising fractions")
+    return faults

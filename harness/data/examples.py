@@ -1,0 +1,185 @@
+"""A run's examples, tokenised and shifted: what is trained on and what is measured on, the same for
+every mask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config.schema import Run
+from harness.data.example import Example
+from harness.data.masks import importance, inverse_document_frequency, weigh
+from harness.data.prompt import render, render_prompt
+from harness.data.rows import Row, shift
+from harness.data.sources import DataError, load, n_examples, subset
+from harness.data.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
+from harness.records import ROLES, AuditRecord
+
+
+class Encoded(NamedTuple):
+    """An example and its tokens, cut to the model's context.
+
+    Attributes:
+        example: the source's.
+        tokens: all of it.
+        prompt: number of leading tokens that a model sees before its last answer.
+        truncated: whether tokens were cut off.
+    """
+
+    example: Example
+    tokens: Tokens
+    prompt: int
+    truncated: bool
+
+
+class Examples(NamedTuple):
+    """What a run works on.
+
+    Attributes:
+        train: the training subset.
+        test: the held-out set.
+        test_families: the held-out families' set, maybe empty.
+        counts: truncated, dropped and duplicate examples.
+    """
+
+    train: list[Encoded]
+    test: list[Encoded]
+    test_families: list[Encoded]
+    counts: dict[str, int]
+
+
+def prepare(run: Run) -> Examples:
+    """Load, draw and encode a run's examples.
+
+    Raises:
+        DataError: the source is faulty or too small, or an example exceeds the context and
+            `too_long=error`.
+        OSError: the tokenizer's ranks are not to be had.
+    """
+    data = run.data
+    tokenizer = tokenizer_of(run.model)
+    splits = load(data)
+    count = n_examples(data.size, len(splits.pool))
+    chosen = subset(splits.pool, count, run.seed)
+    sets = []
+    dropped = 0
+    for examples in (chosen, splits.test, splits.test_families):
+        encoded = [
+            _encode(example, data.template, tokenizer, run.model.context) for example in examples
+        ]
+        if data.too_long == "error":
+            for item in encoded:
+                if item.truncated:
+                    raise DataError(
+                        f"model.context={run.model.context}: example {item.example.id} is longer, expected a larger "
+                        "context, or data.too_long=truncate or drop"
+                    )
+        elif data.too_long == "drop":
+            kept = [item for item in encoded if not item.truncated]
+            dropped += len(encoded) - len(kept)
+            encoded = kept
+        sets.append(encoded)
+    if not sets[0] or not sets[1]:
+        raise DataError(
+            f"model.context={run.model.context}: every example is longer and was dropped"
+        )
+    truncated = sum(item.truncated for items in sets for item in items)
+    counts = {"truncated": truncated, "dropped": dropped, "duplicates": splits.duplicates}
+    return Examples(sets[0], sets[1], sets[2], counts)
+
+
+_encoded: dict[tuple[str, str, str, int], tuple[Tokens, int, bool]] = {}
+"""Tokens are the costly part of a warm worker's preparation; the key is text, template, tokenizer
+and length.
+"""
+
+
+def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int) -> Encoded:
+    key = (example.id, template, tokenizer.digest, context)
+    if key not in _encoded:
+        tokens = tokenize(render(example, template), tokenizer)
+        prompt = len(tokenize(render_prompt(example, template), tokenizer).ids)
+        truncated = len(tokens.ids) > context
+        if truncated:  # the end token falls away with the rest: a cut answer must not teach the model to stop there
+            tokens = Tokens(tokens.ids[:context], tokens.roles[:context], tokens.turns[:context])
+        _encoded[key] = (tokens, prompt, truncated)
+    return Encoded(example, *_encoded[key])
+
+
+def weighted_rows(
+    train: Sequence[Encoded], run: Run, surprisal: Sequence[NDArray[np.float32]] | None = None
+) -> list[Row]:
+    """The training rows with the mask's weights.
+
+    Args:
+        train: the training subset.
+        run: its config.
+        surprisal: of each example's tokens under the base, float32 [time] each, where the mask
+            ranks by it; without, all tokens rank alike, which is enough to check that the mask
+            leaves something in the loss.
+
+    Raises:
+        DataError: the mask leaves no token of any example in the loss; the first example is named.
+    """
+    rows = list(_weigh(train, run, surprisal))
+    if not any(row.weights.any() for row in rows):
+        raise _weightless(train, run)
+    return rows
+
+
+def check_weights(train: Sequence[Encoded], run: Run) -> None:
+    """Raise what `weighted_rows` would, looking no further than the first example with weight."""
+    if not any(row.weights.any() for row in _weigh(train, run, None)):
+        raise _weightless(train, run)
+
+
+def _weigh(
+    train: Sequence[Encoded], run: Run, surprisal: Sequence[NDArray[np.float32]] | None
+) -> Iterator[Row]:
+    vocabulary = tokenizer_of(run.model).size
+    idf = inverse_document_frequency((item.tokens for item in train), vocabulary)
+    for number, item in enumerate(train):
+        nats = (
+            np.zeros(len(item.tokens.ids), np.float32) if surprisal is None else surprisal[number]
+        )
+        score = importance(run.mask.importance, item.tokens, idf, nats, (run.seed, number))
+        yield shift(item.tokens, weigh(item.tokens, run.mask, score))
+
+
+def _weightless(train: Sequence[Encoded], run: Run) -> DataError:
+    return DataError(
+        f"mask={run.mask.name}: no token of any training example has weight, the first being "
+        f"{train[0].example.id}; expected roles of mask.weight that occur in data={run.data.name}"
+    )
+
+
+def describe(item: Encoded, weights: NDArray[np.float32], tokenizer: Tokenizer) -> AuditRecord:
+    """An example's tokens, each with its role and weight as a target; the first is never a target
+    and weighs 0.
+    """
+    return AuditRecord(
+        id=item.example.id,
+        tokens=[tokenizer.decode([token]) for token in item.tokens.ids.tolist()],
+        roles=[ROLES[role] for role in item.tokens.roles.tolist()],
+        weights=[0.0, *(round(weight, 6) for weight in weights.tolist())],
+    )
+
+
+def plain_rows(items: Sequence[Encoded]) -> list[Row]:
+    """Rows for evaluation, which knows no mask: all weights 1."""
+    return [shift(item.tokens, np.ones(len(item.tokens.ids), np.float32)) for item in items]
+
+
+def digest(items: Sequence[Encoded]) -> str:
+    """Sixteen hex digits over the examples' ids and tokens, in order."""
+    total = hashlib.sha256()
+    for item in items:
+        total.update(
+            item.example.id.encode() + item.tokens.ids.tobytes() + item.tokens.roles.tobytes()
+        )
+    return total.hexdigest()[:16]

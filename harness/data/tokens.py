@@ -1,0 +1,199 @@
+"""Segments to token ids, each id stamped with its role and turn as it is made. The only place that
+calls BPE.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tiktoken
+from numpy.typing import NDArray
+from tiktoken.load import data_gym_to_mergeable_bpe_ranks, load_tiktoken_bpe
+
+from harness.config.schema import Model
+from harness.data.prompt import Segment
+from harness.paths import ASSETS
+from harness.records import ROLES
+
+ROLE_ID = {role: number for number, role in enumerate(ROLES)}
+END = "<|endoftext|>"
+BPE8K_SIZE = 8192
+BPE8K_RANKS = ASSETS / "bpe8k.tiktoken"
+BPE8K_PATTERN = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+"""Like GPT-4's pre-tokeniser, but every digit stands alone: a small model can then learn to
+calculate.
+"""
+GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
+
+
+def _characters() -> list[str]:
+    """The character by which byte-level BPE files spell each byte (Radford et al. 2019): printable
+    ones themselves.
+    """
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = [value for value in range(256) if value not in printable]
+    return [chr(value if value in printable else 256 + others.index(value)) for value in range(256)]
+
+
+CHARACTERS = _characters()
+"""Of each byte 0 to 255."""
+
+
+class Tokens(NamedTuple):
+    """A tokenised conversation; the three arrays are of equal length [time].
+
+    Attributes:
+        ids: int32, token ids.
+        roles: int8, index into `records.ROLES`.
+        turns: int16, the exchange each token belongs to, from 0; a user message and its answer
+            share one.
+    """
+
+    ids: NDArray[np.int32]
+    roles: NDArray[np.int8]
+    turns: NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenizer:
+    """A tiktoken encoding, its end token and the hash of its ranks.
+
+    Attributes:
+        encoding: turns text into ids.
+        end: id of the end-of-text token, which closes every assistant turn.
+        digest: sixteen hex digits over ranks and pattern, part of cache keys and run identities.
+    """
+
+    encoding: tiktoken.Encoding
+    end: int
+    digest: str
+
+    @property
+    def size(self) -> int:
+        """Number of ids, the end token included."""
+        return self.encoding.n_vocab
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of `text`; a special token written out in it is plain text."""
+        return self.encoding.encode_ordinary(text)
+
+    def decode(self, ids: list[int]) -> str:
+        """Text of `ids`; bytes that are not UTF-8 become U+FFFD."""
+        return self.encoding.decode(ids, errors="replace")
+
+
+@cache
+def load_tokenizer(name: str, folder: Path | None = None) -> Tokenizer:
+    """A tokenizer by name.
+
+    Args:
+        name: "bpe8k" (ours) or "gpt2".
+        folder: where GPT-2's `encoder.json` (or `vocab.json`) and `vocab.bpe` (or `merges.txt`), or
+            else its `tokenizer.json`, lie; without them tiktoken's own download is used.
+
+    Raises:
+        ValueError: no tokenizer has that name.
+        OSError: the ranks are neither beside the weights nor to be downloaded.
+    """
+    if name == "bpe8k":
+        return _tokenizer(name, BPE8K_PATTERN, load_tiktoken_bpe(str(BPE8K_RANKS)))
+    if name == "gpt2":
+        return _tokenizer(name, GPT2_PATTERN, _gpt2_ranks(folder))
+    raise ValueError(f"model.tokenizer={name!r}: no such tokenizer, expected bpe8k or gpt2")
+
+
+def tokenizer_of(model: Model) -> Tokenizer:
+    """The tokenizer of a model config; GPT-2's ranks are looked for beside its weights first.
+
+    Raises:
+        OSError: as `load_tokenizer`.
+    """
+    folder = Path(model.weights)
+    return load_tokenizer(model.tokenizer, folder if folder.is_dir() else None)
+
+
+def _tokenizer(name: str, pattern: str, ranks: dict[bytes, int]) -> Tokenizer:
+    end = len(ranks)
+    encoding = tiktoken.Encoding(
+        name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={END: end}
+    )
+    digest = hashlib.sha256(pattern.encode())
+    for token in sorted(ranks, key=ranks.__getitem__):
+        digest.update(len(token).to_bytes(2, "big") + token)
+    return Tokenizer(encoding, end, digest.hexdigest()[:16])
+
+
+def _gpt2_ranks(folder: Path | None) -> dict[bytes, int]:
+    for vocabulary, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
+        if folder is not None and (folder / vocabulary).is_file() and (folder / merges).is_file():
+            with _uncached():
+                return data_gym_to_mergeable_bpe_ranks(
+                    str(folder / merges), str(folder / vocabulary)
+                )
+    if folder is not None and (folder / "tokenizer.json").is_file():
+        try:
+            vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"][
+                "vocab"
+            ]
+            byte = {character: value for value, character in enumerate(CHARACTERS)}
+            spelled = [
+                (bytes(byte[letter] for letter in token), id)
+                for token, id in vocabulary.items()
+                if token != END
+            ]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise OSError(
+                f"{folder / 'tokenizer.json'}: {error!r}, expected a byte-level BPE"
+            ) from None
+        return dict(spelled)
+    try:
+        return tiktoken.get_encoding("gpt2")._mergeable_ranks
+    except (
+        Exception
+    ) as error:  # whatever the download raises, the user needs the two places that were tried
+        place = f" or put encoder.json and vocab.bpe into {folder}" if folder else ""
+        raise OSError(
+            f"model.tokenizer=gpt2: cannot download the ranks ({error}); go online{place}"
+        ) from None
+
+
+@contextmanager
+def _uncached() -> Iterator[None]:
+    """Keep tiktoken from copying local files to its download cache, where they would outlive a
+    change.
+    """
+    before = os.environ.get("TIKTOKEN_CACHE_DIR")
+    os.environ["TIKTOKEN_CACHE_DIR"] = ""
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TIKTOKEN_CACHE_DIR"]
+        else:
+            os.environ["TIKTOKEN_CACHE_DIR"] = before
+
+
+def tokenize(segments: tuple[Segment, ...], tokenizer: Tokenizer) -> Tokens:
+    """Encode segments one by one, so that no token crosses a seam and each gets its role when it is
+    made.
+
+    An `end` segment becomes the tokenizer's end token.
+    """
+    ids: list[int] = []
+    roles: list[int] = []
+    turns: list[int] = []
+    for segment in segments:
+        new = [tokenizer.end] if segment.role == "end" else tokenizer.encode(segment.text)
+        ids += new
+        roles += [ROLE_ID[segment.role]] * len(new)
+        turns += [segment.turn] * len(new)
+    return Tokens(np.array(ids, np.int32), np.array(roles, np.int8), np.array(turns, np.int16))

@@ -1,0 +1,201 @@
+"""How far a sweep is, from its folder's files alone: `python -m harness.engine.status runs/<sweep>
+[--watch]`. No torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from harness.engine.locks import owner_note
+from harness.engine.plan import Plan, code, read_plan
+from harness.records import CONFIG, FAILURE, RESULT, Failure, Result
+from harness.records.storage import RecordError, read_json
+
+SHOWN = 5
+"""Finished runs whose scores are shown, the last ones."""
+
+WATCH_EVERY = 2.0
+"""Seconds between two looks."""
+
+
+class Running(NamedTuple):
+    """A run under way: its folder's name, cost, and what its worker left word of (pid, host, phase,
+    share, …).
+    """
+
+    run: str
+    cost: float
+    note: dict[str, Any]
+
+
+class Status(NamedTuple):
+    """The state of a sweep's runs.
+
+    Attributes:
+        plan: what there is to do.
+        finished: folder's name -> when its result was written, seconds since the epoch.
+        failed: those recorded as failed.
+        running: those that a living process works on.
+        waiting: the others.
+        eta: seconds until the last run has ended, at the rate so far; None where none can be told.
+        rate: runs finished a minute, over the last launch; None before two have.
+    """
+
+    plan: Plan
+    finished: dict[str, float]
+    failed: list[str]
+    running: list[Running]
+    waiting: list[str]
+    eta: float | None
+    rate: float | None
+
+
+def status_of(sweep: Path) -> Status:
+    """Read the state of a sweep's folder.
+
+    Raises:
+        RecordError: it holds no plan, or a damaged one.
+    """
+    plan = read_plan(sweep)
+    if plan is None:
+        raise RecordError(f"{sweep}: no sweep was launched here, expected a folder runs/<sweep>")
+    finished: dict[str, float] = {}
+    failed, running, waiting = [], [], []
+    spent = worked = left = 0.0  # seconds and cost of finished runs; cost of what remains
+    for planned in plan.runs:
+        folder = sweep / planned.run
+        note = owner_note(folder)
+        ended = _written(folder / RESULT)
+        if note is not None and ended is None:
+            running.append(Running(planned.run, planned.cost, note))
+            left += planned.cost * (1 - _share(note))
+        elif ended is not None:
+            finished[planned.run] = ended
+            began = _written(folder / CONFIG)
+            if began is not None and ended > began:
+                spent += ended - began
+                worked += planned.cost
+        elif (folder / FAILURE).is_file():
+            failed.append(planned.run)
+        else:
+            waiting.append(planned.run)
+            left += planned.cost
+    eta = left * spent / worked / len(running) if worked and running else None
+    times = sorted(finished.values())[-100:]
+    minutes = (times[-1] - times[0]) / 60 if len(times) > 1 else 0.0
+    return Status(
+        plan,
+        finished,
+        failed,
+        running,
+        waiting,
+        eta,
+        (len(times) - 1) / minutes if minutes else None,
+    )
+
+
+def _written(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _share(note: dict[str, Any]) -> float:
+    share = note.get("share")
+    return float(share) if isinstance(share, int | float) else 0.0
+
+
+def render(sweep: Path, status: Status) -> RenderableType:
+    """A sweep's state as a line, a table of the runs under way, and what ended last."""
+    counts = {
+        "finished": len(status.finished),
+        "running": len(status.running),
+        "failed": len(status.failed),
+        "waiting": len(status.waiting),
+    }
+    line = f"{sweep}: {len(status.plan.runs)} runs: " + ", ".join(
+        f"{count} {name}" for name, count in counts.items()
+    )
+    if status.rate is not None:
+        line += f"; {status.rate:.1f} a minute"
+    if status.eta is not None:
+        line += f"; about {timedelta(seconds=round(status.eta))} left"
+    parts: list[RenderableType] = [Text(line)]
+    commits = {code(launched) for launched in status.plan.launches}
+    if len(commits) > 1:
+        parts.append(
+            Text(f"launched with {len(commits)} states of the code: {', '.join(sorted(commits))}")
+        )
+    if status.running:
+        table = Table(box=None, pad_edge=False)
+        for name in ("running", "phase", "done", "try", "where"):
+            table.add_column(name, overflow="fold")
+        for run, _, note in status.running:
+            where = f"{note.get('host', '?')}, process {note.get('pid', '?')}"
+            share = f"{100 * _share(note):.0f} %"
+            table.add_row(
+                run, str(note.get("phase", "?")), share, str(note.get("attempt", "?")), where
+            )
+        parts.append(table)
+    last = sorted(status.finished, key=lambda run: status.finished[run])[-SHOWN:]
+    parts += [Text(f"finished {run}: {_outcome(sweep / run)}") for run in last]
+    parts += [Text(f"failed {run}: {_reason(sweep / run)}") for run in status.failed]
+    return Group(*parts)
+
+
+def _outcome(folder: Path) -> str:
+    try:
+        return read_json(folder / RESULT, Result).headline()
+    except RecordError as error:
+        return str(error)
+
+
+def _reason(folder: Path) -> str:
+    try:
+        failure = read_json(folder / FAILURE, Failure)
+    except RecordError as error:
+        return str(error)
+    return f"{failure.error}, tried {failure.attempts} ×"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code, 2 after one line where there is no sweep."""
+    parser = argparse.ArgumentParser(prog="python -m harness.engine.status", description=__doc__)
+    parser.add_argument("sweep", type=Path, help="folder of a sweep")
+    parser.add_argument(
+        "--watch", action="store_true", help="show it anew every two seconds until nothing runs"
+    )
+    given = parser.parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        status = status_of(given.sweep)
+        if not given.watch:
+            console.print(render(given.sweep, status), soft_wrap=not console.is_terminal)
+            return 0
+        with Live(render(given.sweep, status), console=console) as live:
+            while status.running:
+                time.sleep(WATCH_EVERY)
+                status = status_of(given.sweep)
+                live.update(render(given.sweep, status))
+    except RecordError as error:
+        print(f"harness.status: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

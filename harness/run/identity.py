@@ -1,0 +1,239 @@
+"""Which run is which, and where it lies: identity, folder, provenance. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+
+from harness.config.schema import Run
+from harness.data.examples import Examples, digest
+from harness.data.tokens import tokenizer_of
+from harness.models.gpt import Shape
+from harness.records import CHECKPOINT, CONFIG, EVALS, FAILURE, LOG, RESULT, STEPS, Failure
+from harness.records.storage import write_json
+
+NOT_SCIENCE = (
+    "claim",
+    "sweep",
+    "runs",
+    "device",
+    "threads",
+    "retry",
+    "force",
+    "save_weights",
+    "checkpoint_seconds",
+)
+"""Keys that change neither what a run does nor, but for rounding, its figures."""
+
+
+class Cell(NamedTuple):
+    """One run of a sweep, known before it starts.
+
+    Attributes:
+        run: its config.
+        identity: sixteen hex digits over scientific config, data and weights.
+        folder: where it is recorded.
+        n_examples: training examples.
+        cost: tokens through the model, a backward pass counted as two, times parameters: the
+            largest run starts first, and the time that is left is told from it.
+    """
+
+    run: Run
+    identity: str
+    folder: Path
+    n_examples: int
+    cost: float
+
+
+def peak_rate(run: Run, n_examples: int) -> float:
+    """The peak learning rate: `train.lr`, or the model's tuned one for this number of examples."""
+    if run.train.lr != "auto":
+        return float(run.train.lr)
+    import numpy as np
+
+    sizes = sorted(run.model.lr)
+    logs = np.interp(
+        np.log(n_examples), np.log(sizes), np.log([run.model.lr[size] for size in sizes])
+    )
+    return float(np.exp(logs))
+
+
+@cache
+def file_digest(path: Path, size: int, changed: int) -> str:
+    """Sixteen hex digits of a file's bytes; size and time of change keep the cached answer true."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def weights_digest(run: Run, path: Path | None) -> str:
+    """What the initial weights are: the file's hash, or the seed of random ones."""
+    if path is None:
+        return f"random-{run.seed}"
+    state = path.stat()
+    return file_digest(path, state.st_size, state.st_mtime_ns)
+
+
+def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
+    """Name a run. `weights` is `weights_digest`'s answer."""
+    science = asdict(run)
+    for key in NOT_SCIENCE:
+        del science[key]
+    count = len(examples.train)
+    science["train"]["lr"] = peak_rate(run, count)
+    science["data"]["size"] = count
+    science["model"].pop("weights")
+    science["model"].pop("lr")
+    science["data"].pop("path")
+    science["contents"] = {
+        "train": digest(examples.train),
+        "test": digest(examples.test),
+        "test_families": digest(examples.test_families),
+        "weights": weights,
+        "tokenizer": tokenizer_of(run.model).digest,
+    }
+    text = json.dumps(science, sort_keys=True)
+    identity = hashlib.sha256(text.encode()).hexdigest()[:16]
+    run = replace(
+        run, retry="none", force=False
+    )  # of the launch; config.yaml tells what the run is
+    name = f"{run.mask.name}-{run.model.name}-{run.data.name}-n{count}-s{run.seed}-{identity[:8]}"
+    size = 12 * run.model.layers * run.model.width**2
+    return Cell(
+        run,
+        identity,
+        Path(run.runs) / run.sweep / name,
+        count,
+        float(size * sum(work(run, examples).values())),
+    )
+
+
+def shape(run: Run) -> Shape:
+    """The sizes of a run's model."""
+    return Shape(
+        layers=run.model.layers,
+        width=run.model.width,
+        heads=run.model.heads,
+        vocabulary=tokenizer_of(run.model).size,
+        context=run.model.context,
+    )
+
+
+def work(run: Run, examples: Examples) -> dict[str, float]:
+    """Tokens that each phase puts through the model, a backward pass counted as two more."""
+    tested = float(sum(len(item.tokens.ids) for item in examples.test))
+    return {
+        "base": tested,
+        "train": 3.0 * run.train.epochs * sum(len(item.tokens.ids) for item in examples.train),
+        "evaluate": tested,
+        "generate": float(
+            sum(len(item.tokens.ids) for item in examples.test[: run.score.responses])
+        ),
+    }
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run folder holds a finished run: its result is written last and whole."""
+    return (folder / RESULT).is_file()
+
+
+def open_folder(cell: Cell) -> None:
+    """Make a run's folder and write its resolved config.
+
+    What earlier tries left is cleared away, but for their log, and a checkpoint with the records
+    that belong to it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    kept = {LOG, CHECKPOINT, STEPS, EVALS} if (cell.folder / CHECKPOINT).exists() else {LOG}
+    for path in cell.folder.iterdir():
+        if path.is_file() and path.name not in kept:
+            path.unlink()
+    resolved = asdict(cell.run)
+    resolved["train"]["lr"] = peak_rate(cell.run, cell.n_examples)
+    OmegaConf.save(OmegaConf.create(resolved), cell.folder / CONFIG)
+
+
+def write_failure(folder: Path, failure: Failure) -> None:
+    """Record that a run failed for good.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / FAILURE, failure)
+
+
+class Stamp(NamedTuple):
+    """When a run's outcomes were written, in nanoseconds; 0 for one that it has not."""
+
+    result: int
+    failure: int
+
+
+def stamp(folder: Path) -> Stamp:
+    """What outcomes a run folder holds."""
+    times = []
+    for name in (RESULT, FAILURE):
+        try:
+            times.append((folder / name).stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return Stamp(*times)
+
+
+def settled(folder: Path, before: Stamp) -> bool:
+    """Whether a run has an outcome that is newer than the state `before`."""
+    return any(now not in (0, then) for now, then in zip(stamp(folder), before, strict=True))
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """What code and libraries made a figure, and on which machine type; read once per process."""
+    names = (
+        "prompt-mask-harness",
+        "torch",
+        "numpy",
+        "tiktoken",
+        "hydra-core",
+        "omegaconf",
+        "safetensors",
+    )
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in names},
+        },
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _git(*arguments: str) -> str:
+    """What git says in the package's own folder; "" outside a checkout or without git."""
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

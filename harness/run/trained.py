@@ -1,0 +1,83 @@
+"""A model to look at: a base, or what a run made of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from harness.config.schema import Model, Run
+from harness.config.validate import parse
+from harness.data.tokens import Tokenizer, tokenizer_of
+from harness.models import weights as checkpoint
+from harness.models.gpt import GPT, Shape
+from harness.models.weights import CheckpointError
+from harness.records import CONFIG, WEIGHTS
+
+
+class Trained(NamedTuple):
+    """A model with all that is needed to ask it something.
+
+    Attributes:
+        model: in fp32, on the CPU.
+        tokenizer: its tokenizer.
+        template: how a run's conversations were written out; "" for a base.
+    """
+
+    model: GPT
+    tokenizer: Tokenizer
+    template: str
+
+
+def open_model(base: Model, run: str) -> Trained:
+    """The base, or the fine-tuned model of a run folder where one is named.
+
+    Raises:
+        CheckpointError: weights are missing or do not fit, or the folder is no run's.
+        ConfigError: the run's config is not one of this version.
+        OSError: the tokenizer's ranks are not to be had.
+    """
+    template = ""
+    if run:
+        folder = Path(run)
+        if not (folder / CONFIG).is_file():
+            raise CheckpointError(
+                f"run={run}: no {CONFIG} there, expected the folder of a run, runs/SWEEP/RUN"
+            )
+        if not (folder / WEIGHTS).is_file():
+            raise CheckpointError(
+                f"run={run}: no {WEIGHTS} there, expected a run made with save_weights=true"
+            )
+        try:
+            content = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+        except (OmegaConfBaseException, YAMLError) as error:
+            raise CheckpointError(
+                f"{folder / CONFIG}: {str(error).splitlines()[0]}, expected a run's config"
+            ) from None
+        assert isinstance(content, dict)
+        made = parse({str(key): value for key, value in content.items()}, Run)
+        base, template = made.model, made.data.template
+        tokenizer = tokenizer_of(
+            base
+        )  # GPT-2's ranks lie beside the base's weights, not in the run's folder
+        base = replace(base, weights=str(folder))
+    else:
+        tokenizer = tokenizer_of(base)
+    shape = Shape(
+        layers=base.layers,
+        width=base.width,
+        heads=base.heads,
+        vocabulary=tokenizer.size,
+        context=base.context,
+    )
+    if base.weights == "random":
+        raise CheckpointError(
+            f"model.weights=random: {base.name} has no weights, expected shipped, a folder or a file"
+        )
+    return Trained(
+        checkpoint.load(checkpoint.find(base.weights, base.name), shape), tokenizer, template
+    )
