@@ -18,7 +18,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from harness.engine.locks import claim
+from harness.engine.locks import lock
 from harness.engine.sweep import cells_of, work_of
 from harness.records import CHECKPOINT, LOG, RESULT, STEPS, Result
 from harness.records.storage import read_json
@@ -264,7 +264,7 @@ def test_force_starts_anew_unless_another_launch_is_at_the_run(tmp_path: Path) -
     quiet = Console(quiet=True)
     work_of([cell.run], quiet)
     assert path.exists()
-    held = claim(cell.folder)
+    held = lock(cell.folder)
     assert held
     with held:
         work_of([replace(cell.run, force=True)], quiet)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.locks import Claim, claim
+from harness.engine.locks import Lock, lock
 from harness.engine.plan import Launched, PlannedRun, add_to_plan
 from harness.engine.status import main, status_of
 from harness.records import CONFIG, FAILURE, RESULT, Failure
@@ -37,8 +37,8 @@ def sweep(tmp_path: Path) -> Iterator[Path]:
         folder / "bad" / FAILURE,
         Failure(run="bad", identity="0", error="RuntimeError: no", attempts=3),
     )
-    held = claim(folder / "busy")
-    assert isinstance(held, Claim)
+    held = lock(folder / "busy")
+    assert isinstance(held, Lock)
     with held:
         held.note({"pid": 7, "host": "node", "attempt": 2, "phase": "train", "share": 0.5})
         yield folder

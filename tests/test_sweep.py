@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +15,7 @@ import pytest
 
 from harness.config.launchers import Pool
 from harness.config.validate import ConfigError
-from harness.engine.locks import claim, owner_note
+from harness.engine.locks import owner_note
 from harness.engine.plan import Launched, PlannedRun, add_to_plan, read_plan
 from harness.engine.slots import gpu_bytes, places
 from harness.engine.sweep import Outcome
@@ -134,27 +132,6 @@ def test_two_launches_at_once_share_the_work(tmp_path: Path) -> None:
     assert len(list((tmp_path / "s").glob(f"*/{RESULT}"))) == 16
 
 
-def test_a_claim_is_exclusive_and_ends_with_its_owner(tmp_path: Path) -> None:
-    folder = tmp_path / "s" / "run"
-    code = (
-        "import sys, time; from pathlib import Path; from harness.engine.locks import claim\n"
-        "held = claim(Path(sys.argv[1])); held.note({'share': 0.5}); print('held', flush=True); time.sleep(60)"
-    )
-    owner = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    assert owner.stdout and owner.stdout.readline() == "held\n"
-    assert claim(folder) is None and owner_note(folder) == {"share": 0.5}
-    owner.kill()
-    owner.wait()
-    assert owner_note(folder) is None
-    held = claim(folder)
-    assert held is not None
-    with held:
-        assert claim(folder) is None
-    assert owner_note(folder) is None and owner_note(tmp_path / "s" / "other") is None
-
-
 def test_an_outcome_newer_than_the_launch_is_another_launchs(tmp_path: Path) -> None:
     before = stamp(tmp_path)
     assert before == (0, 0) and not settled(tmp_path, before)
@@ -242,10 +219,7 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
     folder, arguments = tmp_path / "s", ("seed=range(5)", "hydra.launcher.slots=2")
 
     def running() -> int:
-        return sum(
-            "pid" in (owner_note(folder / lock.stem) or {})
-            for lock in folder.glob(".sweep/*-s*-*.lock")
-        )
+        return sum("pid" in (owner_note(path.parent) or {}) for path in folder.glob("*/.lock"))
 
     def finished() -> int:
         return len(list(folder.glob(f"*/{RESULT}")))

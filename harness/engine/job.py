@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.engine.locks import claim
+from harness.engine.locks import lock
 from harness.engine.worker import header
 from harness.records import LOG, Failure
 from harness.run.identity import Cell, Stamp, write_failure
@@ -52,7 +52,7 @@ def record_failure(job: Job, error: str, trace: str, signal_name: str) -> bool:
         OSError: the folder cannot be written.
     """
     folder = job.cell.folder
-    held = claim(folder)
+    held = lock(folder)
     if held is None:
         return False
     with held:

@@ -88,7 +88,7 @@ def add_to_plan(sweep: Path, runs: Sequence[PlannedRun], launch: Launched) -> li
     Raises:
         OSError: the folder cannot be written.
     """
-    with wait_for(sweep / PLAN):
+    with wait_for(sweep / HIDDEN / f"{PLAN}.lock"):
         try:
             plan = read_plan(sweep) or Plan(runs=[], launches=[])
         except RecordError:  # by hand or by a broken disk; runs do not depend on it

@@ -20,7 +20,7 @@ from harness.config.validate import ConfigError
 from harness.data.examples import Examples, check_weights, prepare
 from harness.data.sources import DataError
 from harness.engine.job import Job
-from harness.engine.locks import claim
+from harness.engine.locks import lock
 from harness.engine.plan import Launched, PlannedRun, add_to_plan, describe
 from harness.engine.pool import Pool
 from harness.engine.slots import gpus, placed, places
@@ -148,7 +148,7 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
 def _forget(folder: Path) -> None:
     """Have a run start anew, unless another launch is at it."""
     if (folder / CHECKPOINT).exists():
-        held = claim(folder)
+        held = lock(folder)
         if held:
             with held:
                 (folder / CHECKPOINT).unlink(missing_ok=True)

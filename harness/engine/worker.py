@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from harness.engine.locks import Claim, claim
+from harness.engine.locks import Lock, LockLost, lock
 from harness.records import LOG
 from harness.run.identity import Cell, Stamp, settled
 
@@ -108,7 +108,7 @@ def attempt(task: Task, tell: Tell) -> Message:
     """Try a run once, if no other launch is at it; whatever it raises becomes a message."""
     folder = task.cell.folder
     try:
-        held = claim(folder)
+        held = lock(folder)
         if held is None:
             return Message("taken")
         with held:
@@ -121,10 +121,10 @@ def attempt(task: Task, tell: Tell) -> Message:
         return Message("broken", _line(error, folder), trace=traceback.format_exc())
 
 
-def _carry_out(task: Task, held: Claim, tell: Tell) -> Message:
+def _carry_out(task: Task, held: Lock, tell: Tell) -> Message:
     import torch
 
-    from harness.run.execute import execute
+    from harness.run.execute import RECORD, execute
 
     torch.set_num_threads(task.cell.run.threads)
     started = noted = time.time()
@@ -139,12 +139,17 @@ def _carry_out(task: Task, held: Claim, tell: Tell) -> Message:
     def progress(phase: str, share: float) -> None:
         nonlocal noted
         tell(Message("progress", phase, share))
-        if time.time() - noted > NOTE_EVERY:
+        if phase == RECORD:  # nothing of another owner's is overwritten
+            held.check()
+        elif time.time() - noted > NOTE_EVERY:
             noted = time.time()
             held.note({**content, "phase": phase, "share": share})
 
     try:
         return Message("done", execute(task.cell, progress).headline())
+    except LockLost as error:
+        print(error, file=sys.stderr)
+        return Message("taken")
     except (
         ValueError,
         FloatingPointError,

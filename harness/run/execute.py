@@ -64,8 +64,11 @@ from harness.train.loop import Training, fit
 AUDITED = 3
 """Training examples that a run's audit holds."""
 
+RECORD = "record"
+"""The phase in which a run's outcome is written."""
+
 Progress = Callable[[str, float], None]
-"""Told the phase and the share of the run that is done, in [0, 1]."""
+"""Told the phase and the share of the run that is done, in [0, 1]; may raise to stop the run."""
 
 
 @lru_cache(maxsize=2)
@@ -265,6 +268,7 @@ def execute(cell: Cell, progress: Progress) -> Result:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
+    progress(RECORD, 1.0)
     if run.save_weights:
         checkpoint.save(model, folder / WEIGHTS, torch.float32, {"tokenizer": tokenizer.digest})
     write_json(folder / RESULT, result)

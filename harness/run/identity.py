@@ -19,7 +19,18 @@ from harness.config.schema import Run
 from harness.data.examples import Examples, digest
 from harness.data.tokens import tokenizer_of
 from harness.models.gpt import Shape
-from harness.records import CHECKPOINT, CONFIG, EVALS, FAILURE, LOG, RESULT, STEPS, Failure
+from harness.records import (
+    AUDIT,
+    CHECKPOINT,
+    CONFIG,
+    EVALS,
+    FAILURE,
+    RESPONSES,
+    RESULT,
+    STEPS,
+    WEIGHTS,
+    Failure,
+)
 from harness.records.storage import write_json
 
 NOT_SCIENCE = (
@@ -149,17 +160,19 @@ def finished(folder: Path) -> bool:
 def open_folder(cell: Cell) -> None:
     """Make a run's folder and write its resolved config.
 
-    What earlier tries left is cleared away, but for their log, and a checkpoint with the records
-    that belong to it.
+    The records that earlier tries left are cleared away, but for their log, and a checkpoint with
+    what belongs to it. Files that are not ours stay.
 
     Raises:
         OSError: the folder cannot be written.
     """
     cell.folder.mkdir(parents=True, exist_ok=True)
-    kept = {LOG, CHECKPOINT, STEPS, EVALS} if (cell.folder / CHECKPOINT).exists() else {LOG}
-    for path in cell.folder.iterdir():
-        if path.is_file() and path.name not in kept:
-            path.unlink()
+    resumed = (CHECKPOINT, STEPS, EVALS) if (cell.folder / CHECKPOINT).exists() else ()
+    for name in (RESULT, FAILURE, AUDIT, STEPS, EVALS, RESPONSES, WEIGHTS, CHECKPOINT):
+        if name not in resumed:
+            (cell.folder / name).unlink(missing_ok=True)
+        for partial in cell.folder.glob(f".{name}.*.partial"):  # of a try that was killed
+            partial.unlink()
     resolved = asdict(cell.run)
     resolved["train"]["lr"] = peak_rate(cell.run, cell.n_examples)
     OmegaConf.save(OmegaConf.create(resolved), cell.folder / CONFIG)

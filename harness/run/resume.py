@@ -45,6 +45,7 @@ class Checkpoint:
         self.resumed: list[dict[str, Any]] = []
         self._cell = cell
         self._path = cell.folder / CHECKPOINT
+        self._partial = self._path.with_name(f".{CHECKPOINT}.partial")
         self._training = training
         self._clock = clock
         self._tokens = tokens
@@ -86,24 +87,24 @@ class Checkpoint:
         every = self._cell.run.checkpoint_seconds
         if not every or time.monotonic() - self._written < every:
             return
-        partial = self._path.with_name(f".{CHECKPOINT}.partial")
         self._training.settle()
         for file in files.values():
             os.fsync(file.fileno())
         try:
-            with partial.open("wb") as stream:
+            with self._partial.open("wb") as stream:
                 torch.save(self._state(files), stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-            partial.replace(self._path)
+            self._partial.replace(self._path)
         except (OSError, RuntimeError) as error:  # torch raises the latter where the disk is full
             print(f"no checkpoint: {_line(error)}", file=sys.stderr)
-            partial.unlink(missing_ok=True)
+            self._partial.unlink(missing_ok=True)
         self._written = time.monotonic()
 
     def remove(self) -> None:
         """The run has its result."""
         self._path.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)  # of a try that was killed while it wrote
 
     def _state(self, files: Mapping[str, IO[str]]) -> dict[str, Any]:
         training, totals = self._training, self._training.totals
