@@ -4,7 +4,6 @@ No torch.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,8 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from harness.config.commands import Assess, Export, Generate, Pretrain
+from harness.config.hints import hint
+from harness.config.names import folder_faults, name_faults
 from harness.config.schema import SIZES, Run
 from harness.records import ROLES
 
@@ -93,8 +94,7 @@ def keys(kind: type, prefix: str = "") -> list[str]:
 
 def _nearest(key: str) -> str:
     known = [name for kind in (Run, Pretrain, Assess, Generate, Export) for name in keys(kind)]
-    close = difflib.get_close_matches(key, known, n=1)
-    return f", did you mean {close[0]}?" if close else ""
+    return f", {hint(key, known)}"
 
 
 def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]:
@@ -131,10 +131,14 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
         faults.append(
             f"mask.weight={dict(config.mask.weight)}: expected a weight above 0 for at least one of {ROLES}"
         )
-    if not re.fullmatch(r"[\w.,=+-]+", config.sweep):
-        faults.append(
-            f"sweep={config.sweep!r}: expected letters, digits and .,=+-_ alone: it names a folder"
-        )
+    for key, name in (
+        ("mask.name", config.mask.name),
+        ("model.name", model.name),
+        ("data.name", config.data.name),
+        ("sweep", config.sweep),
+    ):
+        faults += name_faults(key, name)
+    faults += folder_faults("runs", config.runs)
     tops = [tier.top for tier in config.mask.tiers]
     if tops != sorted(set(tops)):
         faults.append(f"mask.tiers: tops {tops}, expected rising fractions")
