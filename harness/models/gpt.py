@@ -2,15 +2,22 @@
 token embedding.
 
 Shape names: rows R (sequences), length T (longest row), tokens N (all real tokens of all rows,
-flat), width D, heads H, head width K = D / H, vocabulary V.
+flat), width D, heads H, head width K = D / H, vocabulary V, runs S.
 
 All layers but attention work on flat tokens [N, D], so that rows of unequal length cost no padding
-there. A `Layout` says where each flat token sits in the padded [R, T] grid that attention needs.
+there. A `Layout` says where each flat token sits in the padded [R, T] grid that attention needs, or
+where each row starts, for an attention that needs no grid.
+
+Several runs of one shape can train as one model, a stack: every parameter then has a leading axis
+[S, …], the flat tokens lie run after run, N / S of each, and a matrix product is one batched
+product (HFTA, Wang et al. 2021, arXiv 2102.02344). Nothing else mixes runs: each sees what it would
+see alone.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -59,7 +66,7 @@ class Shape:
 
 
 class Layout(NamedTuple):
-    """Where flat tokens sit in the [rows, length] grid.
+    """Where flat tokens sit in the [rows, length] grid, over all runs of a stack.
 
     Attributes:
         rows: R.
@@ -67,21 +74,82 @@ class Layout(NamedTuple):
         slots: int64 [N], the flat grid index `row * length + column` of each token, so that its
             position in its row is `slots % length`; None where the grid is full, that is N = R * T
             in row-major order.
+        starts: int32 [R + 1], the flat index at which each row starts, and N.
     """
 
     rows: int
     length: int
     slots: Tensor | None = None
+    starts: Tensor | None = None
+
+    def to(self, device: torch.device) -> Layout:
+        """The layout on another device."""
+        slots, starts = self.slots, self.starts
+        return self._replace(
+            slots=None if slots is None else slots.to(device, non_blocking=True),
+            starts=None if starts is None else starts.to(device, non_blocking=True),
+        )
+
+
+class Linear(nn.Module):
+    """A linear layer, or one of each run of a stack."""
+
+    def __init__(self, wide: int, narrow: int, lead: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(*lead, narrow, wide))
+        self.bias = nn.Parameter(torch.empty(*lead, narrow))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map flat [N, in] to [N, out]."""
+        if self.weight.ndim == 2:
+            return functional.linear(x, self.weight, self.bias)
+        apart = x.view(len(self.weight), -1, x.shape[-1])  # [S, N / S, in]
+        return torch.baddbmm(self.bias[:, None], apart, self.weight.mT).flatten(0, 1)
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation, or one of each run of a stack."""
+
+    def __init__(self, width: int, lead: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(*lead, width))
+        self.bias = nn.Parameter(torch.empty(*lead, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map flat [N, D] to [N, D]."""
+        width = x.shape[-1:]
+        if self.weight.ndim == 1:
+            return functional.layer_norm(x, width, self.weight, self.bias)
+        apart = functional.layer_norm(x, width).view(len(self.weight), -1, *width)
+        return torch.addcmul(self.bias[:, None], apart, self.weight[:, None]).flatten(0, 1)
+
+
+class Embedding(nn.Module):
+    """A table of vectors, or one of each run of a stack."""
+
+    def __init__(self, count: int, width: int, lead: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(*lead, count, width))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Map flat ids [N] to [N, D]."""
+        if self.weight.ndim == 2:
+            return functional.embedding(ids, self.weight)
+        runs, count, _ = self.weight.shape
+        first = torch.arange(0, runs * count, count, device=ids.device)[:, None]
+        return functional.embedding(
+            (ids.view(runs, -1) + first).flatten(), self.weight.flatten(0, 1)
+        )
 
 
 class Attention(nn.Module):
     """Causal multi-head self-attention within each row."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, lead: tuple[int, ...]) -> None:
         super().__init__()
         self.heads = shape.heads
-        self.qkv = nn.Linear(shape.width, 3 * shape.width)
-        self.out = nn.Linear(shape.width, shape.width)
+        self.qkv = Linear(shape.width, 3 * shape.width, lead)
+        self.out = Linear(shape.width, shape.width, lead)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Map [N, D] to [N, D]; a token sees itself and the earlier tokens of its row alone."""
@@ -90,32 +158,39 @@ class Attention(nn.Module):
 
     def attend(self, qkv: Tensor, layout: Layout) -> Tensor:
         """Attention proper, from projections [N, 3D] to mixed values [N, D]."""
-        rows, length, slots = layout
+        if layout.starts is not None and qkv.is_cuda and qkv.dtype == torch.bfloat16:
+            return self._attend_flat(qkv, layout.starts, layout.length)
+        rows, length, slots = layout.rows, layout.length, layout.slots
         width = qkv.shape[-1] // 3
-        # Padding stands after the real tokens of its row, where the causal mask hides it from all
-        # of them.
-        grid = (
-            qkv
-            if slots is None
-            else qkv.new_zeros(rows * length, 3 * width).index_copy(0, slots, qkv)
-        )
+        # Padding stands after the real tokens of its row, where the causal mask hides it from them.
+        grid = qkv
+        if slots is not None:
+            grid = qkv.new_zeros(rows * length, 3 * width).index_copy(0, slots, qkv)
         grid = grid.view(rows, length, 3, self.heads, width // self.heads)
         q, k, v = grid.permute(2, 0, 3, 1, 4).unbind(0)  # each [R, H, T, K]
         mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         mixed = mixed.transpose(1, 2).reshape(rows * length, width)
         return mixed if slots is None else mixed.index_select(0, slots)
 
+    def _attend_flat(self, qkv: Tensor, starts: Tensor, longest: int) -> Tensor:
+        """As `attend`, by the GPU's attention for rows of unequal length, which needs no grid."""
+        from torch.nn.attention.varlen import varlen_attn
+
+        q, k, v = qkv.view(len(qkv), 3, self.heads, -1).unbind(1)  # each [N, H, K]
+        mixed = varlen_attn(q, k, v, starts, starts, longest, longest, window_size=(-1, 0))
+        return cast("Tensor", mixed).flatten(1)
+
 
 class Block(nn.Module):
     """One pre-norm transformer block."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, lead: tuple[int, ...]) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(shape.width)
-        self.attention = Attention(shape)
-        self.norm2 = nn.LayerNorm(shape.width)
-        self.up = nn.Linear(shape.width, 4 * shape.width)
-        self.down = nn.Linear(4 * shape.width, shape.width)
+        self.norm1 = LayerNorm(shape.width, lead)
+        self.attention = Attention(shape, lead)
+        self.norm2 = LayerNorm(shape.width, lead)
+        self.up = Linear(shape.width, 4 * shape.width, lead)
+        self.down = Linear(4 * shape.width, shape.width, lead)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Map [N, D] to [N, D]."""
@@ -129,33 +204,39 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """A GPT-2 language model without dropout."""
+    """A GPT-2 language model without dropout, or a stack of them.
 
-    def __init__(self, shape: Shape) -> None:
+    Attributes:
+        shape: the sizes of each.
+        runs: S, how many a stack holds; 0 for a lone model, whose parameters have no leading axis.
+    """
+
+    def __init__(self, shape: Shape, runs: int = 0) -> None:
         super().__init__()
         self.shape = shape
-        self.tokens = nn.Embedding(shape.vocabulary, shape.width)
-        self.positions = nn.Embedding(shape.context, shape.width)
+        self.runs = runs
+        lead = (runs,) if runs else ()
+        self.tokens = Embedding(shape.vocabulary, shape.width, lead)
+        self.positions = Embedding(shape.context, shape.width, lead)
         # ModuleList forgets the type of what it holds.
-        self.blocks = cast("list[Block]", nn.ModuleList(Block(shape) for _ in range(shape.layers)))
-        self.norm = nn.LayerNorm(shape.width)
+        blocks = nn.ModuleList(Block(shape, lead) for _ in range(shape.layers))
+        self.blocks = cast("list[Block]", blocks)
+        self.norm = LayerNorm(shape.width, lead)
 
     def forward(self, ids: Tensor, layout: Layout) -> Tensor:
         """Hidden states after the final norm.
 
         Args:
-            ids: int64 [N], flat token ids.
+            ids: int64 [N], flat token ids; in a stack run after run, as many of each.
             layout: their places.
 
         Returns:
-            [N, D]; multiply by `self.tokens.weight.T` for logits [N, V].
+            [N, D]; multiply by `self.head` for logits.
         """
         return self.trunk(self.embed(ids, layout), layout)
 
     def trunk(self, x: Tensor, layout: Layout) -> Tensor:
-        """Blocks and final norm, from embeddings [N, D]; their type is that of the residual
-        stream.
-        """
+        """Blocks and final norm, from embeddings [N, D] in the residual stream's type."""
         for block in self.blocks:
             x = block(x, layout)
         out: Tensor = self.norm(x)
@@ -164,20 +245,46 @@ class GPT(nn.Module):
     def embed(self, ids: Tensor, layout: Layout) -> Tensor:
         """Token plus position embeddings [N, D]."""
         x: Tensor = self.tokens(ids)
-        if (
-            layout.slots is None
-        ):  # one sum over rows in the backward pass, where a look-up would scatter
-            x = (
-                x.view(layout.rows, layout.length, -1) + self.positions.weight[: layout.length]
-            ).flatten(0, 1)
-        else:
+        if layout.slots is not None:
             x = x + self.positions(layout.slots % layout.length)
+        else:  # one sum over rows in the backward pass, where a look-up would scatter
+            grid = x.view(layout.rows, layout.length, -1)
+            x = (grid + self.positions.weight[: layout.length]).flatten(0, 1)
         return x
 
     @property
     def head(self) -> Tensor:
-        """The output head [V, D]: the token embedding itself."""
+        """The output head [V, D], or [S, V, D]: the token embedding itself."""
         return self.tokens.weight
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+        return self.tokens.weight.device
+
+    def apart(self, flat: Tensor) -> Tensor:
+        """Flat states [N, …] of a stack as [S, N / S, …]; those of a lone model as they are."""
+        return flat.unflatten(0, (self.runs, -1)) if self.runs else flat
+
+    def of_run(self, run: int) -> dict[str, Tensor]:
+        """One run's tensors by the names that a lone model has for them; views."""
+        named = {name: parameter.detach() for name, parameter in self.named_parameters()}
+        return {name: tensor[run] for name, tensor in named.items()} if self.runs else named
+
+    @torch.no_grad()
+    def put(self, run: int, tensors: Mapping[str, Tensor]) -> None:
+        """Copy a lone model's tensors in as those of one run."""
+        for name, place in self.of_run(run).items():
+            place.copy_(tensors[name])
+
+    def first(self, count: int) -> GPT:
+        """The stack of the first `count` runs, on the same memory."""
+        with torch.device("meta"):
+            narrow = GPT(self.shape, count)
+        for wide, part in zip(self.modules(), narrow.modules(), strict=True):
+            for name, parameter in wide.named_parameters(recurse=False):
+                setattr(part, name, nn.Parameter(parameter.detach()[:count]))
+        return narrow
 
     @torch.no_grad()
     def initialise(self, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Rows to tensors: a batch without padding."""
+"""Rows to tensors: a batch without padding, of one run or of a stack of runs."""
 
 from __future__ import annotations
 
@@ -7,21 +7,43 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.data.rows import RESPONSE_ROLES, Row
 from harness.models.gpt import Layout
 
+ALIGNMENT = 16
+"""A stack's runs are filled up to a multiple of so many positions, as matrix units like it."""
 
-class Batch(NamedTuple):
-    """Rows that pass through the model together, flat and without padding: N targets in all.
+
+class Flat(NamedTuple):
+    """Rows of one run laid end to end; arrays are [N] but for `lengths`, int64 [rows].
 
     Attributes:
-        inputs, targets: int64 [N].
-        roles: int64 [N], of the targets.
-        weights: float32 [N], of the targets, already divided by the example's Σ w where the
-            normaliser asks it.
-        row: int64 [N], which row each belongs to.
+        inputs, targets: int32 ids.
+        roles: int8, of the targets.
+        weights: float32, of the targets.
+        lengths: targets of each row.
+    """
+
+    inputs: NDArray[np.int32]
+    targets: NDArray[np.int32]
+    roles: NDArray[np.int8]
+    weights: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+
+
+class Batch(NamedTuple):
+    """Rows that pass through the model together. Leading axis [S] in a stack, N targets a run.
+
+    Attributes:
+        inputs, targets: int64 [N] or [S, N].
+        roles: int64 [N] or [S, N], of the targets; filler has the id after the last role.
+        weights: float32 [N] or [S, N], of the targets; 0 for filler.
+        row: int64 [N] or [S, N], which row of its run each belongs to; filler comes after the last.
+        places: int64 [P] or [S, P], positions with weight; a stack's are filled up with the last
+            position, which then has no weight.
         layout: where each sits in the grid of rows.
     """
 
@@ -30,40 +52,105 @@ class Batch(NamedTuple):
     roles: Tensor
     weights: Tensor
     row: Tensor
+    places: Tensor
     layout: Layout
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on another device."""
-        slots = self.layout.slots
-        return Batch(
-            self.inputs.to(device),
-            self.targets.to(device),
-            self.roles.to(device),
-            self.weights.to(device),
-            self.row.to(device),
-            self.layout._replace(slots=None if slots is None else slots.to(device)),
-        )
+        """The batch on another device, on its way there while the host goes on."""
+        if device.type == "cpu":
+            return self
+        moved = [tensor.pin_memory().to(device, non_blocking=True) for tensor in self[:-1]]
+        return Batch(*moved, self.layout.to(device))  # type: ignore[arg-type]
 
 
-def assemble(rows: Sequence[Row]) -> Batch:
+def lay(rows: Sequence[Row]) -> Flat:
     """Lay rows end to end."""
-    lengths = np.array([len(row.inputs) for row in rows])
-    length = int(lengths.max())
-    owner = np.repeat(np.arange(len(rows)), lengths)
-    column = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    full = bool((lengths == length).all())
-    return Batch(
-        torch.from_numpy(np.concatenate([row.inputs for row in rows]).astype(np.int64)),
-        torch.from_numpy(np.concatenate([row.targets for row in rows]).astype(np.int64)),
-        torch.from_numpy(np.concatenate([row.roles for row in rows]).astype(np.int64)),
-        torch.from_numpy(np.concatenate([row.weights for row in rows])),
-        torch.from_numpy(owner),
-        Layout(len(rows), length, None if full else torch.from_numpy(owner * length + column)),
+    return Flat(
+        np.concatenate([row.inputs for row in rows]),
+        np.concatenate([row.targets for row in rows]),
+        np.concatenate([row.roles for row in rows]),
+        np.concatenate([row.weights for row in rows]),
+        np.array([len(row.inputs) for row in rows]),
     )
 
 
-def is_response(roles: Tensor) -> Tensor:
-    """Bool, of the shape of `roles`: whether the token is the assistant's own, its end token
-    counted.
+def assemble(rows: Sequence[Row]) -> Batch:
+    """A lone run's batch of these rows."""
+    return batch_of(lay(rows))
+
+
+def batch_of(flat: Flat) -> Batch:
+    """A lone run's batch."""
+    lengths = flat.lengths
+    length = int(lengths.max())
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    full = bool((lengths == length).all())
+    return Batch(
+        torch.from_numpy(flat.inputs.astype(np.int64)),
+        torch.from_numpy(flat.targets.astype(np.int64)),
+        torch.from_numpy(flat.roles.astype(np.int64)),
+        torch.from_numpy(flat.weights),
+        torch.from_numpy(owner),
+        torch.from_numpy(np.flatnonzero(flat.weights)),
+        _layout(lengths, owner, length, full),
+    )
+
+
+def _layout(
+    lengths: NDArray[np.int64], owner: NDArray[np.int64], length: int, full: bool
+) -> Layout:
+    ends = np.cumsum(lengths)
+    starts = torch.from_numpy(np.concatenate([[0], ends]).astype(np.int32))
+    if full:
+        return Layout(len(lengths), length, None, starts)
+    column = np.arange(len(owner)) - np.repeat(ends - lengths, lengths)
+    return Layout(len(lengths), length, torch.from_numpy(owner * length + column), starts)
+
+
+def stack(flats: Sequence[Flat | None], filler_role: int) -> Batch:
+    """One batch of several runs, each filled up to as many tokens as the longest has.
+
+    Args:
+        flats: what each run trains on; None for a run that has no tokens in this batch.
+        filler_role: the role id of filler.
     """
+    runs = len(flats)
+    counts = [0 if flat is None else len(flat.inputs) for flat in flats]
+    size = (max(counts) // ALIGNMENT + 1) * ALIGNMENT  # the last position is always filler
+    longest = max(int(flat.lengths.max()) for flat in flats if flat is not None)
+    inputs, targets, row = (np.zeros((runs, size), np.int64) for _ in range(3))
+    roles = np.full((runs, size), filler_role, np.int64)
+    weights = np.zeros((runs, size), flats[0].weights.dtype if flats[0] else np.float32)
+    lengths: list[NDArray[np.int64]] = []
+    picked: list[NDArray[np.int64]] = []
+    for run, (flat, count) in enumerate(zip(flats, counts, strict=True)):
+        own = np.zeros(0, np.int64)
+        if flat is not None:
+            own = flat.lengths
+            inputs[run, :count] = flat.inputs
+            targets[run, :count] = flat.targets
+            roles[run, :count] = flat.roles
+            weights[run, :count] = flat.weights
+            row[run, :count] = np.repeat(np.arange(len(own)), own)
+        row[run, count:] = len(own)
+        lengths += [own, _filler(size - count, longest)]
+        picked.append(np.flatnonzero(weights[run]))
+    places = np.full((runs, max(1, *map(len, picked))), size - 1, np.int64)
+    for run, own in enumerate(picked):
+        places[run, : len(own)] = own
+    flat_lengths = np.concatenate(lengths)
+    owner = np.repeat(np.arange(len(flat_lengths)), flat_lengths)
+    arrays = (inputs, targets, roles, weights, row, places)
+    layout = _layout(flat_lengths, owner, int(flat_lengths.max()), full=False)
+    return Batch(*map(torch.from_numpy, arrays), layout)
+
+
+def _filler(count: int, longest: int) -> NDArray[np.int64]:
+    """Lengths of the rows that `count` positions of filler make, none longer than a real one."""
+    whole, rest = divmod(count, longest)
+    return np.array([longest] * whole + ([rest] if rest else []), np.int64)
+
+
+def is_response(roles: Tensor) -> Tensor:
+    """Bool, of the shape of `roles`: whether the token is the assistant's, its end counted."""
     return (roles == RESPONSE_ROLES[0]) | (roles == RESPONSE_ROLES[1])

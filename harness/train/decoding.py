@@ -6,13 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harness.data.rows import split
+from harness.data.rows import Row, split
 from harness.models import device
-from harness.models.gpt import GPT, Layout
+from harness.models.gpt import GPT
+from harness.train.batch import batch_of, lay, stack
+
+GPU_LOOK_EVERY = 8
+"""Tokens between two looks at which rows have ended; each makes the host wait for the GPU."""
 
 Choose = Callable[[Tensor], Tensor]
 """From logits, float32 [rows, V], to ids, int64 [rows]."""
@@ -56,106 +61,185 @@ def generate(
     limit: int,
     batch_tokens: int,
     precision: str,
-    advance: Callable[[int], None] = lambda _: None,
+    advance: Callable[[], None] = lambda: None,
     choose: Choose = greedy,
 ) -> list[list[int]]:
+    """As `generate_all`, of a lone model."""
+    return generate_all(model, [prompts], end, limit, batch_tokens, precision, advance, choose)[0]
+
+
+@torch.no_grad()
+def generate_all(
+    model: GPT,
+    prompts: Sequence[Sequence[Sequence[int]]],
+    end: int,
+    limit: int,
+    batch_tokens: int,
+    precision: str,
+    advance: Callable[[], None] = lambda: None,
+    choose: Choose = greedy,
+) -> list[list[list[int]]]:
     """Tokens one by one, until `end`.
 
     Args:
-        model: the model, on its device.
-        prompts: token ids of each prompt, at least one each.
+        model: the model, on its device; a stack has a run for each entry of `prompts`.
+        prompts: of each run, the token ids of each prompt, at least one each.
         end: the id that ends a response; it is not returned.
         limit: most tokens of a response. A response also stops where the context is full.
-        batch_tokens: most tokens in the cache at once.
+        batch_tokens: most tokens of a run in the cache at once.
         precision: "fp32" or "bf16".
-        advance: told the number of prompts done, after each batch.
+        advance: called after each batch.
         choose: picks the next token.
 
     Returns:
-        The response ids of each prompt, in the order of the prompts.
+        Of each run the response ids of each prompt, in the order of the prompts.
     """
-    responses: list[list[int]] = [[] for _ in prompts]
-    for numbers in split([len(prompt) + limit for prompt in prompts], batch_tokens):
-        with device.precision(precision, model.head.device):
-            found = _decode(model, [prompts[number] for number in numbers], end, limit, choose)
-        for number, response in zip(numbers, found, strict=True):
-            responses[number] = response
-        advance(len(numbers))
+    responses: list[list[list[int]]] = [[[] for _ in own] for own in prompts]
+    cuts = [split([len(prompt) + limit for prompt in own], batch_tokens) for own in prompts]
+    for place in range(max(map(len, cuts))):
+        numbers = [parts[place] if place < len(parts) else [] for parts in cuts]
+        asked = [
+            [own[number] for number in part] for own, part in zip(prompts, numbers, strict=True)
+        ]
+        with device.precision(precision, model.device):
+            decoded = _decode(model, asked, end, limit, choose)
+        for run, part in enumerate(numbers):
+            for number, response in zip(part, decoded[run], strict=True):
+                responses[run][number] = response
+        advance()
     return responses
 
 
 def _decode(
-    model: GPT, prompts: Sequence[Sequence[int]], end: int, limit: int, choose: Choose
-) -> list[list[int]]:
-    """Decode one batch of prompts together; finished rows leave the batch."""
-    where = model.head.device
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=where)
-    room = min(int(lengths.max()) + limit, model.shape.context)
-    hidden, cache = _prefill(model, prompts, room)
-    responses: list[list[int]] = [[] for _ in prompts]
-    alive = torch.arange(len(prompts), device=where)
-    while len(alive):
-        logits = functional.linear(hidden, model.head)
-        chosen = choose(logits.float())
-        for row, token in zip(alive.tolist(), chosen.tolist(), strict=True):
-            if token != end:
-                responses[row].append(token)
-        full = torch.tensor([len(responses[row]) >= limit for row in alive.tolist()], device=where)
-        going = (chosen != end) & ~full & (lengths < room)
-        if not going.all():
-            kept = going.nonzero().squeeze(1)
-            alive, chosen, lengths = alive[kept], chosen[kept], lengths[kept]
-            cache = [(keys[kept], values[kept]) for keys, values in cache]
-        if len(alive):
-            hidden = _step(model, chosen, lengths, cache)
-            lengths = lengths + 1
-    return responses
+    model: GPT, asked: Sequence[Sequence[Sequence[int]]], end: int, limit: int, choose: Choose
+) -> list[list[list[int]]]:
+    """Decode one batch of prompts together; rows that have ended leave the batch.
+
+    A stack's runs keep equal numbers of rows: where one has fewer, ended rows stay as filler.
+    """
+    where = model.device
+    per_run = max(map(len, asked))
+    flat = [prompt for own in asked for prompt in [*own, *[[end]] * (per_run - len(own))]]
+    real = [place < len(own) for own in asked for place in range(per_run)]
+    longest = max(map(len, flat))
+    room = min(longest + limit, model.shape.context)
+    lengths = torch.tensor([len(prompt) for prompt in flat], device=where)
+    hidden, cache = _prefill(model, flat, room)
+    written = torch.full((len(flat), limit), end, device=where)
+    rows = torch.arange(len(flat), device=where)
+    ended = ~torch.tensor(real, device=where)
+    look_every = 1 if where.type == "cpu" else GPU_LOOK_EVERY
+    for step in range(limit):
+        logits = model.apart(hidden) @ model.head.to(hidden.dtype).mT
+        chosen = choose(logits.float().flatten(0, -2)).masked_fill(ended, end)
+        written[rows, step] = chosen
+        ended = ended | (chosen == end) | (lengths >= room)
+        if step + 1 == limit:
+            break
+        if (step + 1) % look_every == 0:  # the host waits for the device here alone
+            kept = _kept(ended.view(len(asked), -1))
+            if kept is None:
+                break
+            if len(kept) < len(rows):
+                rows, chosen, lengths, ended = (
+                    tensor[kept] for tensor in (rows, chosen, lengths, ended)
+                )
+                cache = [(keys[kept], values[kept]) for keys, values in cache]
+        hidden = _step(model, chosen, lengths.clamp(max=room - 1), cache, longest + step + 1)
+        lengths = lengths + 1
+    ids = written.view(len(asked), per_run, limit).tolist()
+    return [
+        [_until(row, end) for row in own[: len(prompts)]]
+        for own, prompts in zip(ids, asked, strict=True)
+    ]
+
+
+def _until(row: list[int], end: int) -> list[int]:
+    return row[: row.index(end)] if end in row else row
+
+
+def _kept(ended: Tensor) -> Tensor | None:
+    """Which rows stay in the batch, int64: of each run as many as the busiest has left.
+
+    Args:
+        ended: bool [S, R].
+
+    Returns:
+        Flat row numbers, the order kept; None where all have ended.
+    """
+    most = int((~ended).sum(1).max())
+    if not most:
+        return None
+    first = torch.arange(0, ended.numel(), ended.shape[1], device=ended.device)[:, None]
+    order = ended.byte().argsort(1, stable=True)[:, :most]  # those that go on stand first
+    return (order.sort(1).values + first).flatten()
 
 
 Cache = list[tuple[Tensor, Tensor]]
-"""Per block, keys and values [R, H, room, K]."""
+"""Per block, keys and values [rows, H, room, K]."""
 
 
 def _prefill(model: GPT, prompts: Sequence[Sequence[int]], room: int) -> tuple[Tensor, Cache]:
-    """Run the prompts; return the last state of each row [R, D] and the cache."""
-    where = model.head.device
-    longest = max(len(prompt) for prompt in prompts)
-    ids = torch.tensor([token for prompt in prompts for token in prompt], device=where)
-    places = [
-        row * longest + column
-        for row, prompt in enumerate(prompts)
-        for column in range(len(prompt))
-    ]
-    slots = torch.tensor(places, device=where)
-    layout = Layout(len(prompts), longest, slots)
+    """Run the prompts; return the last state of each row [rows, D] and the cache.
+
+    Args:
+        model: a lone model or a stack.
+        prompts: of every row, run after run, as many of each run.
+        room: tokens that the cache has place for.
+    """
+    where = model.device
+    runs = model.runs or 1
+    per_run = len(prompts) // runs
+    flats = []
+    for run in range(runs):
+        own = [np.array(prompt, np.int32) for prompt in prompts[run * per_run : (run + 1) * per_run]]
+        flats.append(lay([Row(ids, ids, ids.astype(np.int8), ids.astype(np.float32)) for ids in own]))
+    batch = stack(flats, 0) if model.runs else batch_of(flats[0])
+    filled = batch.row.view(runs, -1)
+    is_real = (filled < per_run).flatten()
+    places = is_real.nonzero().squeeze(1)
+    owner = (filled + torch.arange(runs)[:, None] * per_run).flatten()[places]
+    column = torch.cat([torch.arange(len(prompt)) for prompt in prompts])
+    ends = torch.tensor([len(prompt) for prompt in prompts]).cumsum(0) - 1
+    last = places[ends].to(where)
+    batch, places, owner, column = (
+        tensor.to(where) for tensor in (batch, places, owner, column)  # type: ignore[assignment]
+    )
     heads = model.shape.heads
     size = (len(prompts), heads, room, model.shape.width // heads)
     cache: Cache = []
-    x = model.embed(ids, layout)
+    x = model.embed(batch.inputs.flatten(), batch.layout)
     for block in model.blocks:
         qkv = block.attention.qkv(block.norm1(x))
         keys, values = qkv.new_zeros(size), qkv.new_zeros(size)
-        row, column = slots // longest, slots % longest
-        _, k, v = qkv.view(len(ids), 3, heads, -1).unbind(1)
-        keys[row, :, column], values[row, :, column] = k, v
+        _, k, v = qkv.view(len(qkv), 3, heads, -1)[places].unbind(1)
+        keys[owner, :, column], values[owner, :, column] = k, v
         cache.append((keys, values))
-        x = block.feed_forward(x + block.attention.out(block.attention.attend(qkv, layout)))
-    ends = torch.tensor([len(prompt) for prompt in prompts], device=where).cumsum(0) - 1
-    return model.norm(x[ends]), cache
+        x = block.feed_forward(x + block.attention.out(block.attention.attend(qkv, batch.layout)))
+    return model.norm(x[last]), cache
 
 
-def _step(model: GPT, ids: Tensor, positions: Tensor, cache: Cache) -> Tensor:
-    """Feed one token a row, int64 [R], at its position; extend the cache; return states [R, D]."""
+def _step(model: GPT, ids: Tensor, positions: Tensor, cache: Cache, bound: int) -> Tensor:
+    """Feed one token a row, int64 [rows], at its position; extend the cache.
+
+    Args:
+        model: a lone model or a stack.
+        ids, positions: of every row.
+        cache: extended in place.
+        bound: no position reaches it; known without a look at the device.
+
+    Returns:
+        States [rows, D].
+    """
     rows = torch.arange(len(ids), device=ids.device)
-    seen = int(positions.max()) + 1
-    visible = (torch.arange(seen, device=ids.device) <= positions[:, None])[
-        :, None, None
-    ]  # [R, 1, 1, seen]
+    room = cache[0][0].shape[2]
+    seen = int(positions.max()) + 1 if ids.device.type == "cpu" else min(room, bound)
+    columns = torch.arange(seen, device=ids.device)
+    visible = (columns <= positions[:, None])[:, None, None]  # [rows, 1, 1, seen]
     x = model.tokens(ids) + model.positions(positions)
     for block, (keys, values) in zip(model.blocks, cache, strict=True):
-        q, k, v = (
-            block.attention.qkv(block.norm1(x)).view(len(ids), 3, model.shape.heads, -1).unbind(1)
-        )
+        qkv = block.attention.qkv(block.norm1(x))
+        q, k, v = qkv.view(len(ids), 3, model.shape.heads, -1).unbind(1)
         keys[rows, :, positions], values[rows, :, positions] = k, v
         mixed = functional.scaled_dot_product_attention(
             q[:, :, None], keys[:, :, :seen], values[:, :, :seen], attn_mask=visible

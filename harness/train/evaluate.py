@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from harness.data.rows import Row, split
 from harness.models import device
 from harness.models.gpt import GPT
 from harness.records import ROLES, RoleLoss
-from harness.train.batch import assemble, is_response
+from harness.train.batch import Batch, batch_of, is_response, lay, stack
 from harness.train.loss import token_nll
 
 
@@ -38,63 +38,114 @@ def evaluate(
     rows: Sequence[Row],
     batch_tokens: int,
     precision: str,
-    advance: Callable[[int], None] = lambda _: None,
+    advance: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Measure Σ −log p over every token of `rows`, by role and by example, in nats.
+    """As `evaluate_all`, of a lone model."""
+    return evaluate_all(model, [rows], batch_tokens, precision, advance)[0]
+
+
+@torch.no_grad()
+def evaluate_all(
+    model: GPT,
+    sets: Sequence[Sequence[Row]],
+    batch_tokens: int,
+    precision: str,
+    advance: Callable[[], None] = lambda: None,
+) -> list[Evaluation]:
+    """Measure Σ −log p over every token of each run's rows, by role and by example, in nats.
 
     Args:
-        model: the model, on its device.
-        rows: shifted examples; their weights are not looked at.
-        batch_tokens: most tokens of a forward pass, padding counted; does not change the figures.
+        model: the model, on its device; a stack has a run for each of `sets`.
+        sets: shifted examples of each run, maybe none; their weights are not looked at.
+        batch_tokens: most tokens of a run in a forward pass, padding counted; does not change the
+            figures.
         precision: "fp32" or "bf16".
-        advance: told the number of rows done, after each batch.
+        advance: called after each forward pass.
     """
-    where = model.head.device
-    nats = torch.zeros(len(ROLES), dtype=torch.float64, device=where)
-    counts = torch.zeros(len(ROLES), dtype=torch.int64, device=where)
-    answer_nats = torch.zeros(len(rows), dtype=torch.float64, device=where)
-    answer_counts = torch.zeros(len(rows), dtype=torch.int64, device=where)
-    for numbers in split([len(row.inputs) for row in rows], batch_tokens):
-        batch = assemble([rows[number] for number in numbers]).to(where)
-        with device.precision(precision, where):
-            hidden = model(batch.inputs, batch.layout)
-            nll = token_nll(hidden, model.head, batch.targets).double()
-        nats.index_add_(0, batch.roles, nll)
-        counts.index_add_(0, batch.roles, torch.ones_like(batch.roles))
-        owner = torch.tensor(numbers, device=where)[batch.row]
-        chosen = is_response(batch.roles)
-        answer_nats.index_add_(0, owner[chosen], nll[chosen])
-        answer_counts.index_add_(0, owner[chosen], torch.ones_like(owner[chosen]))
-        advance(len(numbers))
-    sums = _losses(nats, counts)
-    return Evaluation(
-        {role: loss for role, loss in zip(ROLES, sums, strict=True) if loss.tokens},
-        _losses(answer_nats, answer_counts),
-        int(counts.sum()),
+    widths = [len(rows) + 1 for rows in sets]  # the last place of each run takes its filler
+    firsts = np.cumsum([0, *widths])
+    role_nats, role_counts = _zeros(len(sets) * (len(ROLES) + 1), model.device)
+    nats, counts = _zeros(int(firsts[-1]), model.device)
+    for batch, numbers in _batches(model, sets, batch_tokens):
+        nll = _nll(model, batch, precision).double().flatten()
+        runs = torch.arange(len(sets), device=model.device)[:, None]
+        role = (batch.roles.view(len(sets), -1) + runs * (len(ROLES) + 1)).flatten()
+        role_nats.index_add_(0, role, nll)
+        role_counts.index_add_(0, role, torch.ones_like(role))
+        # Rows of this batch -> their places among all rows of all runs.
+        owners = np.full((len(sets), max(map(len, numbers)) + 1), 0)
+        for run, own in enumerate(numbers):
+            owners[run] = firsts[run] + widths[run] - 1
+            owners[run, : len(own)] = firsts[run] + np.asarray(own, dtype=np.int64)
+        table = torch.from_numpy(owners).to(model.device, non_blocking=True)
+        owner = table.gather(1, batch.row.view(len(sets), -1)).flatten()
+        spoken = is_response(batch.roles).flatten()
+        nats.index_add_(0, owner, torch.where(spoken, nll, 0.0))
+        counts.index_add_(0, owner, spoken.long())
+        advance()
+    by_role = _losses(role_nats, role_counts)
+    by_row = _losses(nats, counts)
+    return [
+        _evaluation(by_role[run * (len(ROLES) + 1) :], by_row[firsts[run] : firsts[run + 1] - 1])
+        for run in range(len(sets))
+    ]
+
+
+def _evaluation(by_role: Sequence[RoleLoss], answers: list[RoleLoss]) -> Evaluation:
+    """One run's share of the sums."""
+    sums = zip(ROLES, by_role, strict=False)
+    roles = {role: loss for role, loss in sums if loss.tokens}
+    return Evaluation(roles, answers, sum(loss.tokens for loss in roles.values()))
+
+
+def _zeros(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Sums in float64 and counts, all 0."""
+    return (
+        torch.zeros(count, dtype=torch.float64, device=device),
+        torch.zeros(count, dtype=torch.int64, device=device),
     )
+
+
+def _batches(
+    model: GPT, sets: Sequence[Sequence[Row]], batch_tokens: int
+) -> Iterator[tuple[Batch, list[list[int]]]]:
+    """Batches on the model's device, each with the numbers of its rows, run by run."""
+    cuts = [split([len(row.inputs) for row in rows], batch_tokens) for rows in sets]
+    for place in range(max(map(len, cuts))):
+        numbers = [parts[place] if place < len(parts) else [] for parts in cuts]
+        flats = [
+            lay([rows[number] for number in own]) if own else None
+            for rows, own in zip(sets, numbers, strict=True)
+        ]
+        if model.runs:
+            yield stack(flats, len(ROLES)).to(model.device), numbers
+        else:
+            assert flats[0] is not None
+            yield batch_of(flats[0]).to(model.device), numbers
+
+
+def _nll(model: GPT, batch: Batch, precision: str) -> Tensor:
+    """−log p of every target, [N] or [S, N]."""
+    with device.precision(precision, model.device):
+        hidden = model.apart(model(batch.inputs.flatten(), batch.layout))
+        return token_nll(hidden, model.head, batch.targets)
 
 
 @torch.no_grad()
 def token_losses(
     model: GPT, rows: Sequence[Row], batch_tokens: int, precision: str
 ) -> list[NDArray[np.float32]]:
-    """−log p of every target of every row, in nats: float32 [targets] each. Arguments as in
-    `evaluate`.
+    """−log p of every target of every row of a lone model, in nats: float32 [targets] each.
+
+    Arguments as in `evaluate`.
     """
-    found = [np.empty(0, np.float32)] * len(rows)
-    for numbers in split([len(row.inputs) for row in rows], batch_tokens):
-        batch = assemble([rows[number] for number in numbers]).to(model.head.device)
-        with device.precision(precision, model.head.device):
-            nll = (
-                token_nll(model(batch.inputs, batch.layout), model.head, batch.targets)
-                .float()
-                .cpu()
-                .numpy()
-            )
+    losses = [np.empty(0, np.float32)] * len(rows)
+    for batch, (numbers,) in _batches(model, [rows], batch_tokens):
+        nll = _nll(model, batch, precision).float().cpu().numpy()
         ends = np.cumsum([len(rows[number].inputs) for number in numbers])
         for number, nats in zip(numbers, np.split(nll, ends[:-1]), strict=True):
-            found[number] = nats
-    return found
+            losses[number] = nats
+    return losses
 
 
 def _losses(nats: Tensor, counts: Tensor) -> list[RoleLoss]:

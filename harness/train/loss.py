@@ -1,7 +1,7 @@
 """Weighted cross-entropy as a sum, through the vocabulary head at weighted positions alone.
 
 A loss is never a mean here: (Σ w·nll, denominator) travel apart and are divided once per optimiser
-step.
+step. Every function takes a lone model's tensors, or a stack's with a leading axis S of runs.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-CHUNK = 256
-"""Positions whose logits exist at once: 256 × 8,192 × 4 bytes stay in a core's cache."""
+CACHE_POSITIONS = 256
+"""Positions whose logits exist at once on a CPU: 256 × 8,192 × 4 bytes stay in a core's cache."""
+
+GPU_LOGITS = 2**26
+"""Logits that exist at once on a GPU: 256 MiB in fp32, enough to keep its cores at work."""
 
 
 class LossSum(NamedTuple):
     """A loss on its way to the optimiser step.
 
     Attributes:
-        total: Σ w·nll, a scalar tensor with a gradient.
+        total: Σ w·nll, [] or [S], with a gradient.
         prompt: the part of `total` that prompt tokens hold, without gradient.
     """
 
@@ -28,19 +31,32 @@ class LossSum(NamedTuple):
     prompt: Tensor
 
 
+def chunk(head: Tensor) -> int:
+    """Positions of each run whose logits exist at once."""
+    return max(64, GPU_LOGITS // head[..., 0].numel()) if head.is_cuda else CACHE_POSITIONS
+
+
 class _HeadLoss(torch.autograd.Function):
     """Σ w·nll over positions, with gradients made chunk by chunk beside the forward pass.
 
-    The logits [N, V] never exist whole: a chunk's are turned into their own gradient, softmax(z) −
-    onehot, at once (as in Liger kernel's fused linear cross-entropy, arXiv 2410.10989).
+    The logits [N, V] never exist whole. Cross-entropy's gradient in the logits z needs nothing but
+    them, softmax(z) − onehot, so a chunk's logits become their own gradient in place, and its
+    products with head and states are taken before the next chunk's logits are made (as in Liger
+    kernel's fused linear cross-entropy, arXiv 2410.10989). The backward pass is then one scaling.
     """
 
     @staticmethod
     def forward(
         ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Take hidden [N, D], head [V, D], targets int64 [N], weights [N]; give Σ w·nll [] and nll
-        [N].
+        """Give Σ w·nll [] or [S] and nll [P] or [S, P].
+
+        Args:
+            ctx: autograd's.
+            hidden: [P, D] or [S, P, D].
+            head: [V, D] or [S, V, D].
+            targets: int64 [P] or [S, P].
+            weights: [P] or [S, P].
         """
         wanted = any(ctx.needs_input_grad)
         nll = torch.empty_like(weights)
@@ -48,76 +64,95 @@ class _HeadLoss(torch.autograd.Function):
         exact = torch.promote_types(hidden.dtype, torch.float32)
         grad_head = torch.zeros_like(head, dtype=exact) if wanted else None
         matrix = head.to(hidden.dtype)
-        for start in range(0, len(targets), CHUNK):
-            part = slice(start, start + CHUNK)
-            logits = (hidden[part] @ matrix.T).to(exact)
-            target, weight = targets[part, None], weights[part, None]
-            peak = logits.amax(1, keepdim=True)
-            chosen = logits.gather(1, target)
+        size = chunk(head)
+        for start in range(0, targets.shape[-1], size):
+            part = slice(start, start + size)
+            states = hidden[..., part, :]
+            logits = (states @ matrix.mT).to(exact)
+            target, weight = targets[..., part, None], weights[..., part, None]
+            peak = logits.amax(-1, keepdim=True)  # taken off before exp, which else overflows
+            chosen = logits.gather(-1, target)
             powers = logits.sub_(peak).exp_()
-            mass = powers.sum(1, keepdim=True)
-            nll[part] = (mass.log() + peak - chosen).squeeze(1)
+            mass = powers.sum(-1, keepdim=True)
+            nll[..., part] = (mass.log() + peak - chosen).squeeze(-1)
             if grad_hidden is not None and grad_head is not None:
                 grad = powers.mul_(weight / mass)  # w · softmax(z)
-                grad.scatter_add_(1, target, -weight)
+                grad.scatter_add_(-1, target, -weight)
                 grad = grad.to(hidden.dtype)
-                torch.mm(grad, matrix, out=grad_hidden[part])
-                if grad.dtype == exact:
-                    grad_head.addmm_(grad.T, hidden[part])
+                grad_hidden[..., part, :] = grad @ matrix
+                if grad.dtype != exact:
+                    grad_head += (grad.mT @ states).to(exact)
+                elif grad.ndim == 2:
+                    grad_head.addmm_(grad.mT, states)
                 else:
-                    grad_head += (grad.T @ hidden[part]).to(exact)
+                    grad_head.baddbmm_(grad.mT, states)
         if grad_hidden is not None and grad_head is not None:
             ctx.save_for_backward(grad_hidden, grad_head.to(head.dtype))
         ctx.mark_non_differentiable(nll)
-        return (weights * nll).sum(), nll
+        return (weights * nll).sum(-1), nll
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Scale the gradients that the forward pass made."""
-        scale = grads[0]
+        scale = grads[0][..., None, None]
         grad_hidden, grad_head = ctx.saved_tensors
         return grad_hidden * scale.to(grad_hidden.dtype), grad_head * scale, None, None
 
 
 def weighted_loss(
-    hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor, is_prompt: Tensor
+    hidden: Tensor,
+    head: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    is_prompt: Tensor,
+    places: Tensor | None = None,
 ) -> LossSum:
     """Σ w·nll over a batch.
 
     Args:
-        hidden: [N, D], the model's final states.
-        head: [V, D], the output head.
-        targets: int64 [N].
-        weights: float32 [N], ≥ 0; positions of weight 0 are never multiplied with the head.
-        is_prompt: bool [N], which targets are prompt tokens.
+        hidden: [N, D], the model's final states, or [S, N, D].
+        head: [V, D], the output head, or [S, V, D].
+        targets: int64 [N] or [S, N].
+        weights: float32 [N] or [S, N], ≥ 0; positions of weight 0 are never multiplied with the
+            head.
+        is_prompt: bool [N] or [S, N], which targets are prompt tokens.
+        places: int64 [P] or [S, P], the positions with weight, so that a GPU need not wait to
+            be asked for them; a stack's are filled up with positions of weight 0. None has a lone
+            model's looked for.
 
     Returns:
         The sums; with no weighted position both are 0 and the backward pass adds nothing.
     """
-    places = weights.nonzero().squeeze(1)
-    picked = weights[places]
+    if places is None:
+        places = weights.nonzero().squeeze(1)
+    if hidden.ndim == 2:
+        states = hidden.index_select(0, places)
+    else:
+        runs, length, width = hidden.shape
+        first = torch.arange(0, runs * length, length, device=hidden.device)[:, None]
+        flat = hidden.reshape(runs * length, width)
+        states = flat.index_select(0, (places + first).flatten()).view(runs, -1, width)
+    picked = weights.gather(-1, places)
     total, nll = _HeadLoss.apply(  # type: ignore[no-untyped-call]
-        hidden.index_select(0, places), head, targets[places], picked
+        states, head, targets.gather(-1, places), picked
     )
-    prompt = (picked * nll * is_prompt[places]).sum()
+    prompt = (picked * nll * is_prompt.gather(-1, places)).sum(-1)
     return LossSum(total, prompt.detach())
 
 
 @torch.no_grad()
 def token_nll(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
-    """Negative log-likelihood of each target in nats: [N], whatever any mask says.
+    """Negative log-likelihood of each target in nats: [N] or [S, N], whatever any mask says.
 
     Args:
-        hidden: [N, D].
-        head: [V, D].
-        targets: int64 [N].
+        hidden: [N, D] or [S, N, D].
+        head: [V, D] or [S, V, D].
+        targets: int64 [N] or [S, N].
     """
-    parts = [
-        functional.cross_entropy(
-            (states @ head.to(states.dtype).T).float(), target, reduction="none"
-        )
-        for states, target in zip(
-            torch.split(hidden, CHUNK), torch.split(targets, CHUNK), strict=True
-        )
-    ]
-    return torch.cat(parts)
+    size = chunk(head)
+    parts = []
+    for states, target in zip(hidden.split(size, -2), targets.split(size, -1), strict=True):
+        logits = (states @ head.to(states.dtype).mT).float()
+        nll = functional.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
+        parts.append(nll.view(target.shape))
+    return torch.cat(parts, -1)

@@ -1,0 +1,172 @@
+"""What a run does in each optimiser step, laid out before the first one.
+
+Everything here is known from lengths, weights and seed, so that no step waits for the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config.schema import Mask, Train
+from harness.data.masks import prompt_scale
+from harness.data.rows import RESPONSE_ROLES, Row, split
+from harness.records import ROLES
+from harness.train.batch import Flat
+from harness.train.normalisers import normaliser
+from harness.train.schedules import learning_rate
+
+
+class Step(NamedTuple):
+    """One optimiser step of one run.
+
+    Attributes:
+        parts: its micro-batches, (first row, past its last, first token, past its last) each.
+        denominator: what Σ w·nll is divided by, once.
+        lr: the learning rate.
+        prompt_scale: the factor on the prompt's weights.
+        seen: examples that the run has seen after it.
+        tokens: targets.
+        weighted: targets with weight.
+        weight: Σ w.
+        grid: grid places of its rows, padding counted.
+    """
+
+    parts: list[tuple[int, int, int, int]]
+    denominator: float
+    lr: float
+    prompt_scale: float
+    seen: int
+    tokens: int
+    weighted: int
+    weight: float
+    grid: int
+
+
+class Course(NamedTuple):
+    """A run's training from the first step to the last.
+
+    Attributes:
+        rows: all rows of all steps, end to end, in the order in which the model sees them, with
+            the weights that enter the loss.
+        steps: the steps.
+        mass: float64 [steps, roles], Σ w of each step by role.
+        examples: training examples.
+    """
+
+    rows: Flat
+    steps: list[Step]
+    mass: NDArray[np.float64]
+    examples: int
+
+    def part(self, step: int, number: int) -> Flat | None:
+        """A micro-batch of a step; None past the last."""
+        parts = self.steps[step].parts
+        if number >= len(parts):
+            return None
+        first, last, begin, end = parts[number]
+        flat = self.rows
+        return Flat(
+            flat.inputs[begin:end],
+            flat.targets[begin:end],
+            flat.roles[begin:end],
+            flat.weights[begin:end],
+            flat.lengths[first:last],
+        )
+
+
+def course(
+    rows: Sequence[Row],
+    plan: Sequence[Sequence[int]],
+    train: Train,
+    mask: Mask,
+    peak: float,
+    micro_tokens: int,
+) -> Course:
+    """Lay out a run's training.
+
+    Args:
+        rows: the training examples, shifted, with their mask's weights.
+        plan: example numbers of each step, from `rows.plan`.
+        train: batch, schedule, normaliser.
+        mask: gives the schedule of the prompt's weights.
+        peak: peak learning rate.
+        micro_tokens: most tokens of a micro-batch's grid.
+    """
+    lengths = np.array([len(row.inputs) for row in rows])
+    cuts = [_cut(lengths, examples, micro_tokens) for examples in plan]
+    order = np.concatenate([example for parts in cuts for example in parts])
+    laid = _gather(rows, lengths, order)
+    is_answer = np.isin(laid.roles, RESPONSE_ROLES)
+    ends = np.concatenate([[0], np.cumsum(laid.lengths)])
+    weights = laid.weights.copy()
+    steps: list[Step] = []
+    mass = np.zeros((len(plan), len(ROLES)))
+    first = 0
+    for number, parts in enumerate(cuts):
+        past = first + sum(map(len, parts))
+        span = slice(ends[first], ends[past])
+        own, roles, answer = weights[span], laid.roles[span], is_answer[span]
+        scale = prompt_scale(mask.schedule, number, len(plan))
+        if scale != 1.0:
+            own[~answer] *= np.asarray(scale, own.dtype)
+        begins = ends[first:past] - ends[first]
+        sums = np.add.reduceat(own.astype(np.float64), begins)
+        answers = np.add.reduceat(answer.astype(np.int64), begins)
+        divisors, denominator = normaliser(train.normalize)(sums, answers)
+        if divisors is not None:
+            own /= np.repeat(divisors, laid.lengths[first:past]).astype(own.dtype)
+        exact = own.astype(np.float64)
+        mass[number] = np.bincount(roles, exact, minlength=len(ROLES))
+        steps.append(
+            Step(
+                parts=_spans(parts, first, ends),
+                denominator=denominator,
+                lr=learning_rate(number, len(plan), peak, train.warmup, train.decay),
+                prompt_scale=scale,
+                seen=past,
+                tokens=len(own),
+                weighted=int((own > 0).sum()),
+                weight=float(exact.sum()),
+                grid=sum(len(part) * int(lengths[part[0]]) for part in parts),
+            )
+        )
+        first = past
+    return Course(laid._replace(weights=weights), steps, mass, len(rows))
+
+
+def _cut(
+    lengths: NDArray[np.int64], examples: Sequence[int], limit: int
+) -> list[NDArray[np.int64]]:
+    """A step's examples as micro-batches of rows of like length."""
+    numbers = np.asarray(examples)
+    return [numbers[part] for part in split(lengths[numbers].tolist(), limit)]
+
+
+def _gather(rows: Sequence[Row], lengths: NDArray[np.int64], order: NDArray[np.int64]) -> Flat:
+    """The rows that `order` names, end to end."""
+    starts = np.cumsum(lengths) - lengths
+    own = lengths[order]
+    begins = np.cumsum(own) - own
+    places = np.arange(own.sum()) - np.repeat(begins - starts[order], own)
+    return Flat(
+        np.concatenate([row.inputs for row in rows])[places],
+        np.concatenate([row.targets for row in rows])[places],
+        np.concatenate([row.roles for row in rows])[places],
+        np.concatenate([row.weights for row in rows])[places],
+        own,
+    )
+
+
+def _spans(
+    parts: Sequence[NDArray[np.int64]], first: int, ends: NDArray[np.int64]
+) -> list[tuple[int, int, int, int]]:
+    spans = []
+    for part in parts:
+        past = first + len(part)
+        spans.append((first, past, int(ends[first]), int(ends[past])))
+        first = past
+    return spans
