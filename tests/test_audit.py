@@ -11,6 +11,7 @@ from harness.commands import audit
 from harness.records import AuditRecord
 from harness.records.storage import read_jsonl
 from harness.run.execute import execute
+from harness.run.warm import Warm
 from tests.test_run import tiny_cell
 from tests.tiny import run_of
 
@@ -38,7 +39,7 @@ def test_the_audit_names_token_role_weight_and_mass(tmp_path: Path) -> None:
 
 def test_every_run_stores_the_audit_of_what_it_trained_on(tmp_path: Path) -> None:
     cell = tiny_cell(tmp_path, "train.epochs=1", "score.responses=0", mask="surprisal")
-    execute(cell, lambda phase, share: None)
+    execute(cell, lambda phase, share: None, Warm())
     stored = list(read_jsonl(cell.folder / "audit.jsonl", AuditRecord))
     assert stored == audit.audit(cell.run, 3).records and len(stored) == 3
 

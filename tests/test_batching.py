@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.data import rows as row_module
 from harness.data.example import alpaca
-from harness.data.examples import plain_rows, prepare, weighted_rows
+from harness.data.examples import plain_rows, prepare_examples, weighted_rows
 from harness.data.masks import weigh
 from harness.data.rows import Row, order_digest, plan, shift, split
 from harness.data.sources import DataError
@@ -58,7 +58,7 @@ def test_micro_batches_hold_every_row_once_and_keep_the_limit(
 
 def test_linear_layers_see_no_padding_at_all() -> None:
     """Only attention has a grid; what goes through every other layer is exactly the real tokens."""
-    rows = plain_rows(prepare(run_of("data.size=50")).train)
+    rows = plain_rows(prepare_examples(run_of("data.size=50")).train)
     model = toy()
     seen: list[int] = []
     model.blocks[0].up.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[0]))
@@ -100,7 +100,7 @@ def test_trap_13_and_14_every_strategy_sees_the_same_examples_in_the_same_order(
     digests = set()
     for name in MASKS:
         run = run_of(f"mask={name}", "data.size=40", "train.epochs=2")
-        examples = prepare(run)
+        examples = prepare_examples(run)
         rows = weighted_rows(examples.train, run)
         steps = plan(
             [len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed
@@ -122,7 +122,7 @@ def test_trap_11_and_12_truncated_rows_are_counted_and_stay_finite(tmp_path: obj
     counted.
     """
     run = run_of(*long_run(tmp_path, "truncate"))
-    examples = prepare(run)
+    examples = prepare_examples(run)
     rows = weighted_rows(examples.train, run)
     empty = [row for row in rows if not row.weights.any()]
     assert len(examples.train) == 50 and examples.counts["truncated"] > 100 and len(empty) > 2
@@ -131,14 +131,14 @@ def test_trap_11_and_12_truncated_rows_are_counted_and_stay_finite(tmp_path: obj
 
 def test_trap_16_a_truncated_row_trains_no_end() -> None:
     run = run_of("data.too_long=truncate", "model.context=40", "data.size=50")
-    for item in prepare(run).train:
+    for item in prepare_examples(run).train:
         assert item.truncated != (item.tokens.ids[-1] == BPE.end)
 
 
 def test_an_example_above_the_context_is_an_error_unless_a_policy_is_chosen() -> None:
     with pytest.raises(DataError, match=r"model.context=40: example [0-9a-f]{16} is longer"):
-        prepare(run_of("model.context=40", "data.size=50"))
-    dropped = prepare(run_of("data.too_long=drop", "model.context=40", "data.size=50"))
+        prepare_examples(run_of("model.context=40", "data.size=50"))
+    dropped = prepare_examples(run_of("data.too_long=drop", "model.context=40", "data.size=50"))
     assert (
         0 < len(dropped.train) < 50
         and not dropped.counts["truncated"]
@@ -154,7 +154,7 @@ def hidden(model: GPT, rows: list[Row]) -> torch.Tensor:
 
 def test_trap_30_examples_of_one_batch_do_not_see_each_other() -> None:
     model = toy()
-    rows = plain_rows(prepare(run_of("data.size=6")).train)
+    rows = plain_rows(prepare_examples(run_of("data.size=6")).train)
     changed = [rows[0]._replace(inputs=(rows[0].inputs + 7) % 5000), *rows[1:]]
     before, after = hidden(model, rows), hidden(model, changed)
     own = len(rows[0].inputs)
@@ -163,7 +163,7 @@ def test_trap_30_examples_of_one_batch_do_not_see_each_other() -> None:
 
 def test_trap_30_a_batch_has_the_states_of_its_rows_alone() -> None:
     model = toy()
-    rows = plain_rows(prepare(run_of("data.size=6")).train)
+    rows = plain_rows(prepare_examples(run_of("data.size=6")).train)
     alone = torch.cat([hidden(model, [row]) for row in rows])
     assert torch.allclose(hidden(model, rows), alone, atol=1e-4)
 
@@ -180,7 +180,7 @@ def test_a_full_grid_and_a_flat_layout_agree() -> None:
 @pytest.mark.parametrize("size", [1, 3, 8])
 def test_trap_31_evaluation_does_not_depend_on_the_batch_size(size: int) -> None:
     model = toy()
-    rows = plain_rows(prepare(run_of("data.size=20")).train)
+    rows = plain_rows(prepare_examples(run_of("data.size=20")).train)
     whole = evaluate(model, rows, 100_000, "fp32")
     longest = max(len(row.inputs) for row in rows)
     found = evaluate(model, rows, size * longest, "fp32")
@@ -196,7 +196,7 @@ def test_trap_31_evaluation_does_not_depend_on_the_batch_size(size: int) -> None
 def test_trap_32_evaluation_knows_no_mask_and_reports_each_role_apart() -> None:
     model = toy()
     run = run_of("data.size=20")
-    examples = prepare(run)
+    examples = prepare_examples(run)
     found = evaluate(model, plain_rows(examples.train), 4096, "fp32")
     masked = evaluate(model, weighted_rows(examples.train, run), 4096, "fp32")
     assert found == masked
@@ -213,7 +213,8 @@ def test_trap_29_cached_tokens_follow_text_template_tokenizer_and_length() -> No
 
     def ids(*overrides: str) -> list[list[int]]:
         return [
-            item.tokens.ids.tolist() for item in prepare(run_of("data.size=3", *overrides)).train
+            item.tokens.ids.tolist()
+            for item in prepare_examples(run_of("data.size=3", *overrides)).train
         ]
 
     plain, headers = ids("data.template=plain"), ids("data.template=headers")

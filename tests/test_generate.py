@@ -25,6 +25,7 @@ from harness.records import RESPONSES, ResponseRecord
 from harness.records.storage import read_jsonl
 from harness.run.execute import execute
 from harness.run.trained import open_model
+from harness.run.warm import Warm
 from harness.train.decoding import generate, greedy, sampler
 from tests.test_run import tiny_cell
 from tests.tiny import BPE, toy
@@ -102,7 +103,7 @@ def test_a_base_goes_on_with_a_text() -> None:
 
 def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> None:
     cell = tiny_cell(tmp_path)
-    execute(cell, lambda phase, share: None)
+    execute(cell, lambda phase, share: None, Warm())
     with pytest.raises(
         CheckpointError,
         match="no model.safetensors there, expected a run made with save_weights=true",
@@ -112,7 +113,7 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
     console = Console(record=True, file=open(os.devnull, "w"), width=200)
     assert work_of([kept], console).todo == []
     assert "1 of these kept no weights; force=true makes them again" in console.export_text()
-    execute(cells_of([kept])[0], lambda phase, share: None)
+    execute(cells_of([kept])[0], lambda phase, share: None, Warm())
     assert {tensor.dtype for tensor in load_file(cell.folder / "model.safetensors").values()} == {
         torch.float32
     }

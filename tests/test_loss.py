@@ -15,9 +15,8 @@ from harness.data.rows import Row, shift
 from harness.data.tokens import ROLE_ID
 from harness.models.gpt import GPT
 from harness.train.batch import assemble, is_response
-from harness.train.loop import accumulate, normalise
 from harness.train.loss import token_nll, weighted_loss
-from tests.tiny import MASKS, toy
+from tests.tiny import MASKS, accumulate, normalise, one_step, toy
 
 V = 61
 
@@ -42,11 +41,12 @@ def gradient(
     model.zero_grad()
     places = iter(range(sum(map(len, parts))))
     cut = [[next(places) for _ in part] for part in parts]
-    sums = accumulate(model, [each for part in parts for each in part], cut, normalize, "fp32")
+    step = one_step([each for part in parts for each in part], normalize, cut)
+    sums = accumulate(model, step)
     grads = [
         (torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in model.parameters()
     ]
-    return float(sums.total) / sums.denominator, torch.cat(grads)
+    return float(sums.total) / step.steps[0].denominator, torch.cat(grads)
 
 
 @pytest.fixture(scope="module")
@@ -201,14 +201,14 @@ def test_trap_8_golden_value_of_each_normaliser() -> None:
 
 def test_trap_10_the_loss_leaves_its_batch_as_it_was(model: GPT) -> None:
     batch = assemble([row(9, 1), row(5, 2)])
-    before = [tensor.clone() for tensor in batch[:5]]
+    before = [tensor.clone() for tensor in batch[:6]]
     single = toy(V, 64)
     hidden = single(batch.inputs, batch.layout)
     kept = hidden.detach().clone()
     weighted_loss(
         hidden, single.head, batch.targets, batch.weights, ~is_response(batch.roles)
     ).total.backward()
-    assert all(torch.equal(a, b) for a, b in zip(before, batch[:5], strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, batch[:6], strict=True))
     assert torch.equal(kept, hidden.detach())
 
 

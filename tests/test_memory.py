@@ -12,7 +12,8 @@ from harness.data.rows import Row, shift
 from harness.models.device import within_memory
 from harness.records import StepRecord
 from harness.train import loop as train
-from tests.tiny import run_of, tokens_of, toy
+from harness.train.steps import Course, course, cut
+from tests.tiny import MASKS, run_of, tokens_of, toy
 
 
 def rows() -> list[Row]:
@@ -39,10 +40,13 @@ def fitted(
     records: list[StepRecord] = []
     config = replace(run_of("model=nano").train, micro_tokens=micro_tokens)
     steps = [list(range(8)), list(range(8))]
-    totals = train.fit(
-        train.Training(toy(), config, records.append), rows(), steps, 1e-3, lambda _: None
-    )
-    return records, totals
+
+    def lay_out(limit: int) -> Course:
+        return course(rows(), cut(rows(), steps, limit), config, MASKS["none"], 1e-3)
+
+    learner = train.Learner(config, lay_out, records.append, lay_out(micro_tokens))
+    train.fit(train.Training(toy(), [learner], micro_tokens), lambda: None)
+    return records, learner.totals
 
 
 def test_a_step_that_does_not_fit_is_done_again_in_smaller_parts_with_the_same_sums(

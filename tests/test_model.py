@@ -13,9 +13,9 @@ from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Layout, Shape
 from harness.models.weights import CheckpointError
 from harness.paths import ASSETS
+from harness.run.warm import Warm
 from harness.train.decoding import generate
-from harness.train.loop import normalise
-from tests.tiny import run_of, toy
+from tests.tiny import normalise, run_of, toy
 
 SHAPE = Shape(layers=3, width=48, heads=4, vocabulary=211, context=64)
 
@@ -97,16 +97,15 @@ def test_cached_generation_equals_recomputing_everything(budget: int) -> None:
 
 
 def test_trap_23_a_model_that_learned_one_row_stops() -> None:
-    from harness.data.examples import prepare, weighted_rows
+    from harness.data.examples import prepare_examples, weighted_rows
     from harness.data.rows import plan
-    from harness.run.execute import initial_model
     from harness.train.batch import assemble, is_response
     from harness.train.loss import weighted_loss
 
     run = run_of("data.size=1", "model=nano")
-    item = prepare(run).train[0]
+    item = prepare_examples(run).train[0]
     row = weighted_rows([item], run)[0]
-    model = initial_model(run)
+    model = Warm().model(run)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(25):
         rows, denominator = normalise([row], "joint")
@@ -128,7 +127,7 @@ def test_trap_23_a_model_that_learned_one_row_stops() -> None:
 
 def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
     model = toy(211, 64, width=48)
-    checkpoint.save(model, tmp_path / "m.safetensors", torch.float32, {})
+    checkpoint.save(model.of_run(0), tmp_path / "m.safetensors", torch.float32, {})
     again = checkpoint.load(tmp_path / "m.safetensors", model.shape)
     assert checkpoint.digest(again) == checkpoint.digest(model)
 
@@ -136,9 +135,8 @@ def test_weights_survive_a_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nano", "micro"])
 def test_shipped_weights_load_and_know_english(name: str) -> None:
     """A uniform guess would cost 9.01 nats a token."""
-    from harness.run.execute import initial_model
 
-    model = initial_model(run_of(f"model={name}"))
+    model = Warm().model(run_of(f"model={name}"))
     ids = torch.tensor(
         [
             tokenizer_of(run_of(f"model={name}").model).encode(
@@ -155,7 +153,7 @@ def test_faulty_checkpoints_are_one_line_each(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     with pytest.raises(CheckpointError, match="no file .*m.safetensors, expected a folder"):
         checkpoint.find(str(path), "x")
-    checkpoint.save(model, path, torch.float32, {})
+    checkpoint.save(model.of_run(0), path, torch.float32, {})
     wider = Shape(layers=2, width=64, heads=4, vocabulary=211, context=64)
     with pytest.raises(
         CheckpointError, match=r"tokens.weight is \[211, 48\], expected \[211, 64\]"

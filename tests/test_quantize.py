@@ -37,7 +37,7 @@ def test_no_weight_is_off_by_more_than_half_a_step() -> None:
 def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
     model = toy(211, 64, width=48)
     plain, small = tmp_path / "m.safetensors", tmp_path / "m.safetensors.gz"
-    checkpoint.save(model, plain, torch.bfloat16, {"tokenizer": "x"})
+    checkpoint.save(model.of_run(0), plain, torch.bfloat16, {"tokenizer": "x"})
     command = [sys.executable, "-m", "harness.models.quantize", str(plain), str(small)]
     subprocess.run(command, check=True, capture_output=True)
     first = small.read_bytes()

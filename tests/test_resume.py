@@ -25,6 +25,7 @@ from harness.records.storage import read_json
 from harness.run.execute import execute
 from harness.run.identity import Cell
 from harness.run.resume import Checkpoint
+from harness.run.warm import Warm
 from tests.tiny import run_of, write_records
 from tests.tiny_sweep import environment, figures, sweep, toy_runs, tries
 
@@ -50,7 +51,7 @@ def carry_out(cell: Cell) -> None:
     """A run in a process of its own; its last checkpoint stays, for a look at the weights."""
     torch.set_num_threads(1)
     Checkpoint.remove = lambda self: None  # type: ignore[method-assign]
-    execute(cell, lambda phase, share: None)
+    execute(cell, lambda phase, share: None, Warm())
 
 
 def started(cell: Cell) -> BaseProcess:
@@ -128,7 +129,7 @@ def interrupt(cell: Cell, at: float = 0.5) -> None:
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        execute(cell, progress)
+        execute(cell, progress, Warm())
     assert (cell.folder / CHECKPOINT).exists() and not (cell.folder / RESULT).exists()
 
 
@@ -140,7 +141,7 @@ def put(path: Path, key: str, value: object) -> None:
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an undisturbed run."""
     cell = cell_of(tmp_path_factory.mktemp("calm"))
-    execute(cell, lambda phase, share: None)
+    execute(cell, lambda phase, share: None, Warm())
     assert not (cell.folder / CHECKPOINT).exists()
     return cell.folder
 
@@ -178,7 +179,7 @@ def test_a_checkpoint_that_does_not_fit_means_a_start_from_the_beginning_with_a_
     interrupt(cell)
     harm(cell.folder / CHECKPOINT)
     capsys.readouterr()
-    result = execute(cell, lambda phase, share: None)
+    result = execute(cell, lambda phase, share: None, Warm())
     (line,) = capsys.readouterr().err.splitlines()
     path, _, said = line.removeprefix("starts anew: ").partition(": ")
     assert path == str(cell.folder / CHECKPOINT) and re.match(reason, said), line
@@ -192,7 +193,7 @@ def test_a_whole_checkpoint_is_gone_on_from_with_a_line(
     cell = cell_of(tmp_path)
     interrupt(cell)
     capsys.readouterr()
-    (resumed,) = execute(cell, lambda phase, share: None).provenance["resumed"]
+    (resumed,) = execute(cell, lambda phase, share: None, Warm()).provenance["resumed"]
     assert 5 < resumed["step"] < 30 and set(resumed) == {"step", "commit", "dirty"}
     assert capsys.readouterr().err == f"goes on after step {resumed['step']}, from checkpoint.pt\n"
     assert figures(cell.folder) == figures(calm)
@@ -206,7 +207,7 @@ def test_what_earlier_tries_took_is_added(tmp_path: Path) -> None:
         "seconds",
         {"prepare": 2000.0, "train": 3000.0, "evaluate": 4000.0},
     )
-    seconds = execute(cell, lambda phase, share: None).seconds
+    seconds = execute(cell, lambda phase, share: None, Warm()).seconds
     assert {phase: spent // 1000 for phase, spent in seconds.items()} == {
         "prepare": 2, "train": 3, "evaluate": 4, "generate": 0,
     }  # fmt: skip
@@ -228,9 +229,9 @@ def test_a_checkpoint_is_replaced_by_a_whole_one_alone(
 
     monkeypatch.setattr(torch, "save", torn)
     with pytest.raises(Interrupted):
-        execute(cell, lambda phase, share: None)
+        execute(cell, lambda phase, share: None, Warm())
     monkeypatch.undo()
-    (resumed,) = execute(cell, lambda phase, share: None).provenance["resumed"]
+    (resumed,) = execute(cell, lambda phase, share: None, Warm()).provenance["resumed"]
     assert resumed["step"] == 7 and figures(cell.folder) == figures(calm)
 
 
@@ -240,7 +241,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_line_and_the_run_goes_on(
     cell = cell_of(tmp_path)
     cell.folder.mkdir(parents=True)
     (cell.folder / f".{CHECKPOINT}.partial").symlink_to("/dev/full")
-    execute(cell, lambda phase, share: None)
+    execute(cell, lambda phase, share: None, Warm())
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("no checkpoint: ")
     assert figures(cell.folder) == figures(calm)
@@ -253,7 +254,7 @@ def test_a_short_run_writes_no_checkpoint(tmp_path: Path, calm: Path, seconds: s
     def progress(phase: str, share: float) -> None:
         assert not (cell.folder / CHECKPOINT).exists()
 
-    execute(cell, progress)
+    execute(cell, progress, Warm())
     assert figures(cell.folder) == figures(calm)  # the identity too: how often is no science
 
 
@@ -290,5 +291,5 @@ def test_the_pool_goes_on_with_the_run_of_a_killed_worker(
     (resumed,) = read_json(folder / RESULT, Result).provenance["resumed"]
     assert f"goes on after step {resumed['step']}, " in (folder / LOG).read_text()
     (calm,) = cells_of([replace(run, sweep="calm")])
-    execute(calm, lambda phase, share: None)
+    execute(calm, lambda phase, share: None, Warm())
     assert figures(folder) == figures(calm.folder)

@@ -12,7 +12,7 @@ import yaml
 
 from harness import records
 from harness.data import sources
-from harness.data.examples import prepare, weighted_rows
+from harness.data.examples import prepare_examples, weighted_rows
 from harness.data.masks import PROMPT_ROLES
 from harness.data.sources import DataError
 from harness.engine.sweep import cells_of
@@ -21,6 +21,7 @@ from harness.records import EvalRecord, ResponseRecord, Result, StepRecord
 from harness.records.storage import read_json, read_jsonl
 from harness.run.execute import execute
 from harness.run.identity import Cell
+from harness.run.warm import Warm
 from tests.tiny import MASKS, run_of, write_records
 
 
@@ -41,7 +42,7 @@ def tiny_cell(folder: Path, *overrides: str, mask: str = "partial") -> Cell:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Result]:
     cell = tiny_cell(tmp_path_factory.mktemp("run"))
-    return cell, execute(cell, lambda phase, share: None)
+    return cell, execute(cell, lambda phase, share: None, Warm())
 
 
 def test_the_folder_holds_every_record_and_the_result_reads_back(done: tuple[Cell, Result]) -> None:
@@ -100,7 +101,7 @@ def test_the_resolved_config_makes_the_same_run_again(done: tuple[Cell, Result])
 
 def test_trap_7_the_weight_mass_of_each_role_is_recorded(done: tuple[Cell, Result]) -> None:
     cell, result = done
-    rows = weighted_rows(prepare(cell.run).train, cell.run)
+    rows = weighted_rows(prepare_examples(cell.run).train, cell.run)
     sums = {
         role: float(sum(row.weights[row.roles == number].sum() for row in rows))
         for number, role in enumerate(records.ROLES)
@@ -117,7 +118,7 @@ def test_trap_28_the_realised_share_of_weighted_tokens_is_recorded(
 ) -> None:
     cell, result = done
     steps = list(read_jsonl(cell.folder / records.STEPS, StepRecord))
-    rows = weighted_rows(prepare(cell.run).train, cell.run)
+    rows = weighted_rows(prepare_examples(cell.run).train, cell.run)
     assert (
         sum(step.tokens for step in steps)
         == 2 * sum(len(row.targets) for row in rows)
@@ -136,7 +137,7 @@ def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
     counts, shares = set(), {}
     for mask in MASKS:
         cell = tiny_cell(tmp_path, "train.epochs=1", "score.responses=0", mask=mask)
-        result = execute(cell, lambda phase, share: None)
+        result = execute(cell, lambda phase, share: None, Warm())
         ends = [
             e for e in read_jsonl(cell.folder / records.EVALS, EvalRecord) if e.step == result.steps
         ]
@@ -155,7 +156,8 @@ def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
 
 def test_arms_differ_in_the_mask_alone(tmp_path: Path) -> None:
     first, second = (
-        execute(tiny_cell(tmp_path, mask=mask), lambda p, s: None) for mask in ("full", "none")
+        execute(tiny_cell(tmp_path, mask=mask), lambda p, s: None, Warm())
+        for mask in ("full", "none")
     )
     assert first.fairness == second.fairness
     assert first.nll["base"] == second.nll["base"] and first.nll["test"] != second.nll["test"]
@@ -164,7 +166,7 @@ def test_arms_differ_in_the_mask_alone(tmp_path: Path) -> None:
 
 def test_the_same_run_gives_the_same_figures(done: tuple[Cell, Result], tmp_path: Path) -> None:
     cell, result = done
-    again = execute(cell._replace(folder=tmp_path / "again"), lambda phase, share: None)
+    again = execute(cell._replace(folder=tmp_path / "again"), lambda phase, share: None, Warm())
     assert again.nll == result.nll and again.scores == result.scores
     assert (tmp_path / "again" / records.RESPONSES).read_bytes() == (
         cell.folder / records.RESPONSES
@@ -183,29 +185,29 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Pat
     with pytest.raises(
         FloatingPointError, match=r"step \d+: loss .*; expected finite numbers \(train.lr reached"
     ):
-        execute(cell, lambda phase, share: None)
+        execute(cell, lambda phase, share: None, Warm())
     assert not (cell.folder / records.RESULT).exists()
 
 
 def testsurprisal_is_the_bases_loss_of_each_token(tmp_path: Path) -> None:
-    from harness.run.execute import initial_model, surprisal
+    from harness.run.prepare import surprisal
 
     cell = tiny_cell(tmp_path, mask="surprisal")
-    items = prepare(cell.run).train
-    found = surprisal(initial_model(cell.run), cell.run, items)
+    items = prepare_examples(cell.run).train
+    found = surprisal(Warm().model(cell.run), cell.run, items)
     assert [len(nats) for nats in found] == [len(item.tokens.ids) for item in items]
-    model = initial_model(cell.run)
+    model = Warm().model(cell.run)
     ids = torch.from_numpy(items[3].tokens.ids).long()
     with torch.no_grad():
         logits = model(ids[:-1], Layout(1, len(ids) - 1)) @ model.head.T
     expected = torch.nn.functional.cross_entropy(logits, ids[1:], reduction="none")
     assert found[3][1:] == pytest.approx(expected.numpy(), abs=1e-4) and found[3][0] == 0
-    assert execute(cell, lambda phase, share: None).prompt_share > 0
+    assert execute(cell, lambda phase, share: None, Warm()).prompt_share > 0
 
 
 def test_annealing_scales_the_prompts_share_step_by_step(tmp_path: Path) -> None:
     cell = tiny_cell(tmp_path, mask="annealed")
-    execute(cell, lambda phase, share: None)
+    execute(cell, lambda phase, share: None, Warm())
     steps = list(read_jsonl(cell.folder / records.STEPS, StepRecord))
     scales = [step.prompt_scale for step in steps]
     assert scales[0] == 1 and scales[-1] == 0 and scales == sorted(scales, reverse=True)
@@ -223,10 +225,10 @@ def test_data_that_changed_after_planning_gives_no_result_under_the_old_name(
         DataError,
         match=f"^{cell.folder.name}: its data or weights have changed since the sweep was",
     ):
-        execute(cell, lambda phase, share: None)
+        execute(cell, lambda phase, share: None, Warm())
     assert not (cell.folder / records.RESULT).exists()
     anew = tiny_cell(tmp_path)
     assert (
         anew.folder != cell.folder
-        and execute(anew, lambda phase, share: None).identity == anew.identity
+        and execute(anew, lambda phase, share: None, Warm()).identity == anew.identity
     )

@@ -24,6 +24,7 @@ from harness.engine.sweep import cells_of
 from harness.records import FAILURE, RESULT, Failure, Result
 from harness.records.storage import read_json
 from harness.run.execute import execute
+from harness.run.warm import Warm
 from tests.tiny import run_of
 from tests.tiny_sweep import ROOT, figures, overrides, start, toy_runs, tries
 
@@ -84,7 +85,7 @@ def test_a_run_whose_job_is_killed_goes_on_from_its_checkpoint(
     assert tries(folder.parent) == {folder.name: 2}
     assert len(read_json(folder / RESULT, Result).provenance["resumed"]) == 1
     (calm,) = cells_of([run_of(*overrides(tmp_path), "sweep=calm", "train.epochs=4")])
-    execute(calm, lambda phase, share: None)
+    execute(calm, lambda phase, share: None, Warm())
     assert figures(folder) == figures(calm.folder)
 
 

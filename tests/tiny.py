@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from harness.config.schema import Mask, Run
 from harness.config.validate import parse
 from harness.data.example import Example, Message, alpaca
+from harness.data.masks import weigh
 from harness.data.prompt import render, template_faults
-from harness.data.tokens import Tokens, load_tokenizer, tokenize
+from harness.data.rows import Row, shift
+from harness.data.tokens import ROLE_ID, Tokens, load_tokenizer, tokenize
 from harness.models.gpt import GPT, Shape
 from harness.paths import CONF
+from harness.train.loop import Learner, StepSums, Training
+from harness.train.steps import Course, course
 
 BPE = load_tokenizer("bpe8k")
 
@@ -72,3 +79,42 @@ def write_records(path: Path, count: int, words: int = 3) -> Path:
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def one_step(
+    rows: Sequence[Row], normalize: str, parts: Sequence[Sequence[int]] | None = None
+) -> Course:
+    """One optimiser step of these rows, in micro-batches of these row numbers."""
+    cuts = [np.array(part) for part in parts or [range(len(rows))]]
+    train = replace(run_of("model=nano").train, normalize=normalize)
+    return course(rows, [cuts], train, MASKS["none"], 1e-3)
+
+
+def normalise(rows: Sequence[Row], normalize: str) -> tuple[list[Row], float]:
+    """The rows with the weights that enter the loss, and the step's denominator."""
+    step = one_step(rows, normalize)
+    ends = np.cumsum([len(row.inputs) for row in rows])[:-1]
+    weights = np.split(step.rows.weights, ends)
+    scaled = [row._replace(weights=own) for row, own in zip(rows, weights, strict=True)]
+    return scaled, step.steps[0].denominator
+
+
+def accumulate(model: GPT, step: Course) -> StepSums:
+    """Add the gradient of a one-step course to the model's."""
+    train = replace(run_of("model=nano").train, micro_tokens=10**9)
+    learner = Learner(train, lambda _: step, lambda _: None, step)
+    return Training(model, [learner], train.micro_tokens).accumulate(train.micro_tokens)
+
+
+def random_rows(count: int, vocabulary: int, seed: int, mask: str) -> list[Row]:
+    """Rows of random tokens, some prompt and some response, with the weights of a mask."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        prompt, response = rng.integers(1, 8), rng.integers(1, 6)
+        roles = ["template"] + ["instruction"] * prompt + ["response"] * response + ["end"]
+        ids = rng.integers(0, vocabulary, len(roles)).astype(np.int32)
+        stamped = np.array([ROLE_ID[role] for role in roles], np.int8)
+        tokens = Tokens(ids, stamped, np.zeros(len(roles), np.int16))
+        rows.append(shift(tokens, weigh(tokens, MASKS[mask], rng.random(len(roles), np.float32))))
+    return rows

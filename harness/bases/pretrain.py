@@ -222,7 +222,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
     }
     checkpoint.save(
-        model, out / "model.safetensors", torch.bfloat16, {"tokenizer": tokenizer.digest}
+        model.of_run(0), out / "model.safetensors", torch.bfloat16, {"tokenizer": tokenizer.digest}
     )
     write_json(out / "pretrain.json", figures)
     (out / "checkpoint.pt").unlink(missing_ok=True)

@@ -24,13 +24,14 @@ from rich.text import Text
 from harness.config.compose import parse_all
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
-from harness.data.examples import describe, prepare, weighted_rows
+from harness.data.examples import describe, prepare_examples, weighted_rows
 from harness.data.prompt import template_faults
 from harness.data.sources import DataError
 from harness.data.tokens import tokenizer_of
 from harness.paths import CONF
 from harness.records import ROLES, AuditRecord
-from harness.run.execute import initial_model, surprisal
+from harness.run.prepare import surprisal
+from harness.run.warm import Warm
 
 HEAVY = (38, 110, 70)
 """Background of weight 1; smaller weights fade towards the terminal's own."""
@@ -56,9 +57,9 @@ def audit(run: Run, count: int) -> Audit:
     Raises:
         DataError, OSError: as `examples.prepare`.
     """
-    examples = prepare(run)
+    examples = prepare_examples(run)
     nats = (
-        surprisal(initial_model(run), run, examples.train)
+        surprisal(Warm().model(run), run, examples.train)
         if run.mask.importance == "surprisal"
         else None
     )

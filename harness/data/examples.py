@@ -53,7 +53,7 @@ class Examples(NamedTuple):
     counts: dict[str, int]
 
 
-def prepare(run: Run) -> Examples:
+def prepare_examples(run: Run) -> Examples:
     """Load, draw and encode a run's examples.
 
     Raises:

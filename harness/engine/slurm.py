@@ -132,8 +132,11 @@ def carry_out(task: Task, retries: int) -> None:
     """What a Slurm job does: try a run until it has an outcome. A job that is killed leaves
     none.
     """
+    from harness.run.warm import Warm
+
+    warm = Warm()
     while not settled(task.cell.folder, task.before):
-        ended = attempt(task, lambda _: None)
+        ended = attempt(task, lambda _: None, warm)
         if ended.kind == "taken":
             time.sleep(LOOK_EVERY)
         elif ended.kind == "failed" or (ended.kind == "broken" and task.attempt > retries):

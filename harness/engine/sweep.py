@@ -17,7 +17,7 @@ from rich.console import Console
 from harness.config.launchers import Pool as Settings
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
-from harness.data.examples import Examples, check_weights, prepare
+from harness.data.examples import Examples, check_weights, prepare_examples
 from harness.data.sources import DataError
 from harness.engine.job import Job
 from harness.engine.locks import lock
@@ -72,7 +72,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
         try:
             if prepared is None or key != _examples_key(run):
                 key, prepared = _examples_key(run), None
-                prepared = prepare(run)
+                prepared = prepare_examples(run)
             examples = prepared
             check_weights(examples.train, run)
             path = (

@@ -18,11 +18,14 @@ from datetime import UTC, datetime
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.engine.locks import Lock, LockLost, lock
 from harness.records import LOG
 from harness.run.identity import Cell, Stamp, settled
+
+if TYPE_CHECKING:
+    from harness.run.warm import Warm
 
 DUMP_SIGNAL = signal.SIGUSR1
 """Has a worker write where it is into its run's log."""
@@ -88,15 +91,17 @@ def work(link: Connection, gpu: str | None) -> None:
     import torch._dynamo  # noqa: F401
 
     import harness.run.execute  # noqa: F401
+    from harness.run.warm import Warm
 
     _keep_memory()
     faulthandler.enable()
     faulthandler.register(DUMP_SIGNAL)
     try:
+        warm = Warm()
         link.send(Message("ready"))
         while True:
             task: Task = link.recv()
-            ended = attempt(task, link.send)
+            ended = attempt(task, link.send, warm)
             link.send(ended)
             if ended.kind == "broken":
                 return
@@ -104,7 +109,7 @@ def work(link: Connection, gpu: str | None) -> None:
         return
 
 
-def attempt(task: Task, tell: Tell) -> Message:
+def attempt(task: Task, tell: Tell, warm: Warm) -> Message:
     """Try a run once, if no other launch is at it; whatever it raises becomes a message."""
     folder = task.cell.folder
     try:
@@ -116,12 +121,12 @@ def attempt(task: Task, tell: Tell) -> Message:
                 return Message("settled")
             folder.mkdir(parents=True, exist_ok=True)
             with logged(folder / LOG, task.attempt):
-                return _carry_out(task, held, tell)
+                return _carry_out(task, held, tell, warm)
     except OSError as error:
         return Message("broken", _line(error, folder), trace=traceback.format_exc())
 
 
-def _carry_out(task: Task, held: Lock, tell: Tell) -> Message:
+def _carry_out(task: Task, held: Lock, tell: Tell, warm: Warm) -> Message:
     import torch
 
     from harness.run.execute import RECORD, execute
@@ -146,7 +151,7 @@ def _carry_out(task: Task, held: Lock, tell: Tell) -> Message:
             held.note({**content, "phase": phase, "share": share})
 
     try:
-        return Message("done", execute(task.cell, progress).headline())
+        return Message("done", execute(task.cell, progress, warm).headline())
     except LockLost as error:
         print(error, file=sys.stderr)
         return Message("taken")

@@ -264,7 +264,7 @@ class GPT(nn.Module):
 
     def apart(self, flat: Tensor) -> Tensor:
         """Flat states [N, …] of a stack as [S, N / S, …]; those of a lone model as they are."""
-        return flat.unflatten(0, (self.runs, -1)) if self.runs else flat
+        return flat.view(self.runs, -1, *flat.shape[1:]) if self.runs else flat
 
     def of_run(self, run: int) -> dict[str, Tensor]:
         """One run's tensors by the names that a lone model has for them; views."""

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -147,14 +148,13 @@ def check_config(path: Path, shape: Shape) -> None:
         raise CheckpointError(f"{path}: {', '.join(wrong)}")
 
 
-def save(model: GPT, path: Path, dtype: torch.dtype, metadata: dict[str, str]) -> None:
-    """Write the weights in our layout, atomically."""
-    tensors = {
-        name: parameter.detach().to("cpu", dtype).contiguous()
-        for name, parameter in model.named_parameters()
-    }
+def save(
+    tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype, metadata: dict[str, str]
+) -> None:
+    """Write a lone model's tensors (`GPT.of_run`) in our layout, atomically."""
+    written = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
     partial = path.with_name(f".{path.name}.partial")
-    save_file(tensors, partial, metadata=metadata)
+    save_file(written, partial, metadata=metadata)
     partial.replace(path)
 
 

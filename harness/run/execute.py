@@ -1,361 +1,304 @@
-"""One run from config to result: prepare, measure the base, train, measure, answer, record."""
+"""A group of runs from config to result: prepare, train, measure, answer, summarise.
+
+Runs of one shape train as one model (`harness.models.gpt`); a group of one is a lone run. Each run
+keeps its own records, checkpoint and failure: what goes wrong with one leaves the others alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from harness.config.schema import Run
-from harness.data.examples import (
-    Encoded,
-    Examples,
-    describe,
-    digest,
-    plain_rows,
-    prepare,
-    weighted_rows,
-)
-from harness.data.rows import Row, order_digest, plan
-from harness.data.sources import DataError
+from harness.data.examples import digest, plain_rows
 from harness.data.tokens import tokenizer_of
 from harness.models import device
 from harness.models import weights as checkpoint
-from harness.models.gpt import GPT, Shape
-from harness.records import (
-    AUDIT,
-    EVALS,
-    RESPONSES,
-    RESULT,
-    ROLES,
-    STEPS,
-    WEIGHTS,
-    EvalRecord,
-    Fairness,
-    ResponseRecord,
-    Result,
-    Score,
-    Split,
-)
-from harness.records.storage import append, write_json
+from harness.models.gpt import GPT
+from harness.records import RESULT, WEIGHTS, ResponseRecord, Result
+from harness.records.storage import write_json
+from harness.run.answer import Asked, answers
 from harness.run.clock import Clock
-from harness.run.identity import (
-    Cell,
-    make_cell,
-    open_folder,
-    peak_rate,
-    provenance,
-    shape,
-    weights_digest,
-    work,
-)
-from harness.run.resume import Checkpoint
-from harness.scoring import BEHAVIOURS, SCORES, mean, score
-from harness.train.decoding import generate
-from harness.train.evaluate import Evaluation, evaluate, per_token, token_losses
-from harness.train.loop import Training, fit
-
-AUDITED = 3
-"""Training examples that a run's audit holds."""
+from harness.run.identity import Cell, shape, work
+from harness.run.journal import Journal
+from harness.run.midway import Midway, measured, write_evaluation
+from harness.run.prepare import Prepared, prepare
+from harness.run.summarise import summarise
+from harness.run.warm import Warm
+from harness.train.evaluate import Evaluation
+from harness.train.loop import Learner, Training, fit
 
 RECORD = "record"
 """The phase in which a run's outcome is written."""
 
-Progress = Callable[[str, float], None]
-"""Told the phase and the share of the run that is done, in [0, 1]; may raise to stop the run."""
+Progress = Callable[[int, str, float], None]
+"""Told the number of a run in its group, the phase and the share of the run that is done, in
+[0, 1]; may raise to stop the group.
+"""
 
-
-@lru_cache(maxsize=2)
-def _base(path: Path, sizes: Shape) -> GPT:
-    """A base model as loaded, kept by the worker for its next run; never trained itself."""
-    return checkpoint.load(path, sizes)
-
-
-def initial_model(run: Run) -> GPT:
-    """A fresh copy of a run's initial weights, on the CPU."""
-    sizes = shape(run)
-    model = GPT(sizes)
-    if run.model.weights == "random":
-        model.initialise(run.seed)
-    else:
-        model.load_state_dict(
-            _base(checkpoint.find(run.model.weights, run.model.name), sizes).state_dict()
-        )
-    return model
-
-
-_base_losses: dict[tuple[object, ...], Evaluation] = {}
-"""Evaluations of untrained bases by this process: equal for all runs of one base and one test
-set.
+Outcome = Result | Exception
+"""Of one run: its result, or what it failed with (ValueError or FloatingPointError where another
+try would end alike).
 """
 
 
-def execute(cell: Cell, progress: Progress) -> Result:
-    """Carry out a run and write its records, `result.json` last.
+def execute(cell: Cell, progress: Callable[[str, float], None], warm: Warm) -> Result:
+    """Carry out one run and write its records, `result.json` last.
 
     Raises:
         DataError, CheckpointError, FloatingPointError, OSError, ValueError: as their one-line
             messages say.
     """
-    run, folder = cell.run, cell.folder
-    started = datetime.now(UTC)
+    (outcome,) = execute_group([cell], lambda _, phase, share: progress(phase, share), warm)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def execute_group(cells: Sequence[Cell], progress: Progress, warm: Warm) -> list[Outcome]:
+    """Carry out runs of one shape together.
+
+    Args:
+        cells: runs that `engine.stacks` puts together; at least one.
+        progress: told how far each is.
+        warm: the worker's caches.
+
+    Returns:
+        The outcome of each, in their order.
+
+    Raises:
+        Exception: what concerns the whole group, such as memory that does not suffice.
+    """
     clock = Clock()
-    tokens: dict[str, int] = {}
-
+    outcomes: dict[str, Outcome] = {}
+    chosen = device.resolve(cells[0].run.device)
+    prepared: list[Prepared] = []
     with clock.phase("prepare"):
-        open_folder(cell)
-        where = device.resolve(run.device)
-        examples = prepare(run)
-        _check_inputs(cell, examples)
-        model = initial_model(run)
-        weights = checkpoint.digest(model)
-        model.to(where)
-        nats = surprisal(model, run, examples.train) if run.mask.importance == "surprisal" else None
-        rows = weighted_rows(examples.train, run, nats)
-        steps = plan(
-            [len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed
-        )
-        tokenizer = tokenizer_of(run.model)
-        shown = zip(examples.train[:AUDITED], rows, strict=False)
-        with (folder / AUDIT).open("w", encoding="utf-8") as file:
-            for item, row in shown:
-                append(file, describe(item, row.weights, tokenizer))
-    test = plain_rows(examples.test)
-    sample = plain_rows(examples.train[: run.score.train_examples])
-    amounts = work(run, examples)
-    shares = {name: amount / sum(amounts.values()) for name, amount in amounts.items()}
-    done = 0.0
-
+        for cell in cells:
+            try:
+                prepared.append(prepare(cell, warm, chosen))
+            except (ValueError, FloatingPointError) as error:
+                outcomes[cell.identity] = error
     with ExitStack() as stack:
-        files = {
-            name: stack.enter_context((folder / name).open("a", encoding="utf-8"))
-            for name in (STEPS, EVALS, RESPONSES)
-        }
-        training = Training(model, run.train, lambda record: append(files[STEPS], record))
-        interrupted = Checkpoint(cell, training, clock, tokens)
+        if prepared:
+            numbers = {cell.identity: number for number, cell in enumerate(cells)}
+            group = _Group(prepared, chosen, clock, stack, progress, numbers)
+            outcomes |= group.carry_out(warm)
+    return [outcomes[cell.identity] for cell in cells]
 
-        def measure(split: Split, measured: list[Row], step: int, epoch: float) -> Evaluation:
-            with clock.phase("evaluate"):
-                found = _measured(model, measured, run, lambda _: progress("evaluate", done))
-            tokens["evaluate"] = tokens.get("evaluate", 0) + found.tokens
-            append(files[EVALS], EvalRecord(step=step, epoch=epoch, split=split, roles=found.roles))
-            return found
 
-        progress("base", done)
-        key = (
-            weights,
-            digest(examples.test),
-            run.score.batch_tokens,
-            run.train.precision,
-            str(where),
+class _Group:
+    """Runs under way together, those with most steps left first."""
+
+    def __init__(
+        self,
+        prepared: Sequence[Prepared],
+        chosen: torch.device,
+        clock: Clock,
+        stack: ExitStack,
+        progress: Progress,
+        numbers: Mapping[str, int],
+    ) -> None:
+        """Open the runs' journals."""
+        journals = [Journal(each, stack) for each in prepared]
+        self._journals = sorted(
+            journals, key=lambda journal: journal.checkpoint.steps - len(journal.prepared.plan)
         )
-        if key not in _base_losses:
-            _base_losses[key] = _measured(model, test, run, lambda _: progress("base", done))
-        base = _base_losses[key]
-        if not interrupted.restore(files):
-            append(files[EVALS], EvalRecord(step=0, epoch=0.0, split="test", roles=base.roles))
-            measure("train", sample, 0, 0.0)
-        done += shares["base"]
+        self._device = chosen
+        self._clock = clock
+        self._progress = progress
+        self._numbers = [numbers[journal.prepared.cell.identity] for journal in self._journals]
+        self._phase = "base"
+        self._shares = [_shares(journal.prepared) for journal in self._journals]
+        self._done = [0.0] * len(journals)
 
-        def after_step(step: int) -> None:
-            progress("train", done + shares["train"] * step / len(steps))
-            every = run.score.every * len(steps) // run.train.epochs
-            if every and step % every == 0 and step < len(steps):
-                epoch = step * run.train.epochs / len(steps)
-                measure("test", test[: run.score.examples], step, epoch)
-                measure("train", sample, step, epoch)
-            interrupted.save_when_due(files)
+    def carry_out(self, warm: Warm) -> dict[str, Outcome]:
+        """All steps after `prepare`; identity -> outcome."""
+        bases = [self._base(journal, warm) for journal in self._journals]
+        training = self._train(bases)
+        self._begin("evaluate", "train")
+        with self._clock.phase("evaluate"):
+            finals = self._measure(training)
+        self._begin("generate", "evaluate")
+        with self._clock.phase("generate"):
+            answered = self._answer(training.model, finals)
+        outcomes: dict[str, Outcome] = {}
+        for number, journal in enumerate(self._journals):
+            error = training.learners[number].error
+            identity = journal.prepared.cell.identity
+            if error:
+                outcomes[identity] = FloatingPointError(error)
+                continue
+            measures = {"base": bases[number], **finals[number]}
+            outcomes[identity] = self._finish(number, training, measures, answered[number])
+        return outcomes
 
-        with clock.phase("train"):
-            totals = fit(
-                training,
-                rows,
-                steps,
-                peak_rate(run, cell.n_examples),
-                after_step,
-                run.mask.schedule,
-            )
-        tokens["train"] = totals.tokens
-        done += shares["train"]
+    def _base(self, journal: Journal, warm: Warm) -> Evaluation:
+        """The loss of a run's initial weights on its test set, measured once for all like it."""
+        prepared = journal.prepared
+        score, test = prepared.run.score, prepared.examples.test
+        precision = prepared.run.train.precision
+        key = (prepared.base.digest, digest(test), score.batch_tokens, precision, self._device)
+        if key not in warm.losses:
+            self._tell()
+            model = warm.model(prepared.run).to(self._device)
+            rows = [plain_rows(test)]
+            warm.losses[key] = measured(model, [journal], rows, self._tell)[0]
+        return warm.losses[key]
 
-        progress("evaluate", done)
-        last = float(run.train.epochs)
-        finals = {"test": measure("test", test, totals.steps, last)}
-        finals["train"] = measure("train", sample, totals.steps, last)
-        if examples.test_families:
-            finals["test_families"] = measure(
-                "test_families", plain_rows(examples.test_families), totals.steps, last
-            )
-        done += shares["evaluate"]
+    def _train(self, bases: Sequence[Evaluation]) -> Training:
+        """Train every run to its last step, and measure in between."""
+        first = self._journals[0].prepared
+        model = GPT(shape(first.run), len(self._journals) if len(self._journals) > 1 else 0)
+        micro_tokens = first.run.train.micro_tokens
+        learners = []
+        for number, journal in enumerate(self._journals):
+            prepared = journal.prepared
+            model.put(number, prepared.base.tensors)
+            course = prepared.lay_out(micro_tokens)
+            learners.append(Learner(prepared.run.train, prepared.lay_out, journal.step, course))
+        training = Training(model.to(self._device), learners, micro_tokens)
+        for number, journal in enumerate(self._journals):
+            journal.checkpoint.restore(training, number)
+        self._measure_start(training, bases)
+        self._begin("train", "base")
+        midway = Midway(training, self._journals, self._tell)
 
-        answered: dict[str, list[ResponseRecord]] = {}
-        with clock.phase("generate"):
-            for split, items in (
-                ("test", examples.test),
-                ("test_families", examples.test_families),
-            ):
-                asked = items[: run.score.responses]
-                if asked:
-                    answered[split] = _answer(
-                        model, run, split, asked, finals[split],  # type: ignore[arg-type]
-                        lambda _: progress("generate", done),
-                    )  # fmt: skip
-                for response in answered.get(split, []):
-                    append(files[RESPONSES], response)
-        tokens["generate"] = sum(
-            response.tokens for found in answered.values() for response in found
-        )
+        def after_step() -> None:
+            for number, learner in enumerate(learners):
+                share = learner.totals.steps / len(learner.course.steps)
+                done = self._done[number] + self._shares[number]["train"] * share
+                self._progress(self._numbers[number], "train", done)
+            with self._clock.phase("evaluate"):
+                midway.look()
+            if self._journals[0].checkpoint.due:
+                with self._clock.phase("evaluate"):
+                    midway.measure()
+                self._save(training)
 
-    responses = answered.get("test", [])
-    scores = {name: mean(responses, name) for name in SCORES}
-    mass = totals.weight.sum() or 1.0
-    result = Result(
-        run=folder.name,
-        identity=cell.identity,
-        mask=run.mask.name,
-        model=run.model.name,
-        data=run.data.name,
-        normalize=run.train.normalize,
-        n_examples=cell.n_examples,
-        seed=run.seed,
-        steps=totals.steps,
-        epochs=last,
-        nll={
-            "base": per_token(base.roles),
-            **{name: per_token(found.roles) for name, found in finals.items()},
-        },
-        scores={name: value for name, (value, _) in scores.items()},
-        scored={name: count for name, (_, count) in scores.items()},
-        behaviour={name: mean(responses, name)[0] for name in BEHAVIOURS}
-        | {
-            "length": sum(response.tokens for response in responses) / len(responses)
-            if responses
-            else None
-        },
-        families=_by_family(answered),
-        weight_mass={
-            role: float(weight / mass)
-            for role, weight in zip(ROLES, totals.weight, strict=True)
-            if weight
-        },
-        prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
-        counts={
-            **examples.counts,
-            "unweighted": sum(not row.weights.any() for row in rows),
-            "padding": totals.grid - totals.tokens,
-            "micro_halvings": totals.halvings,
-        },
-        fairness=Fairness(
-            examples=digest(examples.train),
-            batches=order_digest(steps, [item.example.id for item in examples.train]),
-            test=digest(examples.test),
-            weights=weights,
-        ),
-        tokens=tokens,
-        seconds=clock.read(),
-        provenance={
-            **provenance(),
-            "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
-            "threads": torch.get_num_threads(),
-            "resumed": interrupted.resumed,
-            "started": started.isoformat(timespec="seconds"),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-    )
-    progress(RECORD, 1.0)
-    if run.save_weights:
-        checkpoint.save(model, folder / WEIGHTS, torch.float32, {"tokenizer": tokenizer.digest})
-    write_json(folder / RESULT, result)
-    interrupted.remove()
-    return result
+        with self._clock.phase("train"):
+            fit(training, after_step)
+        for journal, learner in zip(self._journals, learners, strict=True):
+            journal.tokens["train"] = learner.totals.tokens
+        return training
 
+    def _measure_start(self, training: Training, bases: Sequence[Evaluation]) -> None:
+        """Record how runs that start anew do before their first step."""
+        fresh = [not journal.checkpoint.steps for journal in self._journals]
+        if not any(fresh):
+            return
+        rows = [journal.prepared.sample() for journal in self._journals]
+        with self._clock.phase("evaluate"):
+            samples = measured(training.model, self._journals, rows, self._tell)
+        for number, journal in enumerate(self._journals):
+            if fresh[number]:
+                journal.evaluation("test", 0, 0.0, bases[number])
+                journal.evaluation("train", 0, 0.0, samples[number])
 
-def _check_inputs(cell: Cell, examples: Examples) -> None:
-    """Refuse to record figures under an identity that the data or weights no longer have."""
-    run = cell.run
-    path = (
-        None
-        if run.model.weights == "random"
-        else checkpoint.find(run.model.weights, run.model.name)
-    )
-    if make_cell(run, examples, weights_digest(run, path)).identity != cell.identity:
-        raise DataError(
-            f"{cell.folder.name}: its data or weights have changed since the sweep was planned; "
-            "the same command plans anew"
-        )
+    def _save(self, training: Training) -> None:
+        training.settle()
+        for number, journal in enumerate(self._journals):
+            if not training.learners[number].error:
+                seconds = self._seconds(journal)
+                journal.checkpoint.save(training, number, seconds, journal.tokens)
 
+    def _measure(self, training: Training) -> list[dict[str, Evaluation]]:
+        """The final losses of each run: split -> evaluation."""
+        finals: list[dict[str, Evaluation]] = [{} for _ in self._journals]
+        for split in ("test", "train", "test_families"):
+            rows = []
+            for journal in self._journals:
+                examples = journal.prepared.examples
+                items = examples.test if split == "test" else examples.test_families
+                rows.append(journal.prepared.sample() if split == "train" else plain_rows(items))
+            if not any(rows):
+                continue
+            evaluations = measured(training.model, self._journals, rows, self._tell)
+            for number, journal in enumerate(self._journals):
+                learner = training.learners[number]
+                if rows[number] and not learner.error:
+                    epochs = float(journal.prepared.run.train.epochs)
+                    own = finals[number][split] = evaluations[number]
+                    write_evaluation(journal, learner, split, learner.totals.steps, epochs, own)
+        return finals
 
-def _measured(model: GPT, rows: list[Row], run: Run, alive: Callable[[int], None]) -> Evaluation:
-    """An evaluation in as large batches as memory allows; their size does not change the
-    figures.
-    """
-    longest = max(len(row.inputs) for row in rows)
-    return device.within_memory(
-        lambda limit: evaluate(model, rows, limit, run.train.precision, alive),
-        run.score.batch_tokens,
-        longest,
-    )[0]
+    def _answer(
+        self, model: GPT, finals: Sequence[Mapping[str, Evaluation]]
+    ) -> list[dict[str, list[ResponseRecord]]]:
+        """The answers of each run: split -> records."""
+        answered: list[dict[str, list[ResponseRecord]]] = [{} for _ in self._journals]
+        for split in ("test", "test_families"):
+            asked = []
+            for journal, measures in zip(self._journals, finals, strict=True):
+                examples = journal.prepared.examples
+                items = examples.test if split == "test" else examples.test_families
+                items = items[: journal.prepared.run.score.responses]
+                nothing = Evaluation({}, [], 0)
+                asked.append(Asked(journal.prepared, items, measures.get(split, nothing)))
+            if not any(each.items for each in asked):
+                continue
+            records = answers(model, asked, split, self._tell)
+            for number, own in enumerate(records):
+                if own:
+                    answered[number][split] = own
+        return answered
 
+    def _finish(
+        self,
+        number: int,
+        training: Training,
+        measures: Mapping[str, Evaluation],
+        answered: Mapping[str, Sequence[ResponseRecord]],
+    ) -> Outcome:
+        """Write a run's answers and its result, which comes last."""
+        journal = self._journals[number]
+        cell, model = journal.prepared.cell, training.model
+        for records in answered.values():
+            for record in records:
+                journal.response(record)
+        tokens = sum(record.tokens for records in answered.values() for record in records)
+        journal.tokens["generate"] = tokens
+        totals = training.learners[number].totals
+        seconds = self._seconds(journal)
+        result = summarise(journal, totals, measures, answered, seconds, self._launched())
+        self._progress(self._numbers[number], RECORD, 1.0)
+        try:
+            if cell.run.save_weights:
+                kept = {"tokenizer": tokenizer_of(cell.run.model).digest}
+                path = cell.folder / WEIGHTS
+                checkpoint.save(model.of_run(number), path, torch.float32, kept)
+            write_json(cell.folder / RESULT, result)
+        except (OSError, ValueError) as error:
+            return error
+        journal.checkpoint.remove()
+        return result
 
-def surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]]:
-    """−ln p of each token of each example under the base, in nats; 0 for a first token, which
-    nothing predicts.
-    """
-    found = token_losses(model, plain_rows(items), run.score.batch_tokens, run.train.precision)
-    return [np.concatenate([np.zeros(1, np.float32), nats]) for nats in found]
+    def _launched(self) -> dict[str, Any]:
+        on_gpu = self._device.type == "cuda"
+        name = torch.cuda.get_device_name(self._device) if on_gpu else "cpu"
+        return {"device": name, "stack": len(self._journals)}
 
+    def _seconds(self, journal: Journal) -> dict[str, float]:
+        """Phase -> a run's share of the group's wall seconds, and what earlier tries took."""
+        earlier = journal.checkpoint.seconds
+        own = {name: spent / len(self._journals) for name, spent in self._clock.read().items()}
+        return {name: own.get(name, 0.0) + earlier.get(name, 0.0) for name in (*own, *earlier)}
 
-def _answer(
-    model: GPT,
-    run: Run,
-    split: Split,
-    items: list[Encoded],
-    measured: Evaluation,
-    alive: Callable[[int], None],
-) -> list[ResponseRecord]:
-    """Greedy responses to the prompts of `items`, scored."""
-    tokenizer = tokenizer_of(run.model)
-    prompts = [item.tokens.ids[: item.prompt].tolist() for item in items]
-    limit, precision = run.score.response_tokens, run.train.precision
-    found, _ = device.within_memory(
-        lambda batch: generate(model, prompts, tokenizer.end, limit, batch, precision, alive),
-        run.score.batch_tokens,
-        max(len(prompt) for prompt in prompts) + limit,
-    )
-    records = []
-    for item, prompt, ids, loss in zip(items, prompts, found, measured.answers, strict=False):
-        text = tokenizer.decode(ids)
-        full = len(ids) == run.score.response_tokens or len(prompt) + len(ids) > run.model.context
-        records.append(
-            ResponseRecord(
-                split=split,
-                id=item.example.id,
-                family=item.example.family,
-                prompt=tokenizer.decode(prompt),
-                reference=item.example.response,
-                response=text,
-                tokens=len(ids),
-                nats=loss.nats,
-                nats_tokens=loss.tokens,
-                scores=score(item.example, text, ended=not full),
-            )
-        )
-    return records
+    def _begin(self, phase: str, before: str) -> None:
+        """A phase begins, the one before it is done."""
+        self._phase = phase
+        for number, shares in enumerate(self._shares):
+            self._done[number] += shares[before]
+        self._tell()
+
+    def _tell(self) -> None:
+        for number, done in zip(self._numbers, self._done, strict=True):
+            self._progress(number, self._phase, done)
 
 
-def _by_family(answered: dict[str, list[ResponseRecord]]) -> dict[str, dict[str, Score]]:
-    """Family -> score -> mean, over test and held-out families alike."""
-    groups: dict[str, list[ResponseRecord]] = {}
-    for response in (response for found in answered.values() for response in found):
-        if response.family:
-            groups.setdefault(response.family, []).append(response)
-    return {
-        family: {name: mean(found, name)[0] for name in SCORES}
-        for family, found in sorted(groups.items())
-    }
+def _shares(prepared: Prepared) -> dict[str, float]:
+    """Phase -> share of a run's work."""
+    amounts = work(prepared.run, prepared.examples)
+    return {name: amount / sum(amounts.values()) for name, amount in amounts.items()}

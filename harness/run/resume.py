@@ -14,14 +14,11 @@ import numpy as np
 import torch
 
 from harness.records import CHECKPOINT
-from harness.run.clock import Clock
-from harness.run.identity import Cell, provenance
+from harness.run.identity import Cell, provenance, shape
 from harness.train.loop import Totals, Training
 
-FORMAT = 1
-"""Of a checkpoint; a change to what it holds, or to what a step does with it, raises this
-number.
-"""
+FORMAT = 2
+"""Of a checkpoint; a change to what it holds, or to what a step does with it, raises this."""
 
 
 class Checkpoint:
@@ -29,70 +26,78 @@ class Checkpoint:
 
     Attributes:
         resumed: the earlier tries that the run goes on from: up to which step, and with what code.
+        seconds: phase -> what those tries took.
+        tokens: phase -> tokens that they processed.
+        steps: optimiser steps that they did.
     """
 
-    def __init__(
-        self, cell: Cell, training: Training, clock: Clock, tokens: dict[str, int]
-    ) -> None:
-        """Nothing is read or written yet.
+    def __init__(self, cell: Cell, files: Mapping[str, IO[str]]) -> None:
+        """Read the checkpoint, where there is one that fits; say in the run's log whether.
 
         Args:
-            cell: the run; `run.checkpoint_seconds` tells how often a checkpoint is written.
-            training: goes into the checkpoint, and out of it.
-            clock: times this try; what earlier ones took is added.
-            tokens: phase -> tokens processed, likewise.
-        """
-        self.resumed: list[dict[str, Any]] = []
-        self._cell = cell
-        self._path = cell.folder / CHECKPOINT
-        self._partial = self._path.with_name(f".{CHECKPOINT}.partial")
-        self._training = training
-        self._clock = clock
-        self._tokens = tokens
-        self._written = time.monotonic()
-
-    def restore(self, files: Mapping[str, IO[str]]) -> bool:
-        """Go on from the checkpoint, where there is one that fits; say in the run's log whether.
-
-        Args:
+            cell: the run; `checkpoint_seconds` tells how often a checkpoint is written.
             files: name -> record file, opened to append. What was written to it after the
                 checkpoint is cut off.
-
-        Returns:
-            Whether there was one. If not, the training and the files are at their beginning.
 
         Raises:
             OSError: a record file cannot be cut.
         """
-        state = self._read(files)
-        sizes = state["sizes"] if state else {}
-        for name, file in files.items():
-            file.truncate(sizes.get(name, 0))
+        self._cell = cell
+        self._files = files
+        self._path = cell.folder / CHECKPOINT
+        self._partial = self._path.with_name(f".{CHECKPOINT}.partial")
         self._written = time.monotonic()
-        if not state:
+        self._state = self._read()
+        state = self._state or {}
+        for name, file in files.items():
+            file.truncate(state.get("sizes", {}).get(name, 0))
+        self.resumed: list[dict[str, Any]] = state.get("resumed", [])
+        self.seconds: dict[str, float] = state.get("seconds", {})
+        self.tokens: dict[str, int] = state.get("tokens", {})
+        self.steps: int = state["totals"]["steps"] if self._state else 0
+        if self._state:
+            print(f"goes on after step {self.steps}, from {CHECKPOINT}", file=sys.stderr)
+        else:
             self._path.unlink(missing_ok=True)
-            return False
-        self._clock.add(state["seconds"])
-        self._tokens.update(state["tokens"])
-        self.resumed = state["resumed"]
-        print(
-            f"goes on after step {self._training.totals.steps}, from {CHECKPOINT}", file=sys.stderr
-        )
-        return True
 
-    def save_when_due(self, files: Mapping[str, IO[str]]) -> None:
-        """Write the checkpoint if the last one is old enough; where that fails, the log says so and
-        the run goes on.
-        """
-        every = self._cell.run.checkpoint_seconds
-        if not every or time.monotonic() - self._written < every:
+    def restore(self, training: Training, number: int) -> None:
+        """Put what was read into a training as its run `number`; nothing where nothing was read."""
+        state = self._state
+        if state is None:
             return
-        self._training.settle()
-        for file in files.values():
+        weight = np.array(state["totals"]["weight"])
+        training.learners[number].totals = Totals(**{**state["totals"], "weight": weight})
+        training.model.put(number, state["model"])
+        training.optimizer.put(number, state["first"], state["second"], self.steps)
+        training.limit(state["micro_tokens"])
+        self._state = None  # free the memory
+
+    @property
+    def due(self) -> bool:
+        """Whether the last checkpoint is old enough for another."""
+        every = self._cell.run.checkpoint_seconds
+        return bool(every) and time.monotonic() - self._written >= every
+
+    def save(
+        self,
+        training: Training,
+        number: int,
+        seconds: Mapping[str, float],
+        tokens: Mapping[str, int],
+    ) -> None:
+        """Write the checkpoint; where that fails, the log says so and the run goes on.
+
+        Args:
+            training: settled, so that the record files hold all of its steps.
+            number: which of its runs.
+            seconds: phase -> wall seconds so far.
+            tokens: phase -> tokens processed so far.
+        """
+        for file in self._files.values():
             os.fsync(file.fileno())
         try:
             with self._partial.open("wb") as stream:
-                torch.save(self._state(files), stream)
+                torch.save(self._content(training, number, seconds, tokens), stream)
                 stream.flush()
                 os.fsync(stream.fileno())
             self._partial.replace(self._path)
@@ -106,24 +111,33 @@ class Checkpoint:
         self._path.unlink(missing_ok=True)
         self._partial.unlink(missing_ok=True)  # of a try that was killed while it wrote
 
-    def _state(self, files: Mapping[str, IO[str]]) -> dict[str, Any]:
-        training, totals = self._training, self._training.totals
+    def _content(
+        self,
+        training: Training,
+        number: int,
+        seconds: Mapping[str, float],
+        tokens: Mapping[str, int],
+    ) -> dict[str, Any]:
+        totals = training.learners[number].totals
+        moments = training.optimizer.moments(number)
         code = {key: provenance()[key] for key in ("commit", "dirty")}
         return {
             "format": FORMAT,
             "identity": self._cell.identity,
-            "model": training.model.state_dict(),
-            "optimizer": training.optimizer.state_dict(),
+            # Copies: a view would be saved with all of its stack.
+            "model": _copies(training.model.of_run(number)),
+            "first": _copies(moments.first),
+            "second": _copies(moments.second),
             "micro_tokens": training.micro_tokens,
             "totals": {**asdict(totals), "weight": totals.weight.tolist()},
-            "sizes": {name: os.fstat(file.fileno()).st_size for name, file in files.items()},
-            "seconds": self._clock.read(),
-            "tokens": self._tokens,
+            "sizes": {name: os.fstat(file.fileno()).st_size for name, file in self._files.items()},
+            "seconds": dict(seconds),
+            "tokens": dict(tokens),
             "resumed": [*self.resumed, {"step": totals.steps, **code}],
         }
 
-    def _read(self, files: Mapping[str, IO[str]]) -> dict[str, Any] | None:
-        """The stored state, put into the training; None where there is none to go on from."""
+    def _read(self) -> dict[str, Any] | None:
+        """The stored state; None where there is none to go on from."""
         if not self._path.exists():
             return None
         try:
@@ -132,22 +146,15 @@ class Checkpoint:
             if damaged:
                 raise ValueError(f"{damaged} is damaged")
             state: dict[str, Any] = torch.load(self._path, map_location="cpu", weights_only=True)
-            self._check(state, files)
-            totals = Totals(**{**state["totals"], "weight": np.array(state["totals"]["weight"])})
-            self._training.optimizer.load_state_dict(state.pop("optimizer"))
+            self._check(state)
         except MemoryError:
             raise
-        except (
-            Exception
-        ) as error:  # a damaged file may raise anything; the run is not to fail over it
+        except Exception as error:  # noqa: BLE001  a damaged file may raise anything; the run goes on
             print(f"starts anew: {self._path}: {_line(error)}", file=sys.stderr)
             return None
-        self._training.model.load_state_dict(state.pop("model"))
-        self._training.totals = totals
-        self._training.micro_tokens = state["micro_tokens"]
         return state
 
-    def _check(self, state: dict[str, Any], files: Mapping[str, IO[str]]) -> None:
+    def _check(self, state: dict[str, Any]) -> None:
         """Refuse the state of another run, of other code, or one whose records are gone.
 
         Raises:
@@ -157,15 +164,17 @@ class Checkpoint:
             raise ValueError(f"format {state['format']}, expected {FORMAT}")
         if state["identity"] != self._cell.identity:
             raise ValueError(f"of the run {state['identity']}, expected {self._cell.identity}")
-        shapes = [
-            {name: tensor.shape for name, tensor in weights.items()}
-            for weights in (state["model"], self._training.model.state_dict())
-        ]
-        if shapes[0] != shapes[1]:
-            raise ValueError("its weights are those of another model")
+        for part in ("model", "first", "second"):
+            count = sum(tensor.numel() for tensor in state[part].values())
+            if count != shape(self._cell.run).parameters:
+                raise ValueError("its weights are those of another model")
         for name, size in state["sizes"].items():
-            if os.fstat(files[name].fileno()).st_size < size:
+            if os.fstat(self._files[name].fileno()).st_size < size:
                 raise ValueError(f"{name} is shorter than it was")
+
+
+def _copies(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
 
 
 def _line(error: Exception) -> str:

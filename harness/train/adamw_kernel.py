@@ -67,7 +67,8 @@ def update(
     Args:
         parameter: fp32, contiguous, as are the moments.
         gradient: of the same shape, contiguous.
-        first, second: the moments.
+        first: mean of gradients.
+        second: mean of squared gradients.
         factors: fp32 [S], what clipping multiplies each run's gradient with.
         figures: fp32 [S, 5]: learning rate over the first moment's bias correction, one over the
             root of the second's, what decay multiplies weights with, and both betas.

@@ -59,8 +59,19 @@ class Batch(NamedTuple):
         """The batch on another device, on its way there while the host goes on."""
         if device.type == "cpu":
             return self
-        moved = [tensor.pin_memory().to(device, non_blocking=True) for tensor in self[:-1]]
-        return Batch(*moved, self.layout.to(device))  # type: ignore[arg-type]
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        return Batch(
+            move(self.inputs),
+            move(self.targets),
+            move(self.roles),
+            move(self.weights),
+            move(self.row),
+            move(self.places),
+            self.layout.to(device),
+        )
 
 
 def lay(rows: Sequence[Row]) -> Flat:
@@ -140,9 +151,15 @@ def stack(flats: Sequence[Flat | None], filler_role: int) -> Batch:
         places[run, : len(own)] = own
     flat_lengths = np.concatenate(lengths)
     owner = np.repeat(np.arange(len(flat_lengths)), flat_lengths)
-    arrays = (inputs, targets, roles, weights, row, places)
-    layout = _layout(flat_lengths, owner, int(flat_lengths.max()), full=False)
-    return Batch(*map(torch.from_numpy, arrays), layout)
+    return Batch(
+        torch.from_numpy(inputs),
+        torch.from_numpy(targets),
+        torch.from_numpy(roles),
+        torch.from_numpy(weights),
+        torch.from_numpy(row),
+        torch.from_numpy(places),
+        _layout(flat_lengths, owner, int(flat_lengths.max()), full=False),
+    )
 
 
 def _filler(count: int, longest: int) -> NDArray[np.int64]:

@@ -171,8 +171,11 @@ def _kept(ended: Tensor) -> Tensor | None:
     if not most:
         return None
     first = torch.arange(0, ended.numel(), ended.shape[1], device=ended.device)[:, None]
-    order = ended.byte().argsort(1, stable=True)[:, :most]  # those that go on stand first
-    return (order.sort(1).values + first).flatten()
+    order: Tensor = ended.byte().argsort(dim=1, stable=True)[
+        :, :most
+    ]  # those that go on stand first
+    kept: Tensor = (order.sort(1).values + first).flatten()
+    return kept
 
 
 Cache = list[tuple[Tensor, Tensor]]
@@ -192,8 +195,12 @@ def _prefill(model: GPT, prompts: Sequence[Sequence[int]], room: int) -> tuple[T
     per_run = len(prompts) // runs
     flats = []
     for run in range(runs):
-        own = [np.array(prompt, np.int32) for prompt in prompts[run * per_run : (run + 1) * per_run]]
-        flats.append(lay([Row(ids, ids, ids.astype(np.int8), ids.astype(np.float32)) for ids in own]))
+        own = [
+            np.array(prompt, np.int32) for prompt in prompts[run * per_run : (run + 1) * per_run]
+        ]
+        flats.append(
+            lay([Row(ids, ids, ids.astype(np.int8), ids.astype(np.float32)) for ids in own])
+        )
     batch = stack(flats, 0) if model.runs else batch_of(flats[0])
     filled = batch.row.view(runs, -1)
     is_real = (filled < per_run).flatten()
@@ -202,9 +209,8 @@ def _prefill(model: GPT, prompts: Sequence[Sequence[int]], room: int) -> tuple[T
     column = torch.cat([torch.arange(len(prompt)) for prompt in prompts])
     ends = torch.tensor([len(prompt) for prompt in prompts]).cumsum(0) - 1
     last = places[ends].to(where)
-    batch, places, owner, column = (
-        tensor.to(where) for tensor in (batch, places, owner, column)  # type: ignore[assignment]
-    )
+    batch = batch.to(where)
+    places, owner, column = (tensor.to(where) for tensor in (places, owner, column))
     heads = model.shape.heads
     size = (len(prompts), heads, room, model.shape.width // heads)
     cache: Cache = []
@@ -224,7 +230,8 @@ def _step(model: GPT, ids: Tensor, positions: Tensor, cache: Cache, bound: int) 
 
     Args:
         model: a lone model or a stack.
-        ids, positions: of every row.
+        ids: of every row.
+        positions: of every row.
         cache: extended in place.
         bound: no position reaches it; known without a look at the device.
 

@@ -122,6 +122,13 @@ class Training:
         self._active = model
         self._pending: list[_Pending] = []
 
+    def limit(self, micro_tokens: int) -> None:
+        """Go on with micro-batches of at most so many tokens."""
+        if micro_tokens != self.micro_tokens:
+            self.micro_tokens = micro_tokens
+            for learner in self.learners:
+                learner.course = learner.lay_out(micro_tokens)
+
     def settle(self) -> None:
         """Read the figures of all steps so far back from the device, and hand the records over.
 
@@ -142,7 +149,7 @@ class Training:
         steps = [learner.course.steps[learner.totals.steps] for learner in learners]
         before = self.micro_tokens
         longest = max(int(learner.course.rows.lengths.max()) for learner in learners)
-        sums, self.micro_tokens = device.within_memory(self._accumulate, before, longest)
+        sums, _ = device.within_memory(self.accumulate, before, longest)
         if self.micro_tokens != before:
             steps = [learner.course.steps[learner.totals.steps] for learner in learners]
         halvings = round(math.log2(before / self.micro_tokens))
@@ -183,7 +190,7 @@ class Training:
             return batch_of(parts[0])
         return stack(parts, FILLER)
 
-    def _accumulate(self, micro_tokens: int) -> StepSums:
+    def accumulate(self, micro_tokens: int) -> StepSums:
         """Add the gradient of one optimiser step to the model's, micro-batch by micro-batch.
 
         How a step is cut into micro-batches changes no sum.
@@ -192,9 +199,7 @@ class Training:
             torch.OutOfMemoryError: the GPU's memory does not suffice; no gradient is left behind.
         """
         learners = self.learners[: self._active.runs] if self.model.runs else self.learners
-        if micro_tokens != self.micro_tokens:
-            for learner in learners:
-                learner.course = learner.lay_out(micro_tokens)
+        self.limit(micro_tokens)
         steps = [learner.course.steps[learner.totals.steps] for learner in learners if learner.left]
         denominators = [
             learner.course.steps[learner.totals.steps].denominator if learner.left else 1.0

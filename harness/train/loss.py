@@ -59,10 +59,11 @@ class _HeadLoss(torch.autograd.Function):
             weights: [P] or [S, P].
         """
         wanted = any(ctx.needs_input_grad)
-        nll = torch.empty_like(weights)
         grad_hidden = torch.empty_like(hidden) if wanted else None
         exact = torch.promote_types(hidden.dtype, torch.float32)
         grad_head = torch.zeros_like(head, dtype=exact) if wanted else None
+        weights = weights.to(exact)
+        nll = torch.empty_like(weights)
         matrix = head.to(hidden.dtype)
         size = chunk(head)
         for start in range(0, targets.shape[-1], size):
@@ -151,7 +152,9 @@ def token_nll(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
     """
     size = chunk(head)
     parts = []
-    for states, target in zip(hidden.split(size, -2), targets.split(size, -1), strict=True):
+    for states, target in zip(
+        torch.split(hidden, size, -2), torch.split(targets, size, -1), strict=True
+    ):
         logits = (states @ head.to(states.dtype).mT).float()
         nll = functional.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
         parts.append(nll.view(target.shape))

@@ -72,8 +72,12 @@ class AdamW:
         for run in range(len(rates)):
             self.steps[run] += 1
         if not self._stacked:
-            norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._trains[0].clip or math.inf)
-            self._update(self._parameters, self._gradients(), self._first, self._second, 0, rates[0])
+            norm: Tensor = torch.nn.utils.clip_grad_norm_(
+                self._parameters, self._trains[0].clip or math.inf
+            )
+            self._update(
+                self._parameters, self._gradients(), self._first, self._second, 0, rates[0]
+            )
         else:
             norm = self._stacked_step(rates)
         for parameter in self._parameters:
@@ -91,7 +95,9 @@ class AdamW:
         )
         return Moments(first, second, self.steps[run])
 
-    def put(self, run: int, first: Mapping[str, Tensor], second: Mapping[str, Tensor], steps: int) -> None:
+    def put(
+        self, run: int, first: Mapping[str, Tensor], second: Mapping[str, Tensor], steps: int
+    ) -> None:
         """Go on from the state of one run."""
         own = self.moments(run)
         for name in self._names:
@@ -110,7 +116,7 @@ class AdamW:
         norms = torch.stack(
             [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
         )
-        norm = torch.linalg.vector_norm(norms, dim=0)  # [S]
+        norm: Tensor = torch.linalg.vector_norm(norms, dim=0)  # [S]
         clips = torch.tensor([train.clip or math.inf for train in self._trains], dtype=norm.dtype)
         factors = (clips.to(norm.device, non_blocking=True) / (norm + 1e-6)).clamp(max=1.0)
         if self._kernel:

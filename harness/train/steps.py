@@ -80,37 +80,34 @@ class Course(NamedTuple):
 
 def course(
     rows: Sequence[Row],
-    plan: Sequence[Sequence[int]],
+    cuts: Sequence[Sequence[NDArray[np.int64]]],
     train: Train,
     mask: Mask,
     peak: float,
-    micro_tokens: int,
 ) -> Course:
     """Lay out a run's training.
 
     Args:
         rows: the training examples, shifted, with their mask's weights.
-        plan: example numbers of each step, from `rows.plan`.
-        train: batch, schedule, normaliser.
+        cuts: of each step the micro-batches, each the numbers of its rows, the longest first.
+        train: schedule and normaliser.
         mask: gives the schedule of the prompt's weights.
         peak: peak learning rate.
-        micro_tokens: most tokens of a micro-batch's grid.
     """
     lengths = np.array([len(row.inputs) for row in rows])
-    cuts = [_cut(lengths, examples, micro_tokens) for examples in plan]
     order = np.concatenate([example for parts in cuts for example in parts])
     laid = _gather(rows, lengths, order)
     is_answer = np.isin(laid.roles, RESPONSE_ROLES)
     ends = np.concatenate([[0], np.cumsum(laid.lengths)])
     weights = laid.weights.copy()
     steps: list[Step] = []
-    mass = np.zeros((len(plan), len(ROLES)))
+    mass = np.zeros((len(cuts), len(ROLES)))
     first = 0
     for number, parts in enumerate(cuts):
         past = first + sum(map(len, parts))
         span = slice(ends[first], ends[past])
         own, roles, answer = weights[span], laid.roles[span], is_answer[span]
-        scale = prompt_scale(mask.schedule, number, len(plan))
+        scale = prompt_scale(mask.schedule, number, len(cuts))
         if scale != 1.0:
             own[~answer] *= np.asarray(scale, own.dtype)
         begins = ends[first:past] - ends[first]
@@ -125,7 +122,7 @@ def course(
             Step(
                 parts=_spans(parts, first, ends),
                 denominator=denominator,
-                lr=learning_rate(number, len(plan), peak, train.warmup, train.decay),
+                lr=learning_rate(number, len(cuts), peak, train.warmup, train.decay),
                 prompt_scale=scale,
                 seen=past,
                 tokens=len(own),
@@ -138,12 +135,23 @@ def course(
     return Course(laid._replace(weights=weights), steps, mass, len(rows))
 
 
-def _cut(
-    lengths: NDArray[np.int64], examples: Sequence[int], limit: int
-) -> list[NDArray[np.int64]]:
-    """A step's examples as micro-batches of rows of like length."""
-    numbers = np.asarray(examples)
-    return [numbers[part] for part in split(lengths[numbers].tolist(), limit)]
+def cut(
+    rows: Sequence[Row], plan: Sequence[Sequence[int]], micro_tokens: int
+) -> list[list[NDArray[np.int64]]]:
+    """Each step's examples as micro-batches of rows of like length.
+
+    Args:
+        rows: the training examples.
+        plan: example numbers of each step, from `rows.plan`.
+        micro_tokens: most tokens of a micro-batch's grid.
+    """
+    lengths = np.array([len(row.inputs) for row in rows])
+    cuts = []
+    for examples in plan:
+        numbers = np.asarray(examples)
+        parts = split(lengths[numbers].tolist(), micro_tokens)
+        cuts.append([numbers[part] for part in parts])
+    return cuts
 
 
 def _gather(rows: Sequence[Row], lengths: NDArray[np.int64], order: NDArray[np.int64]) -> Flat:

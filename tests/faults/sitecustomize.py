@@ -73,7 +73,7 @@ class Hook(MetaPathFinder):
 def faulty(execute: Callable[..., Any]) -> Callable[..., Any]:
     faults = json.loads(os.environ["HARNESS_FAULTS"])
 
-    def wrapped(cell: Any, progress: Any) -> Any:
+    def wrapped(cell: Any, progress: Any, warm: Any) -> Any:
         kind = faults.get(str(cell.run.seed), "")
         go_wrong(kind)
 
@@ -84,7 +84,7 @@ def faulty(execute: Callable[..., Any]) -> Callable[..., Any]:
                 time.sleep(0.1)
             progress(phase, share)
 
-        return execute(cell, watched)
+        return execute(cell, watched, warm)
 
     return wrapped
 

@@ -1,0 +1,94 @@
+"""The first step of a run: its examples, weights per token, steps and initial weights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harness.config.schema import Run
+from harness.data.examples import Encoded, Examples, plain_rows, prepare_examples, weighted_rows
+from harness.data.rows import Row, plan
+from harness.data.sources import DataError
+from harness.models import weights as checkpoint
+from harness.models.gpt import GPT
+from harness.run.identity import Cell, make_cell, peak_rate, weights_digest
+from harness.run.warm import Base, Warm
+from harness.train.evaluate import token_losses
+from harness.train.steps import Course, course, cut
+
+
+class Prepared(NamedTuple):
+    """All that a run trains and is measured on.
+
+    Attributes:
+        cell: the run.
+        examples: its examples.
+        rows: of the training examples, with the mask's weights.
+        plan: example numbers of each optimiser step.
+        base: its initial weights.
+    """
+
+    cell: Cell
+    examples: Examples
+    rows: list[Row]
+    plan: list[list[int]]
+    base: Base
+
+    @property
+    def run(self) -> Run:
+        """Its config."""
+        return self.cell.run
+
+    def lay_out(self, micro_tokens: int) -> Course:
+        """All of its steps, in micro-batches of so many tokens."""
+        peak = peak_rate(self.run, self.cell.n_examples)
+        cuts = cut(self.rows, self.plan, micro_tokens)
+        return course(self.rows, cuts, self.run.train, self.run.mask, peak)
+
+    def sample(self) -> list[Row]:
+        """The training examples whose loss is measured."""
+        return plain_rows(self.examples.train[: self.run.score.train_examples])
+
+
+def prepare(cell: Cell, warm: Warm, device: torch.device) -> Prepared:
+    """Load, weigh and plan.
+
+    Raises:
+        DataError, CheckpointError, OSError: as their one-line messages say.
+    """
+    run = cell.run
+    examples = prepare_examples(run)
+    _check_inputs(cell, examples)
+    base = warm.base(run)
+    nats = None
+    if run.mask.importance == "surprisal":
+        nats = surprisal(warm.model(run).to(device), run, examples.train)
+    rows = weighted_rows(examples.train, run, nats)
+    lengths = [len(row.inputs) for row in rows]
+    steps = plan(lengths, run.train.batch_tokens, run.train.epochs, run.seed)
+    return Prepared(cell, examples, rows, steps, base)
+
+
+def surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]]:
+    """−ln p of each token of each example under the base, in nats.
+
+    A first token, which nothing predicts, gets 0.
+    """
+    losses = token_losses(model, plain_rows(items), run.score.batch_tokens, run.train.precision)
+    return [np.concatenate([np.zeros(1, np.float32), nats]) for nats in losses]
+
+
+def _check_inputs(cell: Cell, examples: Examples) -> None:
+    """Refuse to record figures under an identity that the data or weights no longer have."""
+    run = cell.run
+    path = None
+    if run.model.weights != "random":
+        path = checkpoint.find(run.model.weights, run.model.name)
+    if make_cell(run, examples, weights_digest(run, path)).identity != cell.identity:
+        raise DataError(
+            f"{cell.folder.name}: its data or weights have changed since the sweep was planned; "
+            "the same command plans anew"
+        )

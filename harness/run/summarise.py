@@ -1,0 +1,111 @@
+"""The last step of a run: all that it found, in one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from harness.data.examples import digest
+from harness.data.rows import order_digest
+from harness.records import ROLES, Fairness, ResponseRecord, Result, Score
+from harness.run.identity import provenance
+from harness.run.journal import Journal
+from harness.run.prepare import Prepared
+from harness.scoring import BEHAVIOURS, SCORES, mean
+from harness.train.evaluate import Evaluation, per_token
+from harness.train.loop import Totals
+
+
+def summarise(
+    journal: Journal,
+    totals: Totals,
+    measures: Mapping[str, Evaluation],
+    answered: Mapping[str, Sequence[ResponseRecord]],
+    seconds: Mapping[str, float],
+    launched: Mapping[str, Any],
+) -> Result:
+    """The result of a run.
+
+    Args:
+        journal: the run.
+        totals: of its training.
+        measures: "base", then each split that was measured at the end.
+        answered: split -> answers.
+        seconds: phase -> wall seconds.
+        launched: how it was carried out: device, threads, stack.
+    """
+    prepared = journal.prepared
+    cell, run, examples = prepared.cell, prepared.run, prepared.examples
+    responses = answered.get("test", [])
+    scores = {name: mean(responses, name) for name in SCORES}
+    behaviour = {name: mean(responses, name)[0] for name in BEHAVIOURS}
+    behaviour["length"] = None
+    if responses:
+        behaviour["length"] = sum(response.tokens for response in responses) / len(responses)
+    mass = totals.weight.sum() or 1.0
+    shares = zip(ROLES, totals.weight, strict=True)
+    return Result(
+        run=cell.folder.name,
+        identity=cell.identity,
+        mask=run.mask.name,
+        model=run.model.name,
+        data=run.data.name,
+        normalize=run.train.normalize,
+        n_examples=cell.n_examples,
+        seed=run.seed,
+        steps=totals.steps,
+        epochs=float(run.train.epochs),
+        nll={name: per_token(measure.roles) for name, measure in measures.items()},
+        scores={name: value for name, (value, _) in scores.items()},
+        scored={name: count for name, (_, count) in scores.items()},
+        behaviour=behaviour,
+        families=_by_family(answered),
+        weight_mass={role: float(weight / mass) for role, weight in shares if weight},
+        prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
+        counts={
+            **examples.counts,
+            "unweighted": sum(not row.weights.any() for row in prepared.rows),
+            "padding": totals.grid - totals.tokens,
+            "micro_halvings": totals.halvings,
+        },
+        fairness=_fairness(prepared),
+        tokens=dict(journal.tokens),
+        seconds=dict(seconds),
+        provenance={
+            **provenance(),
+            **launched,
+            "threads": torch.get_num_threads(),
+            "resumed": journal.checkpoint.resumed,
+            "started": journal.started.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+
+
+def _fairness(prepared: Prepared) -> Fairness:
+    examples = prepared.examples
+    ids = [item.example.id for item in examples.train]
+    return Fairness(
+        examples=digest(examples.train),
+        batches=order_digest(prepared.plan, ids),
+        test=digest(examples.test),
+        weights=prepared.base.digest,
+    )
+
+
+def _by_family(
+    answered: Mapping[str, Sequence[ResponseRecord]],
+) -> dict[str, dict[str, Score]]:
+    """Family -> score -> mean, over test and held-out families alike."""
+    groups: dict[str, list[ResponseRecord]] = {}
+    for responses in answered.values():
+        for response in responses:
+            if response.family:
+                groups.setdefault(response.family, []).append(response)
+    means = {}
+    for family, members in sorted(groups.items()):
+        means[family] = {name: mean(members, name)[0] for name in SCORES}
+    return means
