@@ -19,8 +19,8 @@ class Column(NamedTuple):
         name: its name in the frame; a family takes the keys below its path.
         source: what it is read from.
         path: dotted path in the record; "" where it is not read from one.
-        dtype: "str", "int", "float", or "any" for values of mixed kinds, which become numbers where
-            all are.
+        dtype: "str", "int", "float", "path", or "any" for values of mixed kinds, which become
+            numbers where all are.
         unit: of its values; "" for none.
         doc: what it says.
     """
@@ -28,7 +28,7 @@ class Column(NamedTuple):
     name: str
     source: Source
     path: str
-    dtype: Literal["str", "int", "float", "any"]
+    dtype: Literal["str", "int", "float", "path", "any"]
     unit: str
     doc: str
 
@@ -36,7 +36,7 @@ class Column(NamedTuple):
 COLUMNS = (
     Column("sweep", "folder", "", "str", "", "name of the sweep's folder"),
     Column("run", "folder", "", "str", "", "name of the run's folder"),
-    Column("path", "folder", "", "str", "", "the run's folder on this machine; never exported"),
+    Column("path", "folder", "", "path", "", "the run's folder on this machine; never exported"),
     Column(
         "identity",
         "result",

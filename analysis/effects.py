@@ -137,8 +137,8 @@ def over_prompts(
     nats = answers.pivot_table(index="row", columns="id", values="nats")
     tokens = answers.groupby("id")["nats_tokens"].first().reindex(nats.columns).to_numpy(float)
     exact = (
-        answers.pivot_table(index="row", columns="id", values="exact_match")
-        if "exact_match" in answers
+        answers.pivot_table(index="row", columns="id", values=CO_PRIMARY)
+        if CO_PRIMARY in answers
         else None
     )
     rows = []

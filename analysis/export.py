@@ -13,6 +13,7 @@ import pandas as pd
 from analysis import table
 from analysis.pairs import CO_PRIMARY, PRIMARY
 from analysis.study import Study
+from analysis.text import for_markdown, for_spreadsheet
 from analysis.verdict import Verdict
 
 NOT_EXPORTED = ("path",)
@@ -37,16 +38,16 @@ def write_tables(study: Study, folder: Path) -> None:
         "problems": pd.DataFrame(study.all_problems, columns=["sweep", "run", "kind", "message"]),
     }
     for name, frame in frames.items():
-        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        for_spreadsheet(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     (folder / "results.md").write_text(markdown(study), "utf-8")
 
 
 def markdown(study: Study) -> str:
     """The verdicts and the printed tables."""
-    lines = [f"# {study.name}", ""]
-    lines += [
-        f"**{verdict.text}: {verdict.verdict}.** {verdict.reason}\n" for verdict in study.verdicts
-    ]
+    lines = [f"# {for_markdown(study.name)}", ""]
+    for verdict in study.verdicts:
+        head, reason = f"{verdict.text}: {verdict.verdict}.", for_markdown(verdict.reason)
+        lines.append(f"**{for_markdown(head)}** {reason}\n")
     sections = {
         "Results": table.results(study),
         "Δ response NLL": table.effects(study, PRIMARY),
@@ -67,7 +68,7 @@ def markdown_table(frame: pd.DataFrame) -> str:
         *frame.to_numpy().tolist(),
     ]
     return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows
+        "| " + " | ".join(for_markdown(str(cell)) for cell in row) + " |" for row in rows
     )
 
 

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis import columns
+from analysis.cache import CACHE, cached, keep
 from analysis.labels import arms, conditions
 from analysis.run import read_run, stamp
+from analysis.text import label, visible, without_folders
 from harness import records
 
-CACHE = ".analysis.parquet"
 RESERVED = {"report"}
 
 
@@ -103,55 +104,45 @@ def _read_sweep(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
         raise LoadError(f"{folder}: no such folder")
     if (folder / records.CONFIG).exists():
         raise LoadError(f"{folder}: is a single run; give its sweep's folder, {folder.parent}")
-    sweep = folder.resolve().name
-    stamps = {
-        entry.name: stamp(entry.path)
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
-        if entry.is_dir() and entry.name not in RESERVED and not entry.name.startswith(".")
-    }
-    cached = _cached(folder / CACHE)
-    known = {} if cached.empty else dict(zip(cached["run"], cached["stamp"], strict=True))
+    sweep = label(folder.resolve().name)
+    folders = _run_folders(folder)
+    stamps = {name: stamp(path) for name, path in folders.items()}
+    kept = cached(folder / CACHE)
+    known = {} if kept.empty else dict(zip(kept["run"], kept["stamp"], strict=True))
+    current = kept[[stamps.get(run) == mark for run, mark in known.items()]] if known else kept
     rows, problems = [], []
     for name, mark in stamps.items():
         if known.get(name) == mark:
             continue
-        outcome = read_run(folder / name)
+        outcome = read_run(Path(folders[name]))
         if isinstance(outcome, dict):
             rows.append({"run": name, "stamp": mark, **outcome})
         else:
             kind, message = outcome
-            problems.append(Problem(sweep, name, kind, _one_line(message, folder / name)))
-    kept = cached[[stamps.get(run) == mark for run, mark in known.items()]] if known else cached
-    frame = pd.concat(
-        [part for part in (kept, pd.DataFrame(rows)) if not part.empty] or [cached],
-        ignore_index=True,
-    )
-    if rows or len(kept) < len(cached):
-        _keep(frame, folder / CACHE)
-    if frame.empty:
-        return frame, problems
+            problems.append(Problem(sweep, name, kind, one_line(message, Path(folders[name]))))
+    parts = [part for part in (current, pd.DataFrame(rows)) if not part.empty]
+    frame = pd.concat(parts or [kept], ignore_index=True)
+    if rows or len(current) < len(kept):
+        keep(frame, folder / CACHE)
+    if not parts:
+        return pd.DataFrame(), problems
     frame = frame.drop(columns="stamp").sort_values("run", ignore_index=True)
     frame.insert(0, "sweep", sweep)
-    return frame.assign(path=[str(folder / run) for run in frame["run"]]), problems
+    # As objects: a folder's name may hold bytes that are no text.
+    paths = pd.Series([folders[run] for run in frame["run"]], frame.index, dtype=object)
+    return frame.assign(path=paths), problems
 
 
-def _cached(path: Path) -> pd.DataFrame:
-    """The cache; empty where there is none or it cannot be read, since it can always be made
-    again.
-    """
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError):
-        return pd.DataFrame()
-
-
-def _keep(frame: pd.DataFrame, path: Path) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        frame.to_parquet(partial, index=False)
-        partial.replace(path)
-    except OSError:  # a read-only folder can be analysed too, only more slowly
-        partial.unlink(missing_ok=True)
+def _run_folders(folder: Path) -> dict[str, str]:
+    """What may be runs in a sweep's folder: name, fit to be shown -> path."""
+    found = {}
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name in RESERVED or entry.name.startswith("."):
+            continue
+        # Not `entry.is_dir()`, which raises at a link that leads to itself.
+        if os.path.isdir(entry.path):
+            found[label(entry.name)] = entry.path
+    return found
 
 
 def _without_duplicates(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
@@ -180,12 +171,15 @@ def _convert(values: pd.Series[Any], dtype: str) -> pd.Series[Any]:
             return values.map(decoded).astype("float64")
         said = {text: None if value is None else str(value) for text, value in decoded.items()}
         return values.map(said).astype("str")
+    if dtype == "path":
+        return values
     if dtype == "str":
         return values.astype("str")
     return values.astype("int64") if dtype == "int" else values.astype("float64")
 
 
-def _one_line(message: str, folder: Path) -> str:
-    """A message without line breaks and without the folder, which the problem names already."""
+def one_line(message: str, folder: Path) -> str:
+    """A message in one line, without the folder of the run that it is about."""
     line = " ".join(message.replace(f"{folder}/", "").replace(f"{folder}: ", "").split())
+    line = visible(without_folders(line))
     return line if len(line) <= 300 else f"{line[:299]}…"

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from analysis import columns, export, figures, table, words
 from analysis.labels import factors
 from analysis.pairs import CO_PRIMARY, PRIMARY
 from analysis.study import Study
+from analysis.text import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 4
@@ -122,13 +122,6 @@ def _pictures(name: str, files: dict[str, bytes]) -> list[tuple[str, Markup]]:
     ]
 
 
-def visible(text: str) -> str:
-    """Model output with its control characters made visible; escaping is the template's."""
-    return re.sub(
-        r"[\x00-\x08\x0b-\x1f]", lambda found: chr(0x2400 + ord(found.group())), text
-    ).replace("\x7f", "␡")
-
-
 def _sheets(study: Study) -> list[Sheet]:
     return [
         Sheet(
@@ -186,7 +179,7 @@ def _examples(study: Study) -> list[Example]:
             given = {row["arm"]: row for row in columns.rows(rows)}
             first = next(iter(given.values()))
             answered = [
-                (arm, given[arm]["response"], _known(given[arm].get("exact_match")))
+                (arm, given[arm]["response"], _known(given[arm].get(CO_PRIMARY)))
                 for arm in study.arms
                 if arm in given
             ]

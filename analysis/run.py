@@ -3,36 +3,51 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analysis import columns
+from analysis.configs import read_config
+from analysis.files import checked
+from analysis.text import label, without_folders
 from harness import records
 from harness.records import storage
 
-VERSION = "1"
+VERSION = "2"
 """Of rows: raised when they come to be made in another way, so that no cache outlives it."""
 
 CONFIG_AGREES = {"mask.name": "mask", "model.name": "model", "data.name": "data", "seed": "seed"}
 """Config keys that the result repeats: a folder in which they differ was put together by hand."""
 
+MOST_VALUES = 2_000
+"""Columns that one run may have; a real one has about 400."""
+
+EXACT = 2**53
+"""Beyond this, a float does not hold every whole number."""
+
+LEAST = {
+    **{"n_examples": 1, "seed": 0, "steps": 0, "epochs": 0, "prompt_share": 0},
+    **{"nll": 0, "counts": 0, "tokens": 0, "seconds": 0, "weight_mass": 0},
+}
+"""Column, or the first part of its name -> its least value."""
+
 
 def read_run(folder: Path) -> dict[str, Any] | tuple[str, str]:
     """A run's row, or the kind of problem and its message."""
-    present = {entry.name for entry in os.scandir(folder)}
     try:
+        present = {entry.name for entry in os.scandir(folder)}
         if records.RESULT in present:
             return _row(folder)
         if records.FAILURE in present:
-            failure = storage.read_json(folder / records.FAILURE, records.Failure)
+            failure = storage.read_json(checked(folder / records.FAILURE), records.Failure)
             ended = f" ({failure.signal})" if failure.signal else ""
             return "failed", f"{failure.error}{ended}, tried {failure.attempts} ×"
-    except (storage.RecordError, KeyError) as error:
+    except OSError as error:
+        return "corrupt", error.strerror or str(error)
+    except storage.RecordError as error:
         return "corrupt", str(error)
     if records.CONFIG in present:
         return "unfinished", f"no {records.RESULT}: still running, or killed"
@@ -45,59 +60,68 @@ def _row(folder: Path) -> dict[str, Any]:
     Raises:
         RecordError: a file is missing, broken, or does not belong to the others.
     """
-    result = storage.read_json(folder / records.RESULT, records.Result)
+    path = folder / records.RESULT
+    result = storage.read_json(checked(path), records.Result)
     if result.schema != records.SCHEMA:
-        raise storage.RecordError(
-            f"{folder / records.RESULT}: schema {result.schema}, expected {records.SCHEMA}"
-        )
+        raise storage.RecordError(f"{path}: schema {result.schema}, expected {records.SCHEMA}")
     row = columns.extract("result", asdict(result))
-    config = columns.extract("config", _config(folder / records.CONFIG))
+    fault = _fault(row)
+    if fault:
+        raise storage.RecordError(f"{path}: {fault}")
+    config = columns.extract("config", read_config(folder / records.CONFIG))
+    if len(row) + len(config) > MOST_VALUES:
+        raise storage.RecordError(
+            f"{records.RESULT} and {records.CONFIG}: more than {MOST_VALUES:,} values"
+        )
     for key, name in CONFIG_AGREES.items():
         if config.get(f"config.{key}") != row[name]:
             raise storage.RecordError(
                 f"{folder}: {records.CONFIG} has {key}={config.get(f'config.{key}')!r}, "
                 f"{records.RESULT} has {name}={row[name]!r}"
             )
-    encoded = {key: json.dumps(value) for key, value in config.items()}
-    encoded |= {
-        key: json.dumps(value) for key, value in row.items() if key.startswith("provenance.")
-    }
-    layers, width = config.get("config.model.layers"), config.get("config.model.width")
-    size = 12.0 * layers * width**2 if isinstance(layers, int) and isinstance(width, int) else None
-    return row | encoded | _lengths(folder / records.EVALS) | {"parameters": size}
+    said = {name: _said(value) for name, value in (row | config).items()}
+    encoded = {name: _encoded(name, value) for name, value in said.items()}
+    return encoded | _lengths(folder / records.EVALS) | {"parameters": _parameters(said)}
 
 
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text("utf-8")
-        groups: dict[str, Any] = {}
-        # Runs of a sweep share most of their groups, and YAML is slow to parse: each group is
-        # parsed once.
-        for block in _blocks(text):
-            groups |= _parse(block)
-    except OSError as error:
-        raise storage.RecordError(f"{path}: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise storage.RecordError(f"{path}: not a YAML mapping: {error}") from None
-    return groups
+def _fault(row: dict[str, Any]) -> str:
+    """What is wrong with a result's figures; "" for nothing."""
+    if row.get("nll.test.answer") is None:
+        return "no nll.test.answer"
+    for name, value in row.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if isinstance(value, int) and abs(value) > EXACT:
+            shown = f"{float(value):g}, " if abs(value) < 1e300 else ""
+            return f"{name} is {shown}beyond what a number here may be"
+        if not math.isfinite(value):
+            return f"{name} is {value}, expected a finite number"
+        least = LEAST.get(name.split(".")[0])
+        if least is not None and value < least:
+            return f"{name} is {value}, expected at least {least}"
+    return ""
 
 
-def _blocks(text: str) -> list[str]:
-    """A block-style YAML mapping cut before each of its top keys."""
-    blocks: list[list[str]] = [[]]
-    for line in text.splitlines(keepends=True):
-        if line[:1].isalpha() and blocks[-1]:
-            blocks.append([])
-        blocks[-1].append(line)
-    return ["".join(block) for block in blocks]
+def _said(value: Any) -> Any:
+    """A setting as it can be shown, compared and kept: a number, or text that tells no folder."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) <= EXACT:
+        return value
+    return label(without_folders(str(value)))
 
 
-@lru_cache(maxsize=65_536)
-def _parse(text: str) -> dict[str, Any]:
-    found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    if not isinstance(found, dict):
-        raise TypeError(f"found {type(found).__name__}")
-    return found
+def _encoded(name: str, value: Any) -> Any:
+    """Columns of mixed kinds travel as JSON."""
+    return json.dumps(value) if columns.column_of(name).dtype == "any" else value
+
+
+def _parameters(row: dict[str, Any]) -> float | None:
+    """Of the model without embeddings."""
+    layers, width = row.get("config.model.layers"), row.get("config.model.width")
+    if not (isinstance(layers, int) and isinstance(width, int)):
+        return None
+    return 12.0 * layers * float(width) ** 2
 
 
 def _lengths(path: Path) -> dict[str, float]:
@@ -106,14 +130,14 @@ def _lengths(path: Path) -> dict[str, float]:
     The fault itself is reported where the curves are read, which need the whole file.
     """
     try:
-        evaluations = storage.read_jsonl(path, records.EvalRecord)
+        evaluations = storage.read_jsonl(checked(path), records.EvalRecord)
         first = next((record for record in evaluations if record.split == "test"), None)
     except storage.RecordError:
         return {}
     ends = first.roles.get("end") if first else None
-    if first is None or ends is None or not ends.tokens:
+    tokens = {role: loss.tokens for role, loss in first.roles.items()} if first else {}
+    if ends is None or ends.tokens <= 0 or min(tokens.values()) < 0:
         return {}
-    tokens = {role: loss.tokens for role, loss in first.roles.items()}
     answer = tokens.get("response", 0) + tokens["end"]
     prompt = sum(tokens.values()) - answer
     # Every example has one end token, unless it was cut.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.load import Problem
+from analysis.files import checked
+from analysis.load import Problem, one_line
 from harness import records
 from harness.records import storage
 
@@ -48,19 +50,23 @@ def _each(
         runs.index, runs["sweep"], runs["run"], runs["path"], strict=True
     ):
         try:
-            rows += [{"row": row} | found for found in reader(Path(path))]
+            rows += [found | {"row": row} for found in reader(Path(path))]
         except storage.RecordError as error:
-            message = " ".join(str(error).replace(f"{path}/", "").split())
-            problems.append(
-                Problem(sweep, run, "corrupt", f"{message}; its result is used all the same")
-            )
+            message = f"{one_line(str(error), path)}; its result is used all the same"
+            problems.append(Problem(sweep, run, "corrupt", message))
     return pd.DataFrame(rows, columns=None if rows else list(names)), problems
 
 
 def _evaluations(folder: Path) -> list[dict[str, Any]]:
-    rows = []
-    for record in storage.read_jsonl(folder / records.EVALS, records.EvalRecord):
+    path = checked(folder / records.EVALS)
+    rows: list[dict[str, Any]] = []
+    for number, record in enumerate(storage.read_jsonl(path, records.EvalRecord), start=1):
         losses = {role: (loss.nats, loss.tokens) for role, loss in record.roles.items()}
+        for role, (nats, tokens) in losses.items():
+            _measured(path, number, f"roles.{role}.nats", nats)
+            _measured(path, number, f"roles.{role}.tokens", tokens)
+        _measured(path, number, "step", record.step)
+        _measured(path, number, "epoch", record.epoch)
         said = [losses[role] for role in ANSWER if role in losses]
         if said:
             losses["answer"] = (sum(nats for nats, _ in said), sum(tokens for _, tokens in said))
@@ -74,8 +80,30 @@ def _evaluations(folder: Path) -> list[dict[str, Any]]:
 
 
 def _responses(folder: Path) -> list[dict[str, Any]]:
-    return [
-        {name: getattr(record, name) for name in RESPONSES[1:]} | record.scores
-        for record in storage.read_jsonl(folder / records.RESPONSES, records.ResponseRecord)
-        if record.split == "test"
-    ]
+    path = checked(folder / records.RESPONSES)
+    rows = []
+    for number, record in enumerate(storage.read_jsonl(path, records.ResponseRecord), start=1):
+        if record.split != "test":
+            continue
+        _measured(path, number, "nats", record.nats)
+        _measured(path, number, "nats_tokens", record.nats_tokens)
+        for score, value in record.scores.items():
+            if value is not None and not math.isfinite(value):
+                raise storage.RecordError(
+                    f"{path}:{number}: scores.{score} is {value}, expected a finite number"
+                )
+        known = {name: getattr(record, name) for name in RESPONSES[1:]}
+        rows.append({f"scores.{score}": value for score, value in record.scores.items()} | known)
+    return rows
+
+
+def _measured(path: Path, line: int, name: str, value: float) -> None:
+    """Refuse what no measurement gives.
+
+    Raises:
+        RecordError: the value is not finite, or negative; one line.
+    """
+    if not math.isfinite(value):
+        raise storage.RecordError(f"{path}:{line}: {name} is {value}, expected a finite number")
+    if value < 0:
+        raise storage.RecordError(f"{path}:{line}: {name} is {value}, expected at least 0")

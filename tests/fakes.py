@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -16,7 +17,10 @@ from typing import Any
 
 import numpy as np
 import yaml
+from rich.console import Console
 
+from analysis import table
+from analysis.study import Study
 from harness import records
 from harness.records import EvalRecord, Fairness, ResponseRecord, Result, RoleLoss, storage
 
@@ -234,6 +238,15 @@ def write_sweep(
         settings = config(folder.name, mask, model, size, seed, normalize) | {"claim": claim}
         write_run(folder / f"{mask}-{model}-{size}-{normalize}-{seed}", settings, effect, **how)
     return folder
+
+
+def shown(found: Study, width: int = 100) -> str:
+    """What the terminal says of a study."""
+    console = Console(file=io.StringIO(), width=width)
+    table.show(found, console)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
 
 
 def _per_token(roles: dict[str, RoleLoss]) -> dict[str, float]:

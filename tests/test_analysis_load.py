@@ -13,7 +13,8 @@ import yaml
 
 import analysis
 from analysis import columns
-from analysis.load import CACHE, LoadError, read
+from analysis.cache import CACHE
+from analysis.load import LoadError, read
 from harness import records
 from harness.records import storage
 from tests import fakes
@@ -71,6 +72,7 @@ def test_the_column_table_declares_every_column_and_every_field_of_a_result(swee
         "str": pd.api.types.is_string_dtype,
         "int": pd.api.types.is_integer_dtype,
         "float": pd.api.types.is_float_dtype,
+        "path": pd.api.types.is_object_dtype,
     }
     for name in frame.columns:
         column = columns.column_of(name)

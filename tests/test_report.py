@@ -11,8 +11,9 @@ import pytest
 
 from analysis import figures
 from analysis.__main__ import main
-from analysis.report import render, visible
+from analysis.report import render
 from analysis.study import study
+from analysis.text import visible
 from harness import records
 from tests import browser, fakes
 

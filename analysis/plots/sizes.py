@@ -53,7 +53,7 @@ def by_mask(
         if outcome in shares:
             for axes in together:
                 axes.set_ylim(0, min(1.02, max(0.1, 1.03 * axes.get_ylim()[1])))
-    style.legend(figure, lines[0][0])
+    style.legend(figure, style.looks(arms))
     return figure
 
 
@@ -78,10 +78,9 @@ def _lines(axes: Axes, runs: pd.DataFrame, arms: Sequence[str], outcome: str) ->
             means.index.to_numpy() * aside,
             means,
             look.marker,
-            ls="-",
+            ls=look.line,
             color=look.colour,
             ms=4.5,
-            label=arm,
         )
 
 
@@ -133,7 +132,7 @@ def difference(
             cell = here[here["arm"] == arm].sort_values("n_examples")
             x = cell["n_examples"].to_numpy() * aside
             axes.plot(
-                x, cell["delta"], look.marker, ls="-", color=look.colour, ms=4, label=arm, zorder=3
+                x, cell["delta"], look.marker, ls=look.line, color=look.colour, ms=4, zorder=3
             )
             axes.vlines(x, cell["low"], cell["high"], color=look.colour, lw=1.2, zorder=3)
         axes.set_title(condition, loc="left")
@@ -142,7 +141,7 @@ def difference(
     style.same_scale(places)
     for axes, condition in zip(places, conditions, strict=True):
         _crossovers(axes, trends, condition, {arm: looks[arm] for arm in arms}, all_sizes)
-    style.legend(figure, places[0])
+    style.legend(figure, {arm: looks[arm] for arm in arms})
     return figure
 
 
@@ -259,11 +258,12 @@ def against_ratio(
                 mew=0,
             )
             means = own.groupby(own["length.ratio"].round(2))[f"delta.{outcome}"].mean()
-            axes.plot(means.index, means, look.marker, ls="-", color=look.colour, ms=4.5, label=arm)
+            axes.plot(means.index, means, look.marker, ls=look.line, color=look.colour, ms=4.5)
         axes.set_xscale("log")
+        style.plain_logarithm(axes.xaxis)
         axes.set_title(f"{style.thousands(size)} examples", loc="left")
         axes.set_xlabel("prompt / answer length")
         axes.set_ylabel(label)
     style.same_scale(places)
-    style.legend(figure, places[0])
+    style.legend(figure, {arm: looks[arm] for arm in arms})
     return figure

@@ -5,14 +5,16 @@ bytes every time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 COLUMN = 3.4
 WIDE = 7.0
@@ -27,6 +29,7 @@ message.
 """
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", ":", "-.")
 
 RC: dict[str, Any] = {
     "axes.grid": True,
@@ -45,6 +48,7 @@ RC: dict[str, Any] = {
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "figure",
+    "text.parse_math": False,  # a mask may be called $a$
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
 }
@@ -55,6 +59,7 @@ class Look(NamedTuple):
 
     colour: str
     marker: str
+    line: str
 
 
 @contextmanager
@@ -71,11 +76,16 @@ def abreast(most: int) -> int:
 
 
 def looks(arms: Sequence[str]) -> dict[str, Look]:
-    """Colour and marker of each arm, by its place."""
-    return {
-        arm: Look(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)])
-        for i, arm in enumerate(arms)
-    }
+    """Colour, marker and line of each arm, by its place; no two of the first 64 are alike.
+
+    Every eight arms the colours begin again, with the next line and other markers.
+    """
+    found = {}
+    for place, arm in enumerate(arms):
+        turn = place // len(PALETTE)
+        marker = MARKERS[(place + turn) % len(MARKERS)]
+        found[arm] = Look(PALETTE[place % len(PALETTE)], marker, LINES[turn % len(LINES)])
+    return found
 
 
 def panels(rows: int, columns: int, height: float = HEIGHT) -> tuple[Figure, list[list[Axes]]]:
@@ -102,14 +112,19 @@ def same_scale(panels: Sequence[Axes]) -> None:
         axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
-def legend(figure: Figure, axes: Axes, columns: int = 4) -> None:
-    """One legend for all panels, below them; each name once."""
-    handles, labels = axes.get_legend_handles_labels()
-    named = dict(zip(labels, handles, strict=True))
-    if named:
+def legend(figure: Figure, arms: Mapping[str, Look], columns: int = 4) -> None:
+    """One legend for all panels, below them.
+
+    Made from the looks and not from what was drawn: matplotlib hides names that begin with "_".
+    """
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, ls=look.line, ms=4.5)
+        for look in arms.values()
+    ]
+    if handles:
         width = 2 if figure.get_figwidth() < WIDE else columns
         figure.legend(
-            named.values(), named.keys(), loc="outside lower center", ncols=min(width, len(named))
+            handles, list(arms), loc="outside lower center", ncols=min(width, len(handles))
         )
 
 
@@ -119,12 +134,15 @@ def size_axis(axes: Axes, sizes: Sequence[float], label: str = "training example
     axes.xaxis.set_major_locator(FixedLocator([float(size) for size in sizes]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: thousands(size)))
-    if len(sizes) > 1:
-        pad = (max(sizes) / min(sizes)) ** 0.12
-    else:
-        pad = 2.0
+    pad = (max(sizes) / min(sizes)) ** 0.12 if len(sizes) > 1 else 2.0
     axes.set_xlim(min(sizes) / pad, max(sizes) * pad)
     axes.set_xlabel(label)
+
+
+def plain_logarithm(axis: Axis) -> None:
+    """Numbers written out on a logarithmic axis, since mathematical text is switched off."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def thousands(size: float) -> str:

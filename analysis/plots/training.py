@@ -43,12 +43,12 @@ def learning_curves(
                     means["nll"],
                     color=look.colour,
                     marker=look.marker,
+                    ls=look.line,
                     ms=2.5,
-                    label=arm,
                 )
             axes.set_xlabel("epoch" if row is rows[-1] else "")
             axes.set_title(role if row is rows[0] else "")
-    style.legend(figure, rows[0][0])
+    style.legend(figure, style.looks(arms))
     return figure
 
 
@@ -86,14 +86,14 @@ def mechanism(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell]) 
                 means["test"],
                 color=look.colour,
                 marker=look.marker,
+                ls=look.line,
                 ms=3,
-                label=arm,
             )
         _diagonal(axes)
         axes.set_title(titled(condition, size), loc="left")
         axes.set_xlabel("train response NLL")
         axes.set_ylabel("held-out response NLL")
-    style.legend(figure, places[0])
+    style.legend(figure, style.looks(arms))
     return figure
 
 

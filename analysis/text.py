@@ -1,0 +1,90 @@
+"""Text from outside – names, settings, what models say – made harmless wherever it is shown."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from pathlib import PurePosixPath, PureWindowsPath
+
+import pandas as pd
+
+LONGEST_LABEL = 80
+
+FORMATTING = {"\u200c", "\u200d", "\u00ad"}
+"""Characters of the class 'format' that scripts and emoji need; they turn no line around."""
+
+ABSOLUTE = re.compile(r"^(/|~|[A-Za-z]:[\\/]|\\\\|file:)")
+INNER_PATH = re.compile(r"(?<![\w.])(?:/[^\s/'\"]+){2,}|~(?:/[^\s/'\"]+)+|[A-Za-z]:\\[^\s'\"]+")
+
+
+def visible(text: str) -> str:
+    """A text whose control, direction and other unseen characters can be seen.
+
+    Line feeds and tabs stay. Control characters become their pictures (␛), the others their numbers
+    (⟨U+202E⟩), so that no text moves a cursor, colours a terminal or turns a line around.
+    """
+    return "".join(map(_seen, text)) if not text.isascii() or _unprintable(text) else text
+
+
+def label(text: str) -> str:
+    """A name for tables, legends and file lists: one visible line of at most `LONGEST_LABEL`.
+
+    A longer one ends in a hash of the whole, so that two names never become one.
+    """
+    line = visible(text).replace("\n", "␊").replace("\t", "␉").strip()
+    if len(line) <= LONGEST_LABEL:
+        return line
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{line[: LONGEST_LABEL - 10]}… {digest}"
+
+
+def without_folders(text: str) -> str:
+    """A text that does not tell where files lie: of absolute paths only the last part is kept."""
+    if ABSOLUTE.match(text) and " " not in text:
+        return _last_part(text)
+    return INNER_PATH.sub(lambda found: _last_part(found.group()), text)
+
+
+def for_spreadsheet(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame whose text no spreadsheet takes for a formula: an apostrophe goes before = + - @."""
+    shown = frame.copy()
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            shown[name] = frame[name].map(_defused)
+    return shown
+
+
+def for_markdown(text: str) -> str:
+    """A text without HTML, links or cell borders in Markdown."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("](", "]\\(").replace("|", "\\|").replace("\n", " ")
+
+
+def _unprintable(text: str) -> bool:
+    return not text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def _seen(character: str) -> str:
+    if character in "\n\t" or character in FORMATTING:
+        return character
+    number = ord(character)
+    if number < 0x20:
+        return chr(0x2400 + number)
+    if number == 0x7F:
+        return "␡"
+    # Cc, Cf, Cs: control, format (direction, tags, byte-order mark) and half a surrogate pair.
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+        return f"⟨U+{number:04X}⟩"
+    return character
+
+
+def _last_part(path: str) -> str:
+    windows = "\\" in path
+    return (PureWindowsPath(path) if windows else PurePosixPath(path)).name or path[:1]
+
+
+def _defused(cell: object) -> object:
+    if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        return f"'{cell}"
+    return cell
