@@ -20,7 +20,7 @@ from harness.config.command_line import command_line
 from harness.config.commands import Generate
 from harness.config.validate import ConfigError
 from harness.engine.sweep import cells_of, work_of
-from harness.models.weights import CheckpointError
+from harness.models.stored import CheckpointError
 from harness.records import RESPONSES, ResponseRecord
 from harness.records.storage import read_jsonl
 from harness.run.execute import execute

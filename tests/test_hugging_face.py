@@ -20,7 +20,7 @@ from harness.data.tokens import END
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Layout, Shape
 from harness.models.hugging_face import export
-from harness.models.weights import CheckpointError
+from harness.models.stored import CheckpointError
 from harness.run.trained import open_model
 from tests.tiny import BPE, run_of, toy
 

@@ -11,7 +11,7 @@ import torch
 
 from harness.models import weights as checkpoint
 from harness.models.quantize import dequantize, quantize
-from harness.models.weights import CheckpointError
+from harness.models.stored import CheckpointError
 from tests.tiny import toy
 
 

@@ -221,9 +221,8 @@ def pretrain(config: Pretrain) -> dict[str, object]:
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
     }
-    checkpoint.save(
-        model.of_run(0), out / "model.safetensors", torch.bfloat16, {"tokenizer": tokenizer.digest}
-    )
+    about = {"tokenizer": tokenizer.digest, "heads": shape.heads}
+    checkpoint.save(model.of_run(0), out / "model.safetensors", torch.bfloat16, about)
     write_json(out / "pretrain.json", figures)
     (out / "checkpoint.pt").unlink(missing_ok=True)
     return figures

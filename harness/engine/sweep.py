@@ -25,9 +25,10 @@ from harness.engine.plan import Launched, PlannedRun, add_to_plan, describe
 from harness.engine.pool import Pool
 from harness.engine.slots import gpus, placed, places
 from harness.engine.view import View
-from harness.models.weights import CheckpointError, find
+from harness.models.stored import CheckpointError
+from harness.models.weights import find, verify
 from harness.records import CHECKPOINT, WEIGHTS
-from harness.run.identity import Cell, make_cell, provenance, stamp, weights_digest
+from harness.run.identity import Cell, make_cell, provenance, shape, stamp, weights_digest
 
 
 class Outcome(NamedTuple):
@@ -78,6 +79,8 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
             path = (
                 None if run.model.weights == "random" else find(run.model.weights, run.model.name)
             )
+            if path:
+                verify(path, shape(run))
             found = make_cell(run, examples, weights_digest(run, path))
             cells.setdefault(found.identity, found)
         except (CheckpointError, DataError, OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from harness.data.tokens import CHARACTERS, END, Tokenizer
 from harness.models.gpt import GPT, Shape
-from harness.models.weights import hugging_face_name, is_transposed
+from harness.models.stored import hugging_face_name, is_transposed
 from harness.records.storage import write_json
 
 

@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as parse
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from harness.models.gpt import GPT, Shape
-from harness.models.quantize import dequantize
+from harness.models.stored import CheckpointError, read
 from harness.paths import ASSETS
-
-_HUGGING_FACE = {
-    "tokens.weight": "wte.weight",
-    "positions.weight": "wpe.weight",
-    "norm.weight": "ln_f.weight",
-    "norm.bias": "ln_f.bias",
-}
-_HUGGING_FACE_BLOCK = {
-    "norm1": "ln_1",
-    "attention.qkv": "attn.c_attn",
-    "attention.out": "attn.c_proj",
-    "norm2": "ln_2",
-    "up": "mlp.c_fc",
-    "down": "mlp.c_proj",
-}
-
-
-class CheckpointError(ValueError):
-    """Weights cannot be read or do not fit the model; one line with the file and what was
-    expected.
-    """
-
-
-def hugging_face_name(name: str) -> str:
-    """Our parameter name in transformers' GPT2Model; block matrices are stored transposed there."""
-    if name in _HUGGING_FACE:
-        return _HUGGING_FACE[name]
-    _, number, rest = name.split(".", 2)
-    part, kind = rest.rsplit(".", 1)
-    return f"h.{number}.{_HUGGING_FACE_BLOCK[part]}.{kind}"
-
-
-def is_transposed(name: str, tensor: Tensor) -> bool:
-    """Whether Hugging Face's GPT-2 stores our parameter transposed (its Conv1D)."""
-    return name.startswith("blocks.") and tensor.ndim == 2
 
 
 def find(weights: str, name: str) -> Path:
@@ -88,36 +50,33 @@ def find(weights: str, name: str) -> Path:
 
 
 def load(path: Path, shape: Shape) -> GPT:
-    """A GPT in fp32 with the weights of a file in our layout, int8 too (`harness.models.quantize`), or
-    Hugging Face's.
+    """A GPT in fp32 with the weights of a file.
 
     Raises:
-        CheckpointError: the file is damaged, or a tensor is missing or of another shape.
+        CheckpointError: as `harness.models.stored.read`, or a `config.json` beside it differs.
     """
-    try:
-        stored = (
-            parse(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else load_file(path)
-        )
-    except (OSError, EOFError, zlib.error, SafetensorError) as error:
-        raise CheckpointError(f"{path}: cannot be read as safetensors ({error})") from None
-    stored = dequantize(stored)
-    check_config(path.with_name("config.json"), shape)
-    stored = {name.removeprefix("transformer."): tensor for name, tensor in stored.items()}
+    tensors = _read(path, shape)
     model = GPT(shape)
-    foreign = "wte.weight" in stored
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            key = hugging_face_name(name) if foreign else name
-            if key not in stored:
-                raise CheckpointError(f"{path}: tensor {key} is missing, expected a GPT of {shape}")
-            tensor = stored[key].T if foreign and is_transposed(name, parameter) else stored[key]
-            if tensor.shape != parameter.shape:
-                got, expected = list(tensor.shape), list(parameter.shape)
-                raise CheckpointError(
-                    f"{path}: tensor {key} is {got}, expected {expected} for {shape}"
-                )
-            parameter.copy_(tensor)
+            parameter.copy_(tensors[name])
     return model
+
+
+def verify(path: Path, shape: Shape) -> None:
+    """Raise what `load` would; a file that has not changed since is not read again."""
+    state = path.stat()
+    _verified(path, state.st_size, state.st_mtime_ns, shape)
+
+
+@cache
+def _verified(path: Path, size: int, changed: int, shape: Shape) -> None:
+    _read(path, shape)
+
+
+def _read(path: Path, shape: Shape) -> dict[str, Tensor]:
+    check_config(path.with_name("config.json"), shape)
+    return read(path, shape)
 
 
 def check_config(path: Path, shape: Shape) -> None:
@@ -136,7 +95,7 @@ def check_config(path: Path, shape: Shape) -> None:
             name: stored.get(name)
             for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
         }
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path}: {error}, expected a JSON object of a GPT-2") from None
     ours = (shape.vocabulary, shape.context, shape.width, shape.layers, shape.heads)
     wrong = [
@@ -149,12 +108,20 @@ def check_config(path: Path, shape: Shape) -> None:
 
 
 def save(
-    tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype, metadata: dict[str, str]
+    tensors: Mapping[str, Tensor], path: Path, dtype: torch.dtype, about: Mapping[str, object]
 ) -> None:
-    """Write a lone model's tensors (`GPT.of_run`) in our layout, atomically."""
+    """Write a lone model's tensors (`GPT.of_run`) in our layout, atomically.
+
+    Args:
+        tensors: its tensors.
+        path: the file.
+        dtype: in which they are written.
+        about: what no tensor tells: "heads", which reading holds against the model, "tokenizer".
+    """
     written = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
     partial = path.with_name(f".{path.name}.partial")
-    save_file(written, partial, metadata=metadata)
+    # One key, since safetensors writes several in a random order, and bytes shall repeat.
+    save_file(written, partial, {"about": json.dumps(about, sort_keys=True)})
     partial.replace(path)
 
 

@@ -266,9 +266,10 @@ class _Group:
         self._progress(self._numbers[number], RECORD, 1.0)
         try:
             if cell.run.save_weights:
-                kept = {"tokenizer": tokenizer_of(cell.run.model).digest}
+                digest = tokenizer_of(cell.run.model).digest
+                about = {"tokenizer": digest, "heads": model.shape.heads}
                 path = cell.folder / WEIGHTS
-                checkpoint.save(model.of_run(number), path, torch.float32, kept)
+                checkpoint.save(model.of_run(number), path, torch.float32, about)
             write_json(cell.folder / RESULT, result)
         except (OSError, ValueError) as error:
             return error

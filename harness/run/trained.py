@@ -15,7 +15,7 @@ from harness.config.validate import parse
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Shape
-from harness.models.weights import CheckpointError
+from harness.models.stored import CheckpointError
 from harness.records import CONFIG, WEIGHTS
 
 

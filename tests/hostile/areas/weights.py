@@ -126,6 +126,10 @@ TENSORS: dict[str, Tensors] = {
 }
 for name, tensors in TENSORS.items():
     refuse(name, USE, r"model\.safetensors", make=stored(tensors))
+refuse("metadata of other things", USE, r"model\.safetensors",
+       make=stored(gpt(), {"about": "[" * 9_999}))  # fmt: skip
+refuse("metadata of other heads", USE, r"model\.safetensors.*heads",
+       make=stored(gpt(), {"about": '{"heads": 4}'}))  # fmt: skip
 refuse("weights of another tokenizer", USE, r"model\.safetensors.*tokenizer|tokenizer.*safetensors",
        make=stored(gpt(), {"tokenizer": "0123456789abcdef"}))  # fmt: skip
 
