@@ -24,18 +24,19 @@ from tests.hostile.measure import measure, warm
 from tests.hostile.table import details, table, unmet
 
 
-def carry_out(case: Case, root: Path, alone: bool) -> Verdict:
+def carry_out(case: Case, root: Path, limit: float, *, alone: bool) -> Verdict:
     """Carry out a case below `root`, which is removed afterwards."""
     try:
         box = make_box(root, case)
-        return judge(case, measure(case, box, alone or case.alone), box)
+        return judge(case, measure(case, box, limit, alone=alone or case.alone), box)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def compare(case: Case, root: Path) -> Verdict:
+def compare(case: Case, root: Path, limit: float) -> Verdict:
     """Carry out a case in a fork and in a process of its own, which must do the same."""
-    fork, process = (carry_out(case, root / way, way == "alone") for way in ("fork", "alone"))
+    fork = carry_out(case, root / "fork", limit, alone=False)
+    process = carry_out(case, root / "alone", limit, alone=True)
     same = (fork.measured.code, fork.faults) == (process.measured.code, process.faults)
     return process if same else process._replace(faults=[*process.faults, "differs from the fork"])
 
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sample", type=int, default=0, help="every so manieth case, in a fork and alone"
     )
+    parser.add_argument(
+        "--limit", type=float, default=60.0, help="seconds after which a case hangs"
+    )
     given = parser.parse_args(arguments)
     cases = chosen(given.wanted, given.sample or 1)
     warm()
@@ -66,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number, case in enumerate(track(cases, console=Console(stderr=True), transient=True)):
             root = Path(folder) / str(number)
             verdicts.append(
-                compare(case, root) if given.sample else carry_out(case, root, given.alone)
+                compare(case, root, given.limit)
+                if given.sample
+                else carry_out(case, root, given.limit, alone=given.alone)
             )
     console = Console(width=160)
     for line in details(verdicts):

@@ -33,22 +33,11 @@ CASES: list[Case] = [case for area in AREAS for case in area.cases]
 
 QUICK = (
     "command line: unknown key",
-    "command line: open bracket",
-    "command line: unknown interpolation",
-    "command line: no such mask",
     "config values: mask's name above",
     "config values: sweep with a line break",
     "config values: more examples than there are",
     "data files: a line of a text",
-    "data files: a role of a list",
-    "data files: gzip with a broken stream",
-    "chat templates: its own refusal",
-    "own YAML: a tab",
     "weights: half of the shipped blocks",
     "weights: a number that is none",
-    "run folders: an empty result is listed and left out",
-    "run folders: status of no folder",
-    "side commands: audit: n of a word",
-    "Slurm settings: a partition with a line break",
 )
 """The cases of the default tests: one or two of each area, all fast."""

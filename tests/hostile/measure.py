@@ -22,9 +22,6 @@ from typing import NamedTuple, NoReturn
 from tests.hostile.box import NOBODY, Box, changed, files, filled
 from tests.hostile.case import Case
 
-LIMIT = 60.0
-"""Seconds after which a case hangs."""
-
 MEMORY = 1_500
 """Megabytes that a command may take, its imports among them."""
 
@@ -55,14 +52,14 @@ class Measured(NamedTuple):
     changed: list[Path]
 
 
-def measure(case: Case, box: Box, alone: bool) -> Measured:
-    """Carry out a case, in a process of its own if `alone`."""
+def measure(case: Case, box: Box, limit: float, *, alone: bool) -> Measured:
+    """Carry out a case, in a process of its own if `alone`; it hangs after `limit` seconds."""
     before = files(box)
     began = time.monotonic()
     child = os.fork()
     if child == 0:
         _become(case, box, alone)
-    code, megabytes, hung = _watch(child, case.wait, began)
+    code, megabytes, hung = _watch(child, case.wait, limit)
     return Measured(
         code,
         time.monotonic() - began,
@@ -78,8 +75,9 @@ def _printed(box: Box, name: str) -> str:
     return (box.temporary / name).read_text("utf-8", errors="replace")
 
 
-def _watch(child: int, wait: float, began: float) -> tuple[int, int, bool]:
+def _watch(child: int, wait: float, limit: float) -> tuple[int, int, bool]:
     """Wait for a child; kill its whole group where it hangs or eats too much."""
+    began = time.monotonic()
     hung = False
     most = 0
     while True:
@@ -91,8 +89,8 @@ def _watch(child: int, wait: float, began: float) -> tuple[int, int, bool]:
         if wait and spent > wait:
             os.killpg(child, signal.SIGINT)
             wait = 0.0
-        if spent > LIMIT or most > STOP:
-            hung = spent > LIMIT
+        if spent > limit or most > STOP:
+            hung = spent > limit
             with suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
         time.sleep(LOOK_EVERY)
