@@ -19,6 +19,7 @@ from rich.console import Console
 
 from analysis.__main__ import main as analysis_main
 from harness.config.compose import parse_all
+from harness.config.implied import implied
 from harness.config.launchers import Pool, Slurm
 from harness.config.schema import Run
 from harness.config.validate import ConfigError, keys
@@ -120,7 +121,7 @@ def _single(config: DictConfig) -> None:
 
 def main() -> None:
     """The command line."""
-    sys.argv[1:] = presets(sys.argv[1:])
+    sys.argv[1:] = implied(presets(sys.argv[1:]))
     completing = {"-sc", "--shell-completion"} & set(sys.argv)
     faults = [] if completing else unknown_keys(sys.argv[1:])
     if faults:

@@ -54,7 +54,7 @@ def test_the_page_holds_the_text_escaped_and_the_command_line_takes_a_runs_keys(
     ]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     keys = [
-        "data=jsonl",
+        "data=file",
         f"data.path={path}",
         "data.size=5",
         "data.validation=2",

@@ -39,7 +39,7 @@ def test_a_template_in_jinja_equals_the_same_one_of_ours(chatml: str, example: E
 def _joined(segments: object) -> list[tuple[str, str]]:
     """Role and text; neighbours of one role are one."""
     found: list[tuple[str, str]] = []
-    for role, text, _ in segments:  # type: ignore[attr-defined]
+    for role, text, *_ in segments:  # type: ignore[attr-defined]
         if found and found[-1][0] == role:
             found[-1] = (role, found[-1][1] + text)
         else:

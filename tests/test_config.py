@@ -34,7 +34,7 @@ def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
     "path", sorted(CONF.glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}={path.stem}"
 )
 def test_every_shipped_option_composes(path: Path) -> None:
-    extra = ["data.path=x.jsonl"] if path.stem == "jsonl" else []
+    extra = ["data.path=file.jsonl"] if path.stem == "file" else []
     run = run_of(f"{path.parent.name}={path.stem}", *extra)
     if path.parent.name != "train" and path.parent.name != "score":
         assert getattr(run, path.parent.name).name == path.stem
@@ -64,7 +64,12 @@ def test_every_shipped_option_composes(path: Path) -> None:
         ("seed=null", "seed=None: expected a valid integer"),
         ("device=tpu", "device='tpu': expected auto, cpu, cuda or cuda:N"),
         ("sweep=a/b", "sweep='a/b': expected letters"),
-        ("data=jsonl", "data.path='': expected the path of a .jsonl file"),
+        ("data=file", "data.path='': expected a file, a folder, hf:owner/name or a list of these"),
+        (
+            "data.path=a.jsonl",
+            "data.path='a.jsonl': the set builtin takes none, expected data=file",
+        ),
+        ("data.test_path=b", "data.test_path='b': the set builtin takes none, expected data=file"),
         ("mask.weight.response=-1", "mask.weight.response=-1: expected greater than or equal to 0"),
         ("+mask.weight.reponse=1", "mask.weight.reponse"),
         ("+train.epoch=1", "train.epoch=1: no such key, did you mean train.epochs?"),
@@ -177,7 +182,7 @@ def test_a_new_strategy_is_one_yaml_file(tmp_path: Path) -> None:
     (tmp_path / "mask" / "mine.yaml").write_text(text.replace("name: full", "name: mine"))
     write_records(tmp_path / "r.jsonl", 30)
     done = command(
-        f"--config-dir={tmp_path}", "mask=mine", "data=jsonl", "data.path=r.jsonl", "data.size=4", "data.validation=1",
+        f"--config-dir={tmp_path}", "mask=mine", "data=file", "data.path=r.jsonl", "data.size=4", "data.validation=1",
         "data.test=2", "model=nano", "train.epochs=1", "score.responses=1", "sweep=s", "score.response_tokens=1",
         cwd=tmp_path,
     )  # fmt: skip

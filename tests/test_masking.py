@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.schema import Mask, Tier
+from harness.data.errors import DataError
 from harness.data.example import alpaca
 from harness.data.examples import Encoded, weighted_rows
 from harness.data.masks import importance, inverse_document_frequency, prompt_scale, weigh
-from harness.data.sources import DataError
 from harness.data.tokens import ROLE_ID, Tokens
 from harness.records import ROLES
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, MASKS, mask_of, run_of, tokens_of

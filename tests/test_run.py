@@ -11,10 +11,10 @@ import torch
 import yaml
 
 from harness import records
-from harness.data import sources
+from harness.data import files
+from harness.data.errors import DataError
 from harness.data.examples import prepare_examples, weighted_rows
 from harness.data.masks import PROMPT_ROLES
-from harness.data.sources import DataError
 from harness.engine.sweep import cells_of
 from harness.models.gpt import Layout
 from harness.records import EvalRecord, ResponseRecord, Result, StepRecord
@@ -32,7 +32,7 @@ def tiny_cell(folder: Path, *overrides: str, mask: str = "partial") -> Cell:
         write_records(data, 40)
     settings = (
         f"mask={mask}", "model=nano", "model.layers=1", "model.width=32", "model.heads=2", "model.weights=random",
-        "data=jsonl", f"data.path={data}", "data.size=12", "data.validation=4", "data.test=10", "data.template=headers",
+        "data=file", f"data.path={data}", "data.size=12", "data.validation=4", "data.test=10", "data.template=headers",
         "train.epochs=2", "train.batch_tokens=128", "train.lr=1e-3", "score.responses=4", "score.response_tokens=5",
         "sweep=tiny", f"runs={folder / 'runs'}", *overrides,
     )  # fmt: skip
@@ -220,7 +220,7 @@ def test_data_that_changed_after_planning_gives_no_result_under_the_old_name(
 ) -> None:
     cell = tiny_cell(tmp_path)
     write_records(tmp_path / "records.jsonl", 41)
-    sources._jsonl.cache_clear()  # as in a worker that starts only now
+    files._load.cache_clear()  # as in a worker that starts only now
     with pytest.raises(
         DataError,
         match=f"^{cell.folder.name}: its data or weights have changed since the sweep was",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from pathlib import Path
 
 import pytest
 
-from harness.data.sources import DataError, load, n_examples, read_jsonl, subset
+from harness.data.errors import DataError
+from harness.data.sources import load, n_examples, subset
 from harness.data.tasks import CAPACITY, HELD_OUT_FAMILIES, BuiltinSpec, generate
 from harness.data.tasks.family import FAMILIES
 from harness.scoring.check import verify
@@ -97,52 +96,8 @@ def test_a_jsonl_file_is_split_without_overlap_and_duplicates_are_counted(tmp_pa
     path = write_records(tmp_path / "a.jsonl", 30)
     path.write_text(path.read_text() + path.read_text().splitlines()[0] + "\n")
     splits = load(
-        run_of("data=jsonl", f"data.path={path}", "data.validation=5", "data.test=10").data
+        run_of("data=file", f"data.path={path}", "data.validation=5", "data.test=10").data
     )
     sets = [{e.id for e in found} for found in (splits.pool, splits.validation, splits.test)]
     assert [len(found) for found in sets] == [15, 5, 10] and splits.duplicates == 1
     assert len(set.union(*sets)) == 30
-
-
-def test_gzip_and_chat_records_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl.gz"
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
-    with gzip.open(path, "wt") as file:
-        file.write(json.dumps({"messages": messages}) + "\n\n")
-    (example,) = read_jsonl(path)
-    assert [(m.speaker, m.content) for m in example.messages] == [
-        ("user", "Hi"),
-        ("assistant", "Hello"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ("{", "not JSON"),
-        ("[1]", 'expected {"messages": [...]} or'),
-        ('{"instruction": "a", "output": 3}', "all texts"),
-        ('{"messages": []}', "expected the last of the messages to be the assistant's"),
-        ('{"messages": [{"role": "user", "content": "a"}]}', "the assistant's"),
-        (
-            '{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}',
-            "expected 'assistant'",
-        ),
-        ('{"messages": [{"role": "robot", "content": "a"}]}', "message 0: expected"),
-    ],
-)
-def test_a_bad_line_is_named_with_file_and_number(tmp_path: Path, line: str, fault: str) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"instruction": "a", "output": "b"}\n' + line + "\n")
-    with pytest.raises(DataError) as caught:
-        list(read_jsonl(path))
-    assert (
-        str(caught.value).startswith(f"{path}:2: ")
-        and fault in str(caught.value)
-        and "\n" not in str(caught.value)
-    )
-
-
-def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="data.path=.*none.jsonl: .*No such file"):
-        list(read_jsonl(tmp_path / "none.jsonl"))

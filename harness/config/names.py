@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 LONGEST = 64
 """Bytes of a name: three of them, numbers and a hash make a folder's name, which may have 255."""
 
 _NAME = re.compile(r"\w[\w.,=+-]*")
+
+SHORT = 32
+"""Characters of a name that is made from a path."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -31,3 +35,14 @@ def folder_faults(key: str, path: str) -> list[str]:
     if _CONTROL.search(path):
         return [f"{key}={path!r}: expected a path without control characters"]
     return []
+
+
+def data_name(path: object) -> str:
+    """A set's name from the path or paths of its files: "tasks" of "my/tasks.jsonl.gz"."""
+    if isinstance(path, list):
+        return "+".join(data_name(part) for part in path)[:LONGEST] or "file"
+    stem = (
+        Path(str(path).split(":")[1].split("@")[0]) if str(path)[:3] == "hf:" else Path(str(path))
+    )
+    name = re.sub(r"[^\w+-]+", "_", stem.name.lstrip(".").split(".")[0])
+    return name.strip("+-_")[:SHORT] or "file"

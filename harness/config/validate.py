@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.config.commands import Assess, Export, Generate, Pretrain
 from harness.config.hints import hint
-from harness.config.names import folder_faults, name_faults
-from harness.config.schema import SIZES, Run
+from harness.config.names import data_name, folder_faults, name_faults
+from harness.config.schema import SIZES, Data, Run
 from harness.records import ROLES
 
 
@@ -40,6 +40,9 @@ def parse(
     Raises:
         ConfigError: with every fault of types, names and values found.
     """
+    data = mapping.get("data")
+    if isinstance(data, Mapping) and data.get("name") == "auto":
+        mapping = {**mapping, "data": {**data, "name": data_name(data.get("path"))}}
     try:
         # As JSON, since strict mode takes a dataclass from an object there, yet no "5" for a 5.
         config: Config = TypeAdapter(kind).validate_json(json.dumps(mapping))
@@ -123,8 +126,7 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     size = config.data.size
     if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
         faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
-    if config.data.source == "jsonl" and not config.data.path:
-        faults.append("data.path='': expected the path of a .jsonl file, since data.source=jsonl")
+    faults += _misplaced(config.data)
     if config.train.lr == "auto" and not model.lr:
         faults.append("train.lr='auto': expected a number, since model.lr holds no tuned rates")
     if not any(config.mask.weight.values()):
@@ -143,3 +145,19 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     if tops != sorted(set(tops)):
         faults.append(f"mask.tiers: tops {tops}, expected rising fractions")
     return faults
+
+
+def _misplaced(data: Data) -> list[str]:
+    """Faults of what a data config says of files: keys without a path, or a path for no files."""
+    if data.source == "files":
+        return (
+            []
+            if data.path and data.path != [""]
+            else ["data.path='': expected a file, a folder, hf:owner/name or a list of these"]
+        )
+    keys_of_files = ("path", "mix", "validation_path", "test_path", "columns")
+    return [
+        f"data.{key}={getattr(data, key)!r}: the set {data.source} takes none, expected data=file"
+        for key in keys_of_files
+        if getattr(data, key)
+    ]

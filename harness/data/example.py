@@ -9,11 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
-Speaker = Literal["system", "user", "assistant"]
+Speaker = Literal["system", "user", "assistant", "tool"]
+
+
+class Span(NamedTuple):
+    """A stretch of a message's text with the loss weight that the data give it.
+
+    Attributes:
+        length: in characters.
+        weight: 0 or more.
+    """
+
+    length: int
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +37,14 @@ class Message:
         content: its text. For a user message of an Alpaca-style record this is the instruction.
         input: the Alpaca record's input that goes with the instruction; "" where there is none.
             Only user messages may carry one.
+        spans: the weights that the data give to its text, from its first character to its last;
+            empty where they say nothing, which is 1 for an answer and 0 for all else.
     """
 
     speaker: Speaker
     content: str
     input: str = ""
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +71,16 @@ class Example:
         family: the task family it belongs to; "" where the source has none.
         check: verifies the last response; None where only similarity to the reference can be
             scored.
+        place: where its source has it, "a.jsonl:3"; "" where that means nothing.
+        written: whether its texts are written out already and no template is put around them; the
+            messages then only tell what is prompt and what is answer.
     """
 
     messages: tuple[Message, ...]
     family: str = ""
     check: Check | None = None
+    place: str = field(default="", compare=False)
+    written: bool = False
 
     @property
     def response(self) -> str:
@@ -69,11 +89,20 @@ class Example:
 
     @cached_property
     def id(self) -> str:
-        """Sixteen hex digits of the SHA-256 of the conversation: equal texts have equal ids."""
-        text = json.dumps(
-            [asdict(message) for message in self.messages], ensure_ascii=False, sort_keys=True
-        )
+        """Sixteen hex digits of the SHA-256 of the conversation: equals have equal ids."""
+        said = [_said(message) for message in self.messages]
+        text = json.dumps(said, ensure_ascii=False, sort_keys=True) + " written" * self.written
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _said(message: Message) -> dict[str, object]:
+    """What an id is made of; weights count where the data give some."""
+    said: dict[str, object] = {
+        "speaker": message.speaker,
+        "content": message.content,
+        "input": message.input,
+    }
+    return said | {"spans": message.spans} if message.spans else said
 
 
 def alpaca(

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.schema import Run
+from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.masks import importance, inverse_document_frequency, weigh
 from harness.data.prompt import render, render_prompt
 from harness.data.rows import Row, shift
-from harness.data.sources import DataError, load, n_examples, subset
+from harness.data.sources import load, n_examples, subset
 from harness.data.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
 from harness.records import ROLES, AuditRecord
 
@@ -44,7 +45,7 @@ class Examples(NamedTuple):
         train: the training subset.
         test: the held-out set.
         test_families: the held-out families' set, maybe empty.
-        counts: truncated, dropped and duplicate examples.
+        counts: examples that are truncated, dropped, or left out as duplicates or as held out too.
     """
 
     train: list[Encoded]
@@ -73,12 +74,7 @@ def prepare_examples(run: Run) -> Examples:
             _encode(example, data.template, tokenizer, run.model.context) for example in examples
         ]
         if data.too_long == "error":
-            for item in encoded:
-                if item.truncated:
-                    raise DataError(
-                        f"model.context={run.model.context}: example {item.example.id} is longer, expected a larger "
-                        "context, or data.too_long=truncate or drop"
-                    )
+            _refuse_long(encoded, run, tokenizer)
         elif data.too_long == "drop":
             kept = [item for item in encoded if not item.truncated]
             dropped += len(encoded) - len(kept)
@@ -89,8 +85,27 @@ def prepare_examples(run: Run) -> Examples:
             f"model.context={run.model.context}: every example is longer and was dropped"
         )
     truncated = sum(item.truncated for items in sets for item in items)
-    counts = {"truncated": truncated, "dropped": dropped, "duplicates": splits.duplicates}
+    counts = {
+        "truncated": truncated,
+        "dropped": dropped,
+        "duplicates": splits.duplicates,
+        "in_test": splits.in_test,
+    }
     return Examples(sets[0], sets[1], sets[2], counts)
+
+
+def _refuse_long(items: Sequence[Encoded], run: Run, tokenizer: Tokenizer) -> None:
+    """Raise DataError where an example is longer than the context, naming the first and how many."""
+    long = [item.example for item in items if item.truncated]
+    if not long:
+        return
+    length = len(tokenize(render(long[0], run.data.template), tokenizer).ids)
+    name = long[0].place or f"example {long[0].id}"
+    raise DataError(
+        f"{name}: {length:,} tokens, model.context={run.model.context} holds fewer, and "
+        f"{len(long):,} of {len(items):,} examples are too long; expected a larger context, or "
+        "data.too_long=truncate or drop"
+    )
 
 
 _encoded: dict[tuple[str, str, str, int], tuple[Tokens, int, bool]] = {}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from harness.config.schema import Run
 from harness.data import chat_template
-from harness.data.example import Example
+from harness.data.example import Example, Message
 
 
 class Segment(NamedTuple):
@@ -21,11 +21,14 @@ class Segment(NamedTuple):
         role: one of `records.ROLES`.
         text: the text; "" for `end`, which stands for the tokenizer's end token.
         turn: the exchange it belongs to, from 0.
+        weight: what the data say that its loss weighs; None where they say nothing, which is 1 for
+            an answer and its end and 0 for all else.
     """
 
     role: str
     text: str
     turn: int
+    weight: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +37,8 @@ class Template:
 
     Attributes:
         preamble: stands before the first message.
-        system, user, input, assistant: stand before a message's (or an Alpaca input's) text.
-        system_close, user_close: stand after it.
+        system, user, input, assistant, tool: stand before a message's (or an Alpaca input's) text.
+        system_close, user_close, tool_close: stand after it.
         separator: stands between an answer's end token and the next user message.
     """
 
@@ -46,6 +49,8 @@ class Template:
     input: str = ""
     user_close: str = ""
     assistant: str = ""
+    tool: str = ""
+    tool_close: str = ""
     separator: str = ""
 
 
@@ -57,6 +62,7 @@ TEMPLATES = {
         user="### Instruction:\n",
         input="\n\n### Input:\n",
         assistant="\n\n### Response:\n",
+        tool="\n\n### Tool:\n",
         separator="\n\n",
     ),
     "headers": Template(
@@ -64,6 +70,7 @@ TEMPLATES = {
         user="### Instruction:\n",
         input="\n\n### Input:\n",
         assistant="\n\n### Response:\n",
+        tool="\n\n### Tool:\n",
         separator="\n\n",
     ),
     "chatml": Template(
@@ -73,6 +80,8 @@ TEMPLATES = {
         input="\n\n",
         user_close="<|im_end|>\n",
         assistant="<|im_start|>assistant\n",
+        tool="\n<|im_start|>tool\n",
+        tool_close="<|im_end|>\n",
         separator="\n",
     ),
     "phi3": Template(
@@ -82,9 +91,13 @@ TEMPLATES = {
         input="\n\n",
         user_close="<|end|>\n",
         assistant="<|assistant|>\n",
+        tool="\n<|tool|>\n",
+        tool_close="<|end|>\n",
         separator="\n",
     ),
-    "plain": Template(system_close="\n\n", input="\n", assistant="\n\n", separator="\n\n"),
+    "plain": Template(
+        system_close="\n\n", input="\n", assistant="\n\n", tool="\n\n", separator="\n\n"
+    ),
 }
 
 
@@ -106,7 +119,7 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
     Empty texts leave no segment.
 
     Args:
-        example: the conversation.
+        example: the conversation; one that is written out already takes no template.
         template: a name in `TEMPLATES`, or the path of a chat template in Jinja.
 
     Raises:
@@ -117,62 +130,94 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
         if sum(message.speaker == "user" for message in example.messages) == 1
         else "user"
     )
-    if template not in TEMPLATES:
-        return _render_jinja(example, template, asked)
-    form = TEMPLATES[template]
-    segments = [Segment("template", form.preamble, 0)]
-    turn = -1
-    for message in example.messages:
-        if message.speaker == "system":
-            segments += [
-                Segment("template", form.system, max(turn, 0)),
-                Segment("system", message.content, max(turn, 0)),
-                Segment("template", form.system_close, max(turn, 0)),
-            ]
-        elif message.speaker == "user":
-            turn += 1
-            segments += [
-                Segment("template", form.separator if turn else "", turn),
-                Segment("template", form.user, turn),
-                Segment(asked, message.content, turn),
-                Segment("template", form.input if message.input else "", turn),
-                Segment("input", message.input, turn),
-                Segment("template", form.user_close, turn),
-            ]
-        else:
-            segments += [
-                Segment("template", form.assistant, turn),
-                Segment("response", message.content, turn),
-                Segment("end", "", turn),
-            ]
+    if example.written:
+        segments = _written(example, asked)
+    elif template in TEMPLATES:
+        segments = _render(example, TEMPLATES[template], asked)
+    else:
+        segments = _render_jinja(example, template, asked)
     return tuple(segment for segment in segments if segment.text or segment.role == "end")
 
 
-def _render_jinja(example: Example, path: str, asked: str) -> tuple[Segment, ...]:
+def _render(example: Example, form: Template, asked: str) -> list[Segment]:
+    segments = [Segment("template", form.preamble, 0)]
+    turn = -1
+    for message in example.messages:
+        turn += message.speaker == "user"
+        at = max(turn, 0)
+        if message.speaker == "system":
+            segments.append(Segment("template", form.system, at))
+            segments += _said(message, "system", at)
+            segments.append(Segment("template", form.system_close, at))
+        elif message.speaker == "user":
+            segments.append(Segment("template", form.separator if turn else "", at))
+            segments.append(Segment("template", form.user, at))
+            segments += _said(message, asked, at)
+            segments.append(Segment("template", form.input if message.input else "", at))
+            segments.append(Segment("input", message.input, at))
+            segments.append(Segment("template", form.user_close, at))
+        elif message.speaker == "tool":
+            segments.append(Segment("template", form.tool, at))
+            segments += _said(message, "user", at)
+            segments.append(Segment("template", form.tool_close, at))
+        else:
+            segments.append(Segment("template", form.assistant, at))
+            segments += _said(message, "response", at)
+            segments.append(_end(message, at))
+    return segments
+
+
+def _written(example: Example, asked: str) -> list[Segment]:
+    """Texts that are written out already; only the last answer is followed by an `end`."""
+    segments: list[Segment] = []
+    turn = -1
+    for message in example.messages:
+        turn += message.speaker == "user"
+        role = "response" if message.speaker == "assistant" else asked
+        segments += _said(message, role, turn)
+    return [*segments, _end(example.messages[-1], turn)]
+
+
+def _said(message: Message, role: str, turn: int) -> list[Segment]:
+    """A message's text, cut where the weights that the data give to it change."""
+    if not message.spans:
+        return [Segment(role, message.content, turn)]
+    segments = []
+    begin = 0
+    for length, weight in message.spans:
+        segments.append(Segment(role, message.content[begin : begin + length], turn, weight))
+        begin += length
+    return segments
+
+
+def _end(message: Message, turn: int) -> Segment:
+    """The end of an answer, which weighs what the last of the answer weighs."""
+    return Segment("end", "", turn, message.spans[-1].weight if message.spans else None)
+
+
+def _render_jinja(example: Example, path: str, asked: str) -> list[Segment]:
     """As `render`; what a template writes after the last answer is left out, as nothing is to
     follow it.
     """
-    segments = []
+    roles = {"system": "system", "user": asked, "assistant": "response", "tool": "user"}
+    segments: list[Segment] = []
     turn = -1
     waiting = ""
     for piece in chat_template.pieces(example, path):
         if piece.message < 0:
             waiting = piece.text
             continue
-        speaker = example.messages[piece.message].speaker
-        turn += speaker == "user" and not piece.is_input
-        role = {
-            "system": "system",
-            "user": "input" if piece.is_input else asked,
-            "assistant": "response",
-        }[speaker]
-        segments += [
-            Segment("template", waiting, max(turn, 0)),
-            Segment(role, piece.text, max(turn, 0)),
-        ]
-        if role == "response":
-            segments.append(Segment("end", "", turn))
-    return tuple(segment for segment in segments if segment.text or segment.role == "end")
+        message = example.messages[piece.message]
+        turn += message.speaker == "user" and not piece.is_input
+        at = max(turn, 0)
+        segments.append(Segment("template", waiting, at))
+        if piece.is_input:
+            segments.append(Segment("input", piece.text, at))
+        else:
+            segments += _said(message, roles[message.speaker], at)
+        if message.speaker == "assistant":
+            segments.append(_end(message, at))
+    return segments
 
 
 def render_prompt(example: Example, template: str) -> tuple[Segment, ...]:
@@ -181,10 +226,7 @@ def render_prompt(example: Example, template: str) -> tuple[Segment, ...]:
     It is `render` cut short, hence a prefix of the training text by construction.
     """
     segments = render(example, template)
-    last = segments[-1].turn
-    cut = next(
-        place
-        for place, segment in enumerate(segments)
-        if segment.turn == last and (segment.role in ("response", "end"))
-    )
+    cut = len(segments) - 1  # the last answer's end
+    while cut and segments[cut - 1].role == "response":
+        cut -= 1
     return segments[:cut]

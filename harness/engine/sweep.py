@@ -17,8 +17,9 @@ from rich.console import Console
 from harness.config.launchers import Pool as Settings
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
+from harness.data.errors import DataError
 from harness.data.examples import Examples, check_weights, prepare_examples
-from harness.data.sources import DataError
+from harness.data.sources import load
 from harness.engine.job import Job
 from harness.engine.locks import lock
 from harness.engine.plan import Launched, PlannedRun, add_to_plan, describe
@@ -120,6 +121,9 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
     """
     with console.status("checking data and weights"):
         cells = cells_of(runs)
+        notes = dict.fromkeys(note for run in runs for note in load(run.data).notes)
+    for note in notes:
+        console.print(note, markup=False, highlight=False)
     force = any(run.force for run in runs)
     again = any(run.retry == "failed" for run in runs)
     todo: list[Cell] = []

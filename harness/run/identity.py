@@ -104,7 +104,8 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
     science["data"]["size"] = count
     science["model"].pop("weights")
     science["model"].pop("lr")
-    science["data"].pop("path")
+    for key in ("path", "validation_path", "test_path"):
+        science["data"].pop(key)
     science["contents"] = {
         "train": digest(examples.train),
         "test": digest(examples.test),

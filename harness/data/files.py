@@ -1,0 +1,165 @@
+"""Sets of files of one's own: read, mixed, freed of duplicates, and split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.config.schema import Data
+from harness.data.errors import DataError
+from harness.data.example import Example
+from harness.data.formats import read
+from harness.data.overlap import apart, distinct
+from harness.data.shapes import KNOWN_COLUMNS, example_of, mapped
+from harness.data.splits import Splits
+
+MOST_NAMED = 6
+"""Keys that are not read that a line names."""
+
+
+class FileSet(NamedTuple):
+    """What a data config says of files.
+
+    Attributes:
+        paths: of the training files.
+        mix: the share of each, relative to the others; empty to take all of all.
+        validation_path, test_path: files of their own; "" to take them from the training files.
+        columns: pairs of a shape's key and the files' key.
+        validation, test: numbers of examples.
+        seed: of mixture and split.
+    """
+
+    paths: tuple[str, ...]
+    mix: tuple[float, ...]
+    validation_path: str
+    test_path: str
+    columns: tuple[tuple[str, str], ...]
+    validation: int
+    test: int
+    seed: int
+
+
+def load_files(data: Data) -> Splits:
+    """The sets that a data config's files hold.
+
+    Raises:
+        DataError: a file cannot be read, a record is no example, or there are too few.
+    """
+    paths = (data.path,) if isinstance(data.path, str) else tuple(data.path)
+    return _load(
+        FileSet(
+            paths,
+            tuple(data.mix),
+            data.validation_path,
+            data.test_path,
+            tuple((data.columns or {}).items()),
+            data.validation,
+            data.test,
+            data.seed,
+        )
+    )
+
+
+@lru_cache(maxsize=4)
+def _load(files: FileSet) -> Splits:
+    notes: list[str] = []
+    sets = [_read(path, files.columns, notes) for path in files.paths]
+    found = _mixed(sets, files, notes) if files.mix else [item for items in sets for item in items]
+    rest = distinct(found)
+    duplicates = len(found) - len(rest)
+    from_rest = files.validation * (not files.validation_path) + files.test * (not files.test_path)
+    if len(rest) <= from_rest:
+        raise DataError(
+            f"{', '.join(files.paths)}: {len(rest)} distinct examples, expected above "
+            f"data.validation={files.validation} plus data.test={files.test}"
+        )
+    rest = _shuffled(rest, files.seed)
+    validation, rest = _held_out(files.validation_path, files.validation, rest, files, notes)
+    test, rest = _held_out(files.test_path, files.test, rest, files, notes)
+    pool, choosing = apart(rest, validation, test), apart(validation, test)
+    in_test = len(rest) - len(pool) + len(validation) - len(choosing)
+    if not pool:
+        raise DataError(
+            f"{', '.join(files.paths)}: every training example stands in the test or validation "
+            "set too, expected others"
+        )
+    if duplicates:
+        notes.append(f"{duplicates:,} examples left out that occur twice")
+    if in_test:
+        notes.append(f"{in_test:,} examples left out that the held-out sets hold too")
+    return Splits(tuple(pool), tuple(choosing), tuple(test), (), duplicates, in_test, tuple(notes))
+
+
+def read_examples(path: str) -> list[Example]:
+    """The examples of a file or folder.
+
+    Raises:
+        DataError: it cannot be read, or a record is no example; file and line are named.
+    """
+    return _read(path, (), [])
+
+
+def _read(path: str, columns: Sequence[tuple[str, str]], notes: list[str]) -> list[Example]:
+    """The examples of a path; a line on what they were made from goes to the notes."""
+    unknown = [name for name, _ in columns if name not in KNOWN_COLUMNS]
+    if unknown:
+        raise DataError(
+            f"data.columns.{unknown[0]}: no such key, expected one of {', '.join(KNOWN_COLUMNS)}"
+        )
+    examples = []
+    used: Counter[tuple[str, ...]] = Counter()
+    unused: dict[str, None] = {}
+    for record in read(path):
+        fields = mapped(record, dict(columns)) if columns else record
+        example, keys, others = example_of(fields)
+        examples.append(example)
+        used[keys] += 1
+        unused |= dict.fromkeys(others)
+    if not examples:
+        raise DataError(f"data.path={path}: no record in it, expected some")
+    notes.append(f"{path}: {_origin(used, list(unused))}")
+    return examples
+
+
+def _origin(used: Counter[tuple[str, ...]], unused: list[str]) -> str:
+    """What the examples were made from: "1,100 examples from instruction, input, output"."""
+    kinds = [f"{count:,} from {', '.join(keys)}" for keys, count in used.most_common()]
+    said = kinds[0].replace(" from ", " examples from ", 1) if len(kinds) == 1 else "; ".join(kinds)
+    more = ", ..." if len(unused) > MOST_NAMED else ""
+    return said + (f" (not read: {', '.join(unused[:MOST_NAMED])}{more})" if unused else "")
+
+
+def _mixed(sets: Sequence[list[Example]], files: FileSet, notes: list[str]) -> list[Example]:
+    """As many examples of each set as its share allows, so that none is used up before another."""
+    if len(files.mix) != len(sets) or not all(share > 0 for share in files.mix):
+        raise DataError(
+            f"data.mix={list(files.mix)}: expected a share above 0 for each of the "
+            f"{len(sets)} paths"
+        )
+    whole = min(len(items) / share for items, share in zip(sets, files.mix, strict=True))
+    mixed = []
+    for items, share, path in zip(sets, files.mix, files.paths, strict=True):
+        count = max(1, int(whole * share + 1e-9))
+        mixed += _shuffled(items, files.seed)[:count]
+        notes.append(f"{path}: {count:,} of {len(items):,} are taken, as data.mix says")
+    return mixed
+
+
+def _held_out(
+    path: str, count: int, rest: list[Example], files: FileSet, notes: list[str]
+) -> tuple[list[Example], list[Example]]:
+    """A held-out set, and what is left of the training files: at most `count` of a file of its
+    own.
+    """
+    if not path:
+        return rest[:count], rest[count:]
+    return _shuffled(distinct(_read(path, files.columns, notes)), files.seed)[:count], rest
+
+
+def _shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
+    order = np.random.default_rng(seed).permutation(len(examples))
+    return [examples[place] for place in order]

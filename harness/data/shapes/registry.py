@@ -1,0 +1,115 @@
+"""The shapes of records, told by their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from harness.data.errors import DataError
+from harness.data.example import Example
+from harness.data.formats import Record
+from harness.data.shapes.chat import messages
+from harness.data.shapes.pairs import ANSWERS, INPUTS, QUESTIONS, pair
+from harness.data.shapes.segments import segments
+from harness.data.values import keys, quoted
+
+ReadShape = Callable[[Mapping[str, object], str], Example]
+"""Fields and place of a record -> its example; raises `DataError`."""
+
+
+class Shape(NamedTuple):
+    """A kind of record.
+
+    Attributes:
+        needs: one key of each of these is there.
+        takes: further keys that are read.
+        read: makes the example.
+    """
+
+    needs: tuple[tuple[str, ...], ...]
+    takes: tuple[str, ...]
+    read: ReadShape
+
+    def fits(self, fields: Mapping[str, object]) -> bool:
+        """Whether a record is of this kind."""
+        return all(any(name in fields for name in names) for names in self.needs)
+
+
+SHAPES: dict[str, Shape] = {
+    "messages": Shape((("messages",),), ("system",), messages),
+    "conversations": Shape((("conversations",),), ("system",), messages),
+    "segments": Shape((("segments",),), ("text",), segments),
+    "pair": Shape((QUESTIONS, ANSWERS), (*INPUTS, "system"), pair),
+}
+"""In the order in which they are looked for."""
+
+EXPECTED = (
+    "messages, or conversations, or segments, or "
+    f"one of {quoted(QUESTIONS)} with one of {quoted(ANSWERS)}, or data.columns to map them"
+)
+
+
+class Read(NamedTuple):
+    """An example and how it was found.
+
+    Attributes:
+        example: the example.
+        used: the keys that it was made from, in the record's order.
+        unused: the record's other keys.
+    """
+
+    example: Example
+    used: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def example_of(record: Record) -> Read:
+    """The example that a record holds.
+
+    Raises:
+        DataError: its keys are those of no shape, or a value is not what its key promises.
+    """
+    for shape in SHAPES.values():
+        if shape.fits(record.fields):
+            read = {name for names in shape.needs for name in names} | set(shape.takes)
+            used = tuple(key for key in record.fields if key in read)
+            unused = tuple(key for key in record.fields if key not in read)
+            return Read(shape.read(record.fields, record.place), used, unused)
+    raise DataError(f"{record.place}: found {keys(record.fields)}, expected {EXPECTED}")
+
+
+def mapped(record: Record, columns: Mapping[str, str]) -> Record:
+    """The record under the names that the shapes know.
+
+    Args:
+        record: as read.
+        columns: a shape's key -> the record's; dots lead into objects and, with numbers, lists.
+
+    Raises:
+        DataError: the record has no such key.
+    """
+    fields: dict[str, object] = {}
+    for name, path in columns.items():
+        value: object = record.fields
+        for step in [path] if path in record.fields else path.split("."):
+            if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+                value = value[int(step)]
+            elif isinstance(value, Mapping) and step in value:
+                value = value[step]
+            elif name in INPUTS or name == "system":  # what a record need not have
+                value = ""
+                break
+            else:
+                raise DataError(
+                    f"{record.place}: data.columns.{name}={path} is missing, "
+                    f"found {keys(record.fields)}"
+                )
+        fields[name] = value
+    return Record(fields, record.place)
+
+
+KNOWN_COLUMNS = sorted(
+    {key for shape in SHAPES.values() for names in shape.needs for key in names}
+    | {key for shape in SHAPES.values() for key in shape.takes}
+)
+"""The keys that `data.columns` may map."""

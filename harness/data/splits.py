@@ -1,0 +1,29 @@
+"""What a source gives: sets of examples that share none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from harness.data.example import Example
+
+
+class Splits(NamedTuple):
+    """Disjoint sets of examples.
+
+    Attributes:
+        pool: what training subsets are drawn from.
+        validation: for choosing, never trained on.
+        test: held out.
+        test_families: of task families that no other set holds.
+        duplicates: equal conversations left out.
+        in_test: training examples left out that a held-out set holds too, space and case aside.
+        notes: a line on each file that was read, and on what was left out.
+    """
+
+    pool: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+    test_families: tuple[Example, ...]
+    duplicates: int = 0
+    in_test: int = 0
+    notes: tuple[str, ...] = ()
