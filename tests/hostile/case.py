@@ -11,7 +11,7 @@ Make = Callable[[Path], object]
 
 TOY = (
     "model=nano model.weights=random model.layers=1 model.width=32 model.heads=2 model.context=64 "
-    "data=jsonl data.path=records.jsonl data.size=6 data.validation=2 data.test=4 "
+    "data=file data.path=records.jsonl data.size=6 data.validation=2 data.test=4 "
     "data.template=plain train.epochs=1 train.batch_tokens=128 score.responses=2 "
     "score.response_tokens=4 device=cpu threads=1 sweep=s"
 ).split()
