@@ -39,27 +39,23 @@ def run_sweep(
     Raises:
         SystemExit: 2 for faulty configs, before any run; 1 where a run failed.
     """
-    from harness.engine import sweep
-    from harness.engine.pool import PoolError
+    from harness.engine.launchers import LaunchError, carry_out
+    from harness.engine.names import automatic_name
 
     console = Console(stderr=False)
     try:
         runs = parse_all(jobs, [template_faults])
-        name = sweep.automatic_name(overrides)
+        name = automatic_name(overrides)
         runs = [replace(run, sweep=name) if run.sweep == "auto" else run for run in runs]
-        if isinstance(settings, Slurm):
-            from harness.engine import slurm
-
-            outcome = slurm.launch(runs, settings, console)
-            if settings.detach:
-                return
-        else:
-            outcome = sweep.launch(runs, settings, console)
+        launcher = "slurm" if isinstance(settings, Slurm) else "pool"
+        outcome = carry_out(runs, launcher, settings, console)
+        if outcome.pending:
+            return
         for folder in sorted({Path(run.runs) / run.sweep for run in runs}):
             analysis_main([str(folder)])
     except ConfigError as error:
         sys.exit(_fail(error.faults))
-    except (OSError, PoolError) as error:
+    except (OSError, LaunchError) as error:
         sys.exit(_fail([str(error)]))
     except KeyboardInterrupt:
         console.print("interrupted; the same command continues")

@@ -19,7 +19,8 @@ from harness.commands.generate import answer
 from harness.config.command_line import command_line
 from harness.config.commands import Generate
 from harness.config.validate import ConfigError
-from harness.engine.sweep import cells_of, work_of
+from harness.engine.cells import cells_of
+from harness.engine.sweep import work_of
 from harness.models.stored import CheckpointError
 from harness.records import RESPONSES, ResponseRecord
 from harness.records.storage import read_jsonl
@@ -112,7 +113,10 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
     kept = replace(cell.run, save_weights=True)
     console = Console(record=True, file=open(os.devnull, "w"), width=200)
     assert work_of([kept], console).todo == []
-    assert "1 of these kept no weights; force=true makes them again" in console.export_text()
+    assert (
+        "1 of 1 runs are finished and kept no weights; force=true makes them again"
+        in console.export_text()
+    )
     execute(cells_of([kept])[0], lambda phase, share: None, Warm())
     assert {tensor.dtype for tensor in load_file(cell.folder / "model.safetensors").values()} == {
         torch.float32

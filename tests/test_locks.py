@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.engine.attempt import Message, Try, attempt
+from harness.engine.cells import cells_of
 from harness.engine.locks import LOCK, LockLost, lock, owner_note
-from harness.engine.sweep import cells_of
-from harness.engine.worker import Task, attempt
 from harness.records import LOG, RESULT, STEPS, Result, StepRecord
 from harness.records.storage import read_json, read_jsonl
 from harness.run.identity import stamp
+from harness.run.warm import Warm
 from tests.tiny_sweep import start, sweep, toy_runs, tries
 
 
@@ -89,8 +90,9 @@ def test_removing_the_sweeps_hidden_folder_lets_no_second_launch_into_a_run(
     wait_until(lambda: list(tmp_path.glob(f"s/*/{STEPS}")))
     shutil.rmtree(tmp_path / "s" / ".sweep")
     (cell,) = cells_of(toy_runs(tmp_path, 1))
-    ended = attempt(Task(cell, stamp(cell.folder), 1), lambda _: None)
-    assert ended.kind == "taken"
+    ended: list[Message] = []
+    attempt([Try(cell, stamp(cell.folder), 1)], ended.append, Warm())
+    assert [message.kind for message in ended] == ["taken"]
     flag.touch()
     said, _ = first.communicate(timeout=90)
     assert first.returncode == 0 and tries(tmp_path / "s") == {cell.folder.name: 1}, said
@@ -112,7 +114,7 @@ def test_a_run_whose_folder_was_removed_does_not_write_over_anothers(
     flag.touch()
     written = (folder / RESULT).stat().st_mtime_ns
     said, _ = first.communicate(timeout=90)
-    assert first.returncode == 0 and "finished in another launch" in said, said
+    assert first.returncode == 0 and "finished meanwhile" in said, said
     assert (folder / RESULT).stat().st_mtime_ns == written
     assert (folder / LOG).read_text().count("== try") == 1
 

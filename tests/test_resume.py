@@ -18,8 +18,9 @@ import pytest
 import torch
 from rich.console import Console
 
+from harness.engine.cells import cells_of
 from harness.engine.locks import lock
-from harness.engine.sweep import cells_of, work_of
+from harness.engine.sweep import work_of
 from harness.records import CHECKPOINT, LOG, RESULT, STEPS, Result
 from harness.records.storage import read_json
 from harness.run.execute import execute

@@ -15,7 +15,7 @@ from harness.data import files
 from harness.data.errors import DataError
 from harness.data.examples import prepare_examples, weighted_rows
 from harness.data.masks import PROMPT_ROLES
-from harness.engine.sweep import cells_of
+from harness.engine.cells import cells_of
 from harness.models.gpt import Layout
 from harness.records import EvalRecord, ResponseRecord, Result, StepRecord
 from harness.records.storage import read_json, read_jsonl

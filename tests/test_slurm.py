@@ -16,11 +16,11 @@ from rich.console import Console
 
 from harness.config.launchers import Slurm
 from harness.config.validate import ConfigError
+from harness.engine.cells import cells_of
+from harness.engine.launchers import LaunchError, carry_out
 from harness.engine.locks import owner_note
-from harness.engine.pool import PoolError
-from harness.engine.slurm import known_jobs, launch
+from harness.engine.slurm import known_jobs
 from harness.engine.status import status_of
-from harness.engine.sweep import cells_of
 from harness.records import FAILURE, RESULT, Failure, Result
 from harness.records.storage import read_json
 from harness.run.execute import execute
@@ -43,8 +43,8 @@ def test_faulty_settings_are_told_together() -> None:
 
 def test_without_slurm_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(PoolError, match="^Slurm: ") as caught:
-        launch(toy_runs(tmp_path, 1), Slurm(), Console(quiet=True))
+    with pytest.raises(LaunchError, match="^Slurm: ") as caught:
+        carry_out(toy_runs(tmp_path, 1), "slurm", Slurm(), Console(quiet=True))
     assert "\n" not in str(caught.value)
 
 

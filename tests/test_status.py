@@ -25,9 +25,13 @@ def sweep(tmp_path: Path) -> Iterator[Path]:
     done = sorted(path.parent.name for path in folder.glob(f"*/{RESULT}"))
     names = [*done, "bad", "busy", "later"]
     launched = Launched(
-        started="2026-01-01T00:00:00+00:00", host="h", commit="c" * 40, dirty=False, slots=1
+        started="2026-01-01T00:00:00+00:00", host="h", commit="c" * 40, dirty=False, launcher="pool"
     )
-    add_to_plan(folder, [PlannedRun(run=name, identity="0", cost=10.0) for name in names], launched)
+    add_to_plan(
+        folder,
+        [PlannedRun(run=name, identity="0", contents="0", cost=10.0, threads=1) for name in names],
+        launched,
+    )
     for place, name in enumerate(done):
         result, config = folder / name / RESULT, folder / name / CONFIG
         set_time(config, 1000.0 + 20 * place)

@@ -15,10 +15,10 @@ import pytest
 
 from harness.config.launchers import Pool
 from harness.config.validate import ConfigError
+from harness.engine.launchers import Outcome
 from harness.engine.locks import owner_note
 from harness.engine.plan import Launched, PlannedRun, add_to_plan, read_plan
-from harness.engine.slots import gpu_bytes, places
-from harness.engine.sweep import Outcome
+from harness.engine.slots import gpu_bytes, places, workers
 from harness.records import FAILURE, RESULT, Failure, Result
 from harness.records.storage import read_json
 from harness.run.identity import settled, stamp
@@ -65,7 +65,7 @@ def test_failing_runs_cost_themselves_alone(faulty: tuple[Path, Outcome, str]) -
             "SIGKILL",
         ),
         (15, "the worker exited with code 4", "== try 1", ""),
-        (16, "FloatingPointError: step 1: loss nan", "in go_wrong", ""),
+        (16, "FloatingPointError: step 1: loss nan", "FloatingPointError: step 1", ""),
     ],
 )
 def test_a_failure_is_recorded_with_its_cause(
@@ -147,17 +147,20 @@ def test_an_outcome_newer_than_the_launch_is_another_launchs(tmp_path: Path) -> 
 def test_the_plan_grows_and_a_change_of_code_is_told(tmp_path: Path) -> None:
     def launched(commit: str) -> Launched:
         return Launched(
-            started="2026-01-01T00:00:00+00:00", host="h", commit=commit, dirty=False, slots=1
+            started="2026-01-01T00:00:00+00:00",
+            host="h",
+            commit=commit,
+            dirty=False,
+            launcher="pool",
         )
 
     def planned(name: str, cost: float) -> PlannedRun:
-        return PlannedRun(run=name, identity="0", cost=cost)
+        return PlannedRun(run=name, identity="0", contents="0", cost=cost, threads=1)
 
-    assert add_to_plan(tmp_path, [planned("a", 1.0)], launched("aaaaaaaaaa")) == []
-    assert (
-        add_to_plan(tmp_path, [planned("a", 1.0), planned("b", 2.0)], launched("aaaaaaaaaa")) == []
-    )
-    (warning,) = add_to_plan(tmp_path, [], launched("bbbbbbbbbb"))
+    assert add_to_plan(tmp_path, [planned("a", 1.0)], launched("aaaaaaaaaa")) == ({"a": 1}, [])
+    both = [planned("a", 1.0), planned("b", 2.0)]
+    assert add_to_plan(tmp_path, both, launched("aaaaaaaaaa")) == ({"a": 1, "b": 1}, [])
+    _, (warning,) = add_to_plan(tmp_path, [], launched("bbbbbbbbbb"))
     assert warning.endswith(
         "launched before with code aaaaaaaa, now with bbbbbbbb; each result names its own"
     )
@@ -165,12 +168,18 @@ def test_the_plan_grows_and_a_change_of_code_is_told(tmp_path: Path) -> None:
     assert plan and [run.run for run in plan.runs] == ["b", "a"] and len(plan.launches) == 3
 
 
-def test_workers_are_spread_over_gpus_or_cores(tmp_path: Path) -> None:
+def test_workers_are_spread_over_gpus_or_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.engine.slots.cpus", lambda: 16)
     runs = toy_runs(tmp_path, 2) * 5
-    assert places(["4", "7"], Pool(slots_per_gpu=1), runs) == ["4", "7"]
-    assert places(["4", "7"], Pool(slots_per_gpu=2), runs) == ["4", "7", "4", "7"]
-    assert places(["4", "7"], Pool(slots=3), runs) == ["4", "7", "4"]
-    assert places([], Pool(slots=3), runs[:2]) == [None, None]
+    assert workers(["4", "7"], Pool(slots_per_gpu=1), runs) == 2
+    assert workers(["4", "7"], Pool(slots_per_gpu=2), runs) == 4
+    assert workers(["4", "7"], Pool(slots=3), runs) == workers([], Pool(slots=3), runs) == 3
+    assert workers([], Pool(), runs) == 16
+    assert workers([], Pool(), [*runs, replace(runs[0], threads=6)]) == 2
+    assert workers([], Pool(), [replace(runs[0], threads=20)]) == 1
+    assert places(["4", "7"], 3) == ["4", "7", "4"] and places([], 2) == [None, None]
 
 
 def test_a_gpu_is_shared_by_as_many_workers_as_memory_and_cores_allow(
@@ -182,12 +191,12 @@ def test_a_gpu_is_shared_by_as_many_workers_as_memory_and_cores_allow(
     big = replace(tiny[0], model=model, train=replace(tiny[0].train, batch_tokens=512))
     assert gpu_bytes(big) == 2**30 + 16 * 1_490_307_200 + 512 * 48 * 1600 * 68
     monkeypatch.setattr("harness.engine.slots.gpu_memory", lambda: 80 * 2**30)
-    assert places(["4", "7"], Pool(), tiny) == ["4", "7"] * 4
-    assert places(["4"], Pool(), [*tiny, big]) == ["4"] * 2
+    assert workers(["4", "7"], Pool(), tiny) == 8
+    assert workers(["4"], Pool(), [*tiny, big]) == 2
     monkeypatch.setattr("harness.engine.slots.gpu_memory", lambda: 24 * 2**30)
-    assert places(["4"], Pool(), [*tiny, big]) == ["4"]
+    assert workers(["4"], Pool(), [*tiny, big]) == 1
     monkeypatch.setattr("harness.engine.slots.cpus", lambda: 4)
-    assert places(["4", "7"], Pool(), tiny) == ["4", "7"] * 2
+    assert workers(["4", "7"], Pool(), tiny) == 4
 
 
 def test_faulty_settings_are_told_together() -> None:

@@ -6,16 +6,22 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from rich.console import Console
 
 from harness.config.launchers import Pool
 from harness.config.schema import Run
-from harness.engine.sweep import Outcome, launch
+from harness.engine.attempt import Message, attempt
+from harness.engine.job import Job, record_failure
+from harness.engine.launchers import LAUNCHERS, Launcher, Outcome, carry_out
+from harness.engine.view import View
 from harness.records import AUDIT, EVALS, LOG, RESPONSES, RESULT, STEPS
+from harness.run.warm import Warm
 from tests.tiny import run_of, write_records
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +57,49 @@ def environment(faults: dict[int, str]) -> dict[str, str]:
 def sweep(runs: list[Run], **settings: object) -> tuple[Outcome, str]:
     """Launch in this process; how it ended and what it said."""
     console = Console(record=True, width=300, file=open(os.devnull, "w"))
-    outcome = launch(runs, Pool(**settings), console)  # type: ignore[arg-type]
+    outcome = carry_out(runs, "pool", Pool(**settings), console)  # type: ignore[arg-type]
+    return outcome, console.export_text()
+
+
+@dataclass
+class Inline:
+    """Settings of a launcher that a plugin adds: it carries runs out in this very process."""
+
+    retries: int = 0
+    cores: ClassVar[None] = None
+
+    def check(self) -> None:
+        """Nothing can be wrong."""
+
+
+def carry_out_inline(jobs: Sequence[Job], settings: Inline, console: Console) -> Outcome:
+    """A launcher in its simplest form."""
+    view = View(console, jobs)
+    finished, warm = 0, Warm()
+    for job in jobs:
+        messages: list[Message] = []
+        attempt([job.next_try()], messages.append, warm)
+        ended = messages[-1]
+        if ended.kind == "finished":
+            finished += 1
+            view.finished(job, ended.text)
+        else:
+            record_failure(job, ended.text, ended.trace, outside=ended.outside)
+            view.failed(job, ended.text)
+    view.stop()
+    return Outcome(finished, 0, len(jobs) - finished)
+
+
+def inline(runs: list[Run]) -> tuple[Outcome, str]:
+    """As `sweep`, without the seconds that a worker takes to start."""
+    LAUNCHERS["inline"] = Launcher(Inline, carry_out_inline)
+    threads = torch.get_num_threads()
+    console = Console(record=True, width=300, file=open(os.devnull, "w"))
+    try:
+        outcome = carry_out(runs, "inline", Inline(), console)
+    finally:
+        torch.set_num_threads(threads)
+        del LAUNCHERS["inline"]
     return outcome, console.export_text()
 
 

@@ -4,8 +4,9 @@ torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
 
 from harness.config.validate import ConfigError
 
@@ -24,6 +25,7 @@ class Pool:
         timeout: seconds without any progress after which a run counts as hanging; 0 for no limit.
     """
 
+    cores: ClassVar[None] = None
     slots: Any = "auto"
     slots_per_gpu: Any = "auto"
     retries: int = 2
@@ -75,6 +77,11 @@ class Slurm:
     retries: int = 2
     detach: bool = False
 
+    @property
+    def cores(self) -> int:
+        """CPU cores of a job."""
+        return self.cpus
+
     def check(self) -> None:
         """Refuse what cannot be meant.
 
@@ -93,5 +100,19 @@ class Slurm:
             )
             if (value := getattr(self, key)) < least
         ]
+        faults += _control_characters("hydra.launcher", asdict(self))
         if faults:
             raise ConfigError(faults)
+
+
+def _control_characters(key: str, value: Any) -> list[str]:
+    """A line for each text with control characters in it, which would add a line to a script."""
+    if isinstance(value, Mapping):
+        faults = []
+        for name, inner in value.items():
+            faults += _control_characters(f"{key} (a key)", str(name))
+            faults += _control_characters(f"{key}.{name}", inner)
+        return faults
+    if not isinstance(value, str) or value.isprintable():
+        return []
+    return [f"{key}={value!r}: expected text without control characters"]

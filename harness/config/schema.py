@@ -210,10 +210,14 @@ class Run:
         sweep: name of the folder under `runs`; "auto" derives one from the swept keys.
         runs: the folder in which sweeps lie.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        threads: CPU threads of one run; 0 shares the cores among the workers.
+        threads: CPU threads of one run; 0 for one with a model below 50 million parameters, and
+            with a larger one as many as there are cores, at most eight. Fixed when a run is first
+            planned.
         retry: "failed" tries runs again that an earlier launch recorded as failed; "none" leaves
             them.
         force: whether finished and failed runs are carried out again, from their beginning.
+        stack: most runs that train as one model: "auto" for as many as a GPU's memory holds, and one
+            on the CPU; or a number.
         save_weights: whether the trained weights stay in the run's folder, in fp32:
             `model.safetensors`.
         checkpoint_seconds: seconds of training between two checkpoints, so that a shorter run
@@ -233,5 +237,6 @@ class Run:
     threads: Count
     retry: Literal["none", "failed"]
     force: bool
+    stack: Positive | Literal["auto"]
     save_weights: bool
     checkpoint_seconds: Weight

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.engine.attempt import Try, header
 from harness.engine.locks import lock
-from harness.engine.worker import header
 from harness.records import LOG, Failure
 from harness.run.identity import Cell, Stamp, write_failure
 
 LOG_LINES = 60
 """Most lines of a dead worker's log that its failure record keeps."""
 
+TOGETHER = 2
+"""Times that a run may go down with its group before it is tried alone."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Job:
     """A run that is to be carried out.
 
     Attributes:
         cell: the run.
         before: what its folder held at launch.
+        label: what tells it from the other runs of its launch, beside its name; "" for nothing.
         attempt: the number of the next try, from 1.
-        ready: when it may be tried, on the monotonic clock.
+        together: how often it went down with a group. Such a try counts for no run of the group,
+            for nobody knows whose fault it was.
     """
 
     cell: Cell
     before: Stamp
+    label: str = ""
     attempt: int = 1
-    ready: float = 0.0
+    together: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its folder's name."""
+        return self.cell.folder.name
+
+    def next_try(self) -> Try:
+        """What a worker is told of it."""
+        return Try(self.cell, self.before, self.attempt)
 
 
 @dataclass(slots=True)
@@ -45,7 +61,22 @@ class Tally:
     failed: int = 0
 
 
-def record_failure(job: Job, error: str, trace: str, signal_name: str) -> bool:
+def went_down(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The groups in which runs are tried again that went down together."""
+    again: list[Job] = []
+    alone: list[list[Job]] = []
+    for job in jobs:
+        job.together += 1
+        if job.together < TOGETHER:
+            again.append(job)
+        else:
+            alone.append([job])
+    return [again, *alone] if again else alone
+
+
+def record_failure(
+    job: Job, error: str, trace: str = "", signal_name: str = "", *, outside: bool = False
+) -> bool:
     """Record that a run failed for good; False where another launch has begun it anew.
 
     Raises:
@@ -59,12 +90,13 @@ def record_failure(job: Job, error: str, trace: str, signal_name: str) -> bool:
         write_failure(
             folder,
             Failure(
-                run=folder.name,
+                run=job.name,
                 identity=job.cell.identity,
                 error=error,
                 traceback=trace,
                 signal=signal_name,
                 attempts=job.attempt,
+                cause="outside" if outside else "run",
             ),
         )
     return True
@@ -76,5 +108,5 @@ def log_of(job: Job) -> str:
         text = (job.cell.folder / LOG).read_text("utf-8", errors="replace")
     except OSError:
         return ""
-    _, found, last = text.rpartition(header(job.attempt))
-    return "\n".join((found + last).splitlines()[-LOG_LINES:]) if found else ""
+    _, begun, last = text.rpartition(header(job.attempt))
+    return "\n".join((begun + last).splitlines()[-LOG_LINES:]) if begun else ""

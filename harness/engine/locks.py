@@ -12,6 +12,8 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,11 +24,22 @@ HIDDEN = ".sweep"
 LOCK = ".lock"
 """The lock file of a run's folder."""
 
+LAUNCH_LOCK = "launch.lock"
+"""The lock file that every launch of a sweep shares while it lasts."""
+
 NOTE_BYTES = 512
 
 
 class LockLost(RuntimeError):
-    """Somebody removed a lock file, or took the lock where a file system grants it twice."""
+    """Somebody removed a lock file, or took the lock where a file system grants it twice.
+
+    Attributes:
+        run: the name of the folder whose lock it was.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder}: its lock is gone or another's")
+        self.run = folder.name
 
 
 class Lock:
@@ -52,7 +65,13 @@ class Lock:
         trace: TracebackType | None,
     ) -> None:
         """Let go."""
-        os.close(self._descriptor)
+        self.release()
+
+    def release(self) -> None:
+        """Let go; once is enough."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def note(self, content: dict[str, Any]) -> None:
         """Leave word in the lock file of what the owner is at, for others to read.
@@ -76,7 +95,7 @@ class Lock:
         if not _in_place(self._path, self._descriptor) or (
             self._noted and _read_note(self._descriptor).get("owner") != self._owner
         ):
-            raise LockLost(f"{self._path.parent}: its lock is gone or another's")
+            raise LockLost(self._path.parent)
 
 
 def lock(folder: Path) -> Lock | None:
@@ -99,21 +118,47 @@ def wait_for(path: Path) -> Lock:
     return held
 
 
+@contextmanager
+def under_way(sweeps: Sequence[Path]) -> Iterator[None]:
+    """Show to others that sweeps are under way, whichever of their runs are at work.
+
+    Raises:
+        OSError: as `lock`.
+    """
+    with ExitStack() as stack:
+        for sweep in sweeps:
+            held = _take(sweep / HIDDEN / LAUNCH_LOCK, fcntl.LOCK_SH)
+            assert held is not None
+            stack.enter_context(held)
+        yield
+
+
+def is_under_way(sweep: Path) -> bool:
+    """Whether a launch of a sweep is under way."""
+    return _held(sweep / HIDDEN / LAUNCH_LOCK, fcntl.LOCK_EX) is not None
+
+
 def owner_note(folder: Path) -> dict[str, Any] | None:
     """What the process that works on a run left word of; None where nobody does.
 
     Takes nothing away from that process.
     """
+    note = _held(folder / LOCK, fcntl.LOCK_SH)
+    if note is not None:
+        note.pop("owner", None)
+    return note
+
+
+def _held(path: Path, how: int) -> dict[str, Any] | None:
+    """The note in a lock file that another process holds against `how`; None where none does."""
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDWR if how == fcntl.LOCK_EX else os.O_RDONLY)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
-        note = _read_note(descriptor)
-        note.pop("owner", None)
-        return note
+        return _read_note(descriptor)
     except OSError:
         return None
     finally:

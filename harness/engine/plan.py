@@ -5,7 +5,7 @@ alone. No torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,19 @@ class PlannedRun:
     Attributes:
         run: its folder's name.
         identity: as in its result.
-        cost: tokens times parameters, as in `store.Cell`.
+        contents: sixteen hex digits over the contents of its data, weights and tokenizer.
+        cost: tokens times parameters, as in `harness.run.identity.Cell`.
+        threads: CPU threads, fixed when the run is first planned: with another number its figures
+            would differ by rounding.
+        label: `key=value, …` of what tells it from the other runs of its launch, beside its name.
     """
 
     run: str
     identity: str
+    contents: str
     cost: float
+    threads: int
+    label: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -36,10 +43,10 @@ class Launched:
 
     Attributes:
         started: UTC, ISO 8601.
-        host: where.
+        host: the machine's name.
         commit: of the code; "" outside a checkout.
         dirty: whether the code differed from it.
-        slots: runs at a time.
+        launcher: which one.
         jobs: ids of the Slurm jobs that carry the runs out; empty for a launch on one machine.
     """
 
@@ -47,7 +54,7 @@ class Launched:
     host: str
     commit: str
     dirty: bool
-    slots: int
+    launcher: str
     jobs: list[str] = field(default_factory=list)
 
 
@@ -79,45 +86,100 @@ def read_plan(sweep: Path) -> Plan | None:
     return read_json(path, Plan) if path.is_file() else None
 
 
-def add_to_plan(sweep: Path, runs: Sequence[PlannedRun], launch: Launched) -> list[str]:
+def add_to_plan(
+    sweep: Path, runs: Sequence[PlannedRun], launched: Launched, *, anew: bool = False
+) -> tuple[dict[str, int], list[str]]:
     """Add a launch and the runs that it asks for.
 
+    Args:
+        sweep: the sweep's folder.
+        runs: what is asked for.
+        launched: by whom.
+        anew: whether runs that are planned already are planned anew.
+
     Returns:
-        Warnings: a line where the code differs from that of the launch before.
+        The threads of each run, by its name: those it was first planned with. And lines on what
+        differs from the launch before.
 
     Raises:
         OSError: the folder cannot be written.
     """
     with wait_for(sweep / HIDDEN / f"{PLAN}.lock"):
+        lines = []
         try:
             plan = read_plan(sweep) or Plan(runs=[], launches=[])
-        except RecordError:  # by hand or by a broken disk; runs do not depend on it
+        except RecordError as error:  # by hand or by a broken disk; results do not depend on it
+            lines.append(f"{error}; planned anew")
             plan = Plan(runs=[], launches=[])
-        before = plan.launches[-1] if plan.launches else launch
-        wanted = {run.run: run for run in [*plan.runs, *runs]}
-        plan = Plan(
-            runs=sorted(wanted.values(), key=lambda run: -run.cost),
-            launches=[*plan.launches, launch],
-        )
+        lines += _changes(plan, runs, launched)
+        wanted = {run.run: run for run in plan.runs}
+        for run in runs:
+            before = wanted.get(run.run)
+            fixed = run if before is None or anew else replace(run, threads=before.threads)
+            wanted[run.run] = fixed
+        plan.runs = sorted(wanted.values(), key=lambda run: -run.cost)
+        plan.launches.append(launched)
         write_json(plan_file(sweep), plan)
-    if (before.commit, before.dirty) == (launch.commit, launch.dirty):
-        return []
-    return [
-        f"{sweep}: launched before with code {code(before)}, now with {code(launch)}; each result names its own"
+    return {run.run: wanted[run.run].threads for run in runs}, [
+        f"{sweep}: {line}" for line in lines
     ]
 
 
-def code(launch: Launched) -> str:
+def add_jobs(sweep: Path, jobs: Sequence[str]) -> None:
+    """Note the Slurm jobs of the last launch.
+
+    Raises:
+        OSError: the folder cannot be written.
+        RecordError: the plan is damaged.
+    """
+    with wait_for(sweep / HIDDEN / f"{PLAN}.lock"):
+        plan = read_plan(sweep)
+        if plan and plan.launches:
+            plan.launches[-1].jobs += jobs
+            write_json(plan_file(sweep), plan)
+
+
+def _changes(plan: Plan, runs: Sequence[PlannedRun], launched: Launched) -> list[str]:
+    """What differs from what was planned before, a line each."""
+    lines = []
+    asked = {run.run for run in runs}
+    # A run's name without its identity tells mask, model, data, size and seed.
+    contents: dict[str, set[str]] = {}
+    for run in runs:
+        contents.setdefault(_condition(run), set()).add(run.contents)
+    others = sum(
+        run.run not in asked and run.contents not in contents.get(_condition(run), {run.contents})
+        for run in plan.runs
+    )
+    if others:
+        lines.append(
+            f"{others} runs here were planned on other contents of data, weights or tokenizer; "
+            "they stay, as conditions of their own"
+        )
+    before = plan.launches[-1] if plan.launches else launched
+    if (before.commit, before.dirty) != (launched.commit, launched.dirty):
+        lines.append(
+            f"launched before with code {code(before)}, now with {code(launched)}; "
+            "each result names its own"
+        )
+    return lines
+
+
+def _condition(run: PlannedRun) -> str:
+    return run.run.rsplit("-", 1)[0]
+
+
+def code(launched: Launched) -> str:
     """A launch's code in a word or two."""
-    return f"{launch.commit[:8] or 'of no checkout'}{' with changes' if launch.dirty else ''}"
+    return f"{launched.commit[:8] or 'of no checkout'}{' with changes' if launched.dirty else ''}"
 
 
-def describe(provenance: dict[str, Any], started: str, host: str, slots: int) -> Launched:
-    """A launch with the code that `store.provenance` names."""
+def describe(provenance: dict[str, Any], started: str, host: str, launcher: str) -> Launched:
+    """A launch with the code that `harness.run.identity.provenance` names."""
     return Launched(
         started=started,
         host=host,
-        slots=slots,
+        launcher=launcher,
         commit=str(provenance["commit"]),
         dirty=bool(provenance["dirty"]),
     )

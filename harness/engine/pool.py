@@ -1,23 +1,23 @@
-"""The parent of the workers: hands out runs, notices who died or hangs, tries again, records what
-failed.
+"""The parent of the workers: hands out groups of runs, notices who died or hangs, tries again,
+records what failed.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from types import FrameType
+from typing import cast
 
-from harness.engine.job import Job, Tally, log_of, record_failure
+from harness.engine.attempt import Message
+from harness.engine.job import Job, Tally, log_of, record_failure, went_down
+from harness.engine.launchers import LaunchError
+from harness.engine.process import Worker, start
+from harness.engine.queue import Group, Queue
 from harness.engine.view import View
-from harness.engine.worker import DUMP_SIGNAL, Message, Task, work
 from harness.run.identity import finished
 
 BACKOFF = 1.0
@@ -38,38 +38,29 @@ START_LIMIT = 600.0
 """Seconds that a worker may take to be ready: imports from a slow disk, shared by many."""
 
 
-class PoolError(RuntimeError):
-    """No worker can be started: one line."""
-
-
-@dataclass(slots=True)
-class _Worker:
-    """A process, the run it is at, and when it last gave a sign of life."""
-
-    process: BaseProcess
-    link: Connection
-    ready: bool = False
-    job: Job | None = None
-    heard: float = field(default_factory=time.monotonic)
-
-
 class Pool:
-    """Workers on their places and the runs that wait for them."""
+    """Workers on their GPUs and the groups of runs that wait for them."""
 
     def __init__(
         self,
-        jobs: Sequence[Job],
-        places: Sequence[str | None],
+        groups: Iterable[Group],
+        gpus: Sequence[str | None],
         retries: int,
         timeout: float,
         view: View,
     ) -> None:
-        """Take the runs in the order in which they are to start; see `harness.config.launchers.Pool` for
-        the limits.
+        """Take the groups in the order in which they are to start.
+
+        Args:
+            groups: runs that a worker carries out together.
+            gpus: of each worker, None for the CPU.
+            retries: as in `harness.config.launchers.Pool`.
+            timeout: likewise.
+            view: where progress is shown.
         """
-        self._queue = list(jobs)
-        self._places = places
-        self._workers: list[_Worker | None] = [None] * len(places)
+        self._queue = Queue(groups)
+        self._gpus = gpus
+        self._workers: list[Worker | None] = [None] * len(gpus)
         self._retries = retries
         self._timeout = timeout or float("inf")
         self._view = view
@@ -83,12 +74,12 @@ class Pool:
         Raises:
             KeyboardInterrupt: after Ctrl-C, once the runs under way have ended; at once after a
                 second, or SIGTERM.
-            PoolError: no worker can be started.
+            LaunchError: no worker can be started.
         """
         with self._signals():
             try:
                 while (self._queue and not self._stopping) or any(
-                    worker and worker.job for worker in self._workers
+                    worker and worker.busy for worker in self._workers
                 ):
                     if self._stopping:
                         self._say_so()
@@ -100,9 +91,7 @@ class Pool:
             finally:
                 for worker in self._workers:
                     if worker:
-                        worker.link.close()
-                        worker.process.kill()
-                        worker.process.join()
+                        worker.end()
                 self._view.stop()
         if self._queue:
             raise KeyboardInterrupt
@@ -133,36 +122,32 @@ class Pool:
             )
 
     def _start_missing(self) -> None:
-        """Start workers on empty places, as far as there are runs for them."""
-        free = sum(worker is not None and worker.job is None for worker in self._workers)
+        """Start workers on empty places, as far as there are groups for them."""
+        free = sum(worker is not None and not worker.busy for worker in self._workers)
         for place, worker in enumerate(self._workers):
             if worker is None and free < len(self._queue):
-                self._workers[place] = _start(self._places[place])
+                self._workers[place] = start(self._gpus[place])
                 free += 1
 
     def _hand_out(self) -> None:
-        """Give every idle worker the first run that may be tried now."""
-        now = time.monotonic()
+        """Give every idle worker the first group that may be tried now."""
         for place, worker in enumerate(self._workers):
-            if worker is None or worker.job or not worker.ready:
+            if worker is None or worker.busy or not worker.ready:
                 continue
-            job = next((job for job in self._queue if job.ready <= now), None)
-            if job is None:
+            group = self._queue.take()
+            if group is None:
                 return
-            try:
-                worker.link.send(Task(job.cell, job.before, job.attempt))
-            except OSError:  # killed while idle; the run has lost nothing
+            if worker.give(group):
+                self._view.begin(place, group)
+            else:  # killed while idle
+                self._queue.put(group)
                 self._bury(place)
-                continue
-            self._queue.remove(job)
-            worker.job, worker.heard = job, now
-            self._view.begin(place, job.cell)
 
     def _listen(self) -> None:
         """Take in what workers say, waiting a tick for it."""
         links = {worker.link: place for place, worker in enumerate(self._workers) if worker}
         for link in wait(list(links), TICK):
-            place = links[link]  # type: ignore[index]
+            place = links[cast("Connection", link)]
             worker = self._workers[place]
             assert worker is not None
             try:
@@ -174,117 +159,129 @@ class Pool:
             if message.kind == "ready":
                 worker.ready, self._dead_starts = True, 0
             elif message.kind == "progress":
-                self._view.progress(place, message.text, message.share)
+                self._view.progress(place, message.run, message.text, message.share)
+            elif message.kind == "idle":
+                self._idle(place, worker)
+            elif message.kind == "down":
+                worker.spoilt = True
+                self._went_down(worker, message.text, "")
+            elif message.kind == "narrow":
+                worker.spoilt = True
+                self._halve(worker, message.text)
             else:
                 self._ended(place, worker, message)
 
-    def _ended(self, place: int, worker: _Worker, message: Message) -> None:
-        """A worker is done with its run, in whatever way."""
-        job = worker.job
-        assert job is not None
-        worker.job = None
-        self._view.end(place)
+    def _ended(self, place: int, worker: Worker, message: Message) -> None:
+        """A run has ended, in whatever way."""
+        job = worker.jobs.pop(message.run)
+        self._view.end(place, job)
         if message.kind == "broken":
-            self._bury(place)
-            self._try_again(job, message.text, message.trace, "")
+            worker.spoilt = True
+            self._try_again(job, message)
         elif message.kind == "failed":
-            self._fail(job, message.text, message.trace, "")
+            self._fail(job, message)
         elif message.kind == "taken":
-            self._put_back(job, LOOK_AGAIN)
+            self._queue.put([job], LOOK_AGAIN)
         elif message.kind == "settled":
             done = finished(job.cell.folder)
             self.tally.elsewhere += done
             self.tally.failed += not done
-            self._view.settled(job.cell, f"{'finished' if done else 'failed'} in another launch")
+            self._view.settled(job, f"{'finished' if done else 'failed'} meanwhile")
         else:
             self.tally.finished += 1
-            self._view.finished(job.cell, message.text)
+            self._view.finished(job, message.text)
 
-    def _died(self, place: int, worker: _Worker) -> None:
+    def _idle(self, place: int, worker: Worker) -> None:
+        """A worker is done with its group; runs of which it did not tell are put back."""
+        self._view.idle(place)
+        worker.busy = False
+        if worker.jobs:
+            self._queue.put(worker.take_jobs())
+        if worker.spoilt:
+            self._bury(place)
+
+    def _died(self, place: int, worker: Worker) -> None:
         """A worker is gone without a word."""
-        worker.process.join()
-        code = worker.process.exitcode or 0
-        name = signal.Signals(-code).name if code < 0 else ""
-        how = f"was killed by {name}" if name else f"exited with code {code}"
-        job = worker.job
+        how, signal_name = worker.how_it_died()
         self._bury(place)
-        if job:
-            self._view.end(place)
-            self._try_again(job, f"the worker {how}", log_of(job), name)
+        if worker.jobs:
+            self._went_down(worker, f"the worker {how}", signal_name)
         elif not worker.ready:
             self._dead_starts += 1
             if self._dead_starts > DEAD_STARTS:
-                raise PoolError(
-                    f"{self._dead_starts} workers in a row died before their first run: the last {how}"
+                raise LaunchError(
+                    f"{self._dead_starts} workers in a row died before their first run: "
+                    f"the last {how}"
                 )
 
     def _end_hanging(self) -> None:
         """Kill workers that have given no sign of life for too long."""
         now = time.monotonic()
         for place, worker in enumerate(self._workers):
-            if worker is None or (worker.ready and not worker.job):
+            if worker is None or (worker.ready and not worker.busy):
                 continue
             if now - worker.heard <= (self._timeout if worker.ready else START_LIMIT):
                 continue
-            job = worker.job
-            if not job:
+            if not worker.jobs:
                 worker.process.kill()  # its link closes, which is dealt with as for any dead worker
                 continue
-            if worker.process.pid:
-                os.kill(worker.process.pid, DUMP_SIGNAL)
-                worker.process.join(TICK)  # time to write down where it hangs
+            worker.dump()
             self._bury(place)
-            self._view.end(place)
-            text = f"no progress for {self._timeout:g} s (hydra.launcher.timeout); the worker was killed"
-            self._try_again(job, text, log_of(job), "SIGKILL")
+            text = f"no progress for {self._timeout:g} s (hydra.launcher.timeout)"
+            self._went_down(worker, f"{text}; the worker was killed", "SIGKILL")
 
     def _bury(self, place: int) -> None:
         worker = self._workers[place]
         assert worker is not None
-        worker.process.kill()
-        worker.process.join()
-        worker.link.close()
+        worker.end()
+        self._view.idle(place)
         self._workers[place] = None
 
-    def _try_again(self, job: Job, error: str, trace: str, signal_name: str) -> None:
+    def _went_down(self, worker: Worker, error: str, signal_name: str) -> None:
+        """Put back what a worker was at when it went down."""
+        jobs = worker.take_jobs()
+        if len(jobs) == 1:
+            trace = log_of(jobs[0])
+            self._try_again(jobs[0], Message("broken", text=error, trace=trace), signal_name)
+            return
+        groups = went_down(jobs)
+        how = "each alone" if len(groups) == len(jobs) else "together"
+        self._view.say(
+            f"{jobs[0].name} and {len(jobs) - 1} more: {error}; again in {BACKOFF:g} s, {how}"
+        )
+        for group in groups:
+            self._queue.put(group, BACKOFF)
+
+    def _halve(self, worker: Worker, error: str) -> None:
+        """Put back a group that memory does not suffice for, as two."""
+        jobs = worker.take_jobs()
+        self._view.say(f"{jobs[0].name} and {len(jobs) - 1} more: {error}; again in halves")
+        middle = len(jobs) // 2
+        self._queue.put(jobs[middle:])
+        self._queue.put(jobs[:middle])
+
+    def _try_again(self, job: Job, message: Message, signal_name: str = "") -> None:
         """Put a run back that may succeed another time; after the last try it has failed."""
         if job.attempt > self._retries:
-            self._fail(job, error, trace, signal_name)
+            self._fail(job, message, signal_name)
             return
         pause = min(LONGEST_BACKOFF, BACKOFF * 2 ** (job.attempt - 1))
         self._view.say(
-            f"{job.cell.folder.name}: try {job.attempt} of {self._retries + 1}: {error}; again in {pause:g} s"
+            f"{job.name}: try {job.attempt} of {self._retries + 1}: {message.text}; "
+            f"again in {pause:g} s"
         )
         job.attempt += 1
-        self._put_back(job, pause)
+        self._queue.put([job], pause)
 
-    def _put_back(self, job: Job, pause: float) -> None:
-        job.ready = time.monotonic() + pause
-        self._queue.append(job)
-
-    def _fail(self, job: Job, error: str, trace: str, signal_name: str) -> None:
+    def _fail(self, job: Job, message: Message, signal_name: str = "") -> None:
         """Record that a run failed for good, unless another launch has begun it anew."""
         try:
-            if not record_failure(job, error, trace, signal_name):
-                self._put_back(job, LOOK_AGAIN)
+            if not record_failure(
+                job, message.text, message.trace, signal_name, outside=message.outside
+            ):
+                self._queue.put([job], LOOK_AGAIN)
                 return
         except OSError as problem:
-            self._view.say(f"{job.cell.folder.name}: its failure cannot be recorded: {problem}")
+            self._view.say(f"{job.name}: its failure cannot be recorded: {problem}")
         self.tally.failed += 1
-        self._view.failed(job.cell, error)
-
-
-def _start(gpu: str | None) -> _Worker:
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, gpu), daemon=True)
-    resource_tracker.ensure_running()  # by itself it starts with the first process, and unblocks SIGINT again
-    # Ctrl-C reaches the whole group: a worker inherits that it does not listen, even while it still
-    # imports.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    theirs.close()
-    return _Worker(process, ours)
+        self._view.failed(job, message.text)

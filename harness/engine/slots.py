@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 
 from harness.config.launchers import Pool
 from harness.config.schema import Run
@@ -14,6 +13,18 @@ MOST_PER_GPU = 4
 """Workers that share a GPU by themselves: alone, one waits for its kernels to be launched most of
 the time.
 """
+
+MOST_STACKED = 64
+"""Runs of a stack by itself."""
+
+SHARE = 0.9
+"""Of a GPU's memory that all its workers may take."""
+
+SMALL = 50_000_000
+"""Parameters below which a run has one thread by itself."""
+
+MOST_THREADS = 8
+"""Threads of a larger run by itself."""
 
 WORKER_BYTES = 2**30
 """What a worker takes of a GPU's memory before any weights: CUDA's context, kernels, blocks kept
@@ -60,9 +71,10 @@ def gpu_memory() -> int:
     )
 
 
-def gpu_bytes(run: Run) -> int:
-    """About what a worker takes of a GPU's memory for a run: 1,071 MiB for nano, seen 917; mini
-    1,618, seen 1,613.
+def gpu_bytes(run: Run, stack: int = 1) -> int:
+    """About what a worker takes of a GPU's memory for so many runs like this one as one stack.
+
+    1,071 MiB for one of nano, seen 917; mini 1,618, seen 1,613.
 
     Weights, gradients and AdamW's two moments in fp32, and of each token of a micro-batch some 17
     numbers of the model's width in every block (Korthikanti et al. 2022, 'Reducing activation
@@ -70,7 +82,7 @@ def gpu_bytes(run: Run) -> int:
     """
     model, train = run.model, run.train
     activations = min(train.micro_tokens, train.batch_tokens) * model.layers * model.width * 17 * 4
-    return WORKER_BYTES + 16 * shape(run).parameters + activations
+    return WORKER_BYTES + stack * (16 * shape(run).parameters + activations)
 
 
 def shared_by(runs: Sequence[Run], n_gpus: int) -> int:
@@ -78,32 +90,59 @@ def shared_by(runs: Sequence[Run], n_gpus: int) -> int:
     one.
     """
     largest = max(map(gpu_bytes, runs))
-    return max(1, min(MOST_PER_GPU, int(0.9 * gpu_memory()) // largest, cpus() // n_gpus))
+    return max(1, min(MOST_PER_GPU, int(SHARE * gpu_memory()) // largest, cpus() // n_gpus))
 
 
-def places(found: Sequence[str], settings: Pool, runs: Sequence[Run]) -> list[str | None]:
-    """The GPU of each worker, from `gpus`; None for a worker on the CPU. No more workers than
-    runs.
+def workers(visible: Sequence[str], settings: Pool, runs: Sequence[Run]) -> int:
+    """Workers at a time.
+
+    Args:
+        visible: the GPUs, from `gpus`.
+        settings: of the launch.
+        runs: with their threads fixed.
     """
     if settings.slots != "auto":
-        count = int(settings.slots)
-    elif not found:
-        count = cpus()
-    elif settings.slots_per_gpu != "auto":
-        count = len(found) * int(settings.slots_per_gpu)
-    else:
-        count = len(found) * shared_by(runs, len(found))
-    return [
-        found[number % len(found)] if found else None for number in range(min(count, len(runs)))
-    ]
+        return int(settings.slots)
+    if not visible:
+        return max(1, cpus() // max(run.threads for run in runs))
+    if settings.slots_per_gpu != "auto":
+        return len(visible) * int(settings.slots_per_gpu)
+    return len(visible) * shared_by(runs, len(visible))
 
 
-def placed(run: Run, n_workers: int, n_gpus: int) -> Run:
-    """A run as its worker is told it: with its share of the cores, and by the name its one GPU has
-    there.
+def places(visible: Sequence[str], count: int) -> list[str | None]:
+    """The GPU of each of `count` workers, in turn; None for workers on the CPU."""
+    return [visible[number % len(visible)] if visible else None for number in range(count)]
+
+
+def stack_limit(alike: Sequence[Run], n_gpus: int, n_workers: int) -> int:
+    """Most runs of a stack: as `stack` says, or as many as its worker's share of a GPU holds.
+
+    Args:
+        alike: runs of one kind.
+        n_gpus: GPUs that the workers share; 0 for the CPU, where one run fills its threads.
+        n_workers: all workers.
     """
-    if not run.threads:
-        run = replace(run, threads=max(1, cpus() // n_workers))
-    if n_gpus == 1 and run.device.startswith("cuda:"):
-        run = replace(run, device="cuda")
-    return run
+    wanted = alike[0].stack
+    if wanted != "auto":
+        return int(wanted)
+    if not n_gpus:
+        return 1
+    room = int(SHARE * gpu_memory()) // -(-n_workers // n_gpus)
+    one = max(gpu_bytes(run) for run in alike) - WORKER_BYTES
+    return max(1, min(MOST_STACKED, (room - WORKER_BYTES) // one))
+
+
+def threads_of(run: Run, cores: int) -> int:
+    """CPU threads of a run: as `threads` says, or one for a small model, which gains nothing more.
+
+    They never depend on what else runs: another number of threads sums in another order, and the
+    figures would differ.
+
+    Args:
+        run: its config.
+        cores: CPU cores of the machine.
+    """
+    if run.threads:
+        return run.threads
+    return 1 if shape(run).parameters < SMALL else min(MOST_THREADS, cores)

@@ -1,7 +1,6 @@
-"""A sweep as one Slurm array through submitit, one job a run; `python -m harness.engine.slurm
-runs/<sweep>` cancels it.
+"""The launcher `slurm`: a sweep as one Slurm array through submitit, one job a group of runs.
 
-A job's end is read from what its run left behind, and only then from squeue: where accounting is
+A job's end is read from what its runs left behind, and only then from squeue: where accounting is
 off, Slurm itself forgets how a job ended.
 """
 
@@ -9,29 +8,28 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from harness.config.launchers import Slurm
-from harness.config.schema import Run
-from harness.engine.job import Job, Tally, log_of, record_failure
+from harness.engine.attempt import Message, Try, attempt
+from harness.engine.job import Job, Tally, log_of, record_failure, went_down
+from harness.engine.launchers import LaunchError, Outcome
 from harness.engine.locks import HIDDEN
-from harness.engine.plan import describe, read_plan
-from harness.engine.pool import BACKOFF, PoolError
-from harness.engine.sweep import Outcome, enter, work_of
+from harness.engine.plan import add_jobs, read_plan
+from harness.engine.pool import BACKOFF
+from harness.engine.queue import Group
+from harness.engine.stacks import stackable
 from harness.engine.view import View
-from harness.engine.worker import Task, attempt
 from harness.records import FAILURE, RESULT, Failure, Result
 from harness.records.storage import RecordError, read_json
-from harness.run.identity import finished, provenance, settled, stamp
+from harness.run.identity import finished, settled
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at what the runs left behind."""
@@ -46,63 +44,63 @@ LARGEST_ARRAY = 1000
 
 @dataclass(slots=True)
 class _Submitted:
-    """A run and the Slurm job that carries it out.
+    """A group of runs and the Slurm job that carries it out.
 
     Attributes:
-        job: the run.
+        group: its runs that have no outcome yet.
         number: of the Slurm job, as squeue writes it.
-        missed: how often squeue did not know it any more, while the run had no outcome.
+        missed: how often squeue did not know it any more, while a run had no outcome.
     """
 
-    job: Job
+    group: Group
     number: str
     missed: int = 0
 
 
-def launch(runs: Sequence[Run], settings: Slurm, console: Console) -> Outcome:
-    """Submit every run that is not finished yet, and watch them unless `settings.detach`.
+def launch(jobs: Sequence[Job], settings: Slurm, console: Console) -> Outcome:
+    """Submit runs to Slurm, and watch them unless `settings.detach`.
 
     Raises:
-        ConfigError: settings or runs that cannot work, before any is submitted.
         OSError: the sweep's folder cannot be written.
-        PoolError: there is no Slurm here, or it refuses the jobs.
+        LaunchError: there is no Slurm here, or it refuses the jobs.
         KeyboardInterrupt: Ctrl-C; the jobs are cancelled.
     """
-    settings.check()
-    work = work_of(runs, console)
-    if not work.todo:
-        return Outcome(0, work.skipped, work.failed)
-    jobs = []
-    for cell in work.todo:
-        run = cell.run if cell.run.threads else replace(cell.run, threads=settings.cpus)
-        jobs.append(Job(cell._replace(run=run), stamp(cell.folder)))
-    sweep = work.todo[0].folder.parent
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    launched = describe(provenance(), started, platform.node(), min(settings.at_once, len(jobs)))
-    sweep.mkdir(parents=True, exist_ok=True)  # told here in one line, not by submitit
-    submitted = _submit(jobs, settings, sweep)
+    sweep = jobs[0].cell.folder.parent
+    submitted = _submit(_groups(jobs, settings), settings, sweep)
     arrays = sorted({each.number.split("_")[0] for each in submitted})
-    enter(work.cells, replace(launched, jobs=arrays), console)
+    add_jobs(sweep, arrays)
     console.print(f"submitted {len(jobs)} runs as Slurm job {', '.join(arrays)}", highlight=False)
     if settings.detach:
         console.print(f"see them with: python -m harness.engine.status {sweep}", highlight=False)
-        return Outcome(0, work.skipped, work.failed)
-    view = View(console, work.todo, work.skipped)
-    tally = _watch(submitted, settings, sweep, view)
-    return Outcome(tally.finished, work.skipped, work.failed + tally.failed)
+        return Outcome(0, 0, 0, pending=len(jobs))
+    tally = _watch(submitted, settings, sweep, View(console, jobs))
+    return Outcome(tally.finished, tally.elsewhere, tally.failed)
 
 
-def _submit(jobs: Sequence[Job], settings: Slurm, sweep: Path) -> list[_Submitted]:
-    """Hand runs to Slurm: one array, each run with its resolved config frozen.
+def _groups(jobs: Sequence[Job], settings: Slurm) -> list[Group]:
+    """The runs of each Slurm job: `stack` of them; one where it is `auto`, for the memory of the
+    cluster's GPUs is not known here.
+    """
+    by_name = {job.name: job for job in jobs}
+    stacked = stackable(
+        [job.cell for job in jobs],
+        lambda alike: 1 if alike[0].stack == "auto" else int(alike[0].stack),
+        settings.at_once,
+    )
+    return [[by_name[cell.folder.name] for cell in group] for group in stacked]
+
+
+def _submit(groups: Sequence[Group], settings: Slurm, sweep: Path) -> list[_Submitted]:
+    """Hand groups of runs to Slurm: one array, each run with its resolved config frozen.
 
     Raises:
-        PoolError: there is no Slurm here, or it refuses.
+        LaunchError: there is no Slurm here, or it refuses.
     """
     try:
         import submitit
         from submitit.core.utils import FailedJobError
     except ImportError:
-        raise PoolError(
+        raise LaunchError(
             "hydra/launcher=slurm needs submitit: pip install 'prompt-mask-harness[slurm]'"
         ) from None
     parameters = {
@@ -118,32 +116,43 @@ def _submit(jobs: Sequence[Job], settings: Slurm, sweep: Path) -> list[_Submitte
     try:
         executor = submitit.SlurmExecutor(folder=sweep / HIDDEN / "slurm" / "%j", max_num_timeout=0)
         executor.update_parameters(**parameters)
-        tasks = [Task(job.cell, job.before, job.attempt) for job in jobs]
+        tasks = [[job.next_try() for job in group] for group in groups]
         handles = []
         for first in range(0, len(tasks), LARGEST_ARRAY):
             part = tasks[first : first + LARGEST_ARRAY]
             handles += executor.map_array(carry_out, part, [settings.retries] * len(part))
     except (RuntimeError, FailedJobError, subprocess.CalledProcessError) as error:
-        raise PoolError(f"Slurm: {str(error).splitlines()[0]}") from None
-    return [_Submitted(job, handle.job_id) for job, handle in zip(jobs, handles, strict=True)]
+        raise LaunchError(f"Slurm: {str(error).splitlines()[0]}") from None
+    return [_Submitted(group, handle.job_id) for group, handle in zip(groups, handles, strict=True)]
 
 
-def carry_out(task: Task, retries: int) -> None:
-    """What a Slurm job does: try a run until it has an outcome. A job that is killed leaves
-    none.
+def carry_out(tries: Sequence[Try], retries: int) -> None:
+    """What a Slurm job does: try its runs until each has an outcome.
+
+    A job that is killed leaves none for those that it had not ended.
     """
     from harness.run.warm import Warm
 
     warm = Warm()
-    while not settled(task.cell.folder, task.before):
-        ended = attempt(task, lambda _: None, warm)
-        if ended.kind == "taken":
-            time.sleep(LOOK_EVERY)
-        elif ended.kind == "failed" or (ended.kind == "broken" and task.attempt > retries):
-            record_failure(Job(task.cell, task.before, task.attempt), ended.text, ended.trace, "")
-        elif ended.kind == "broken":
-            time.sleep(BACKOFF * 2 ** (task.attempt - 1))
-            task = task._replace(attempt=task.attempt + 1)
+    waiting = list(tries)
+    while waiting := [each for each in waiting if not settled(each.cell.folder, each.before)]:
+        messages: list[Message] = []
+        attempt(waiting, messages.append, warm)
+        ended = {message.run: message for message in messages if message.kind != "progress"}
+        pause = 0.0
+        for place, each in enumerate(waiting):
+            message = ended.get(each.cell.folder.name)
+            if message is None:
+                continue
+            if message.kind == "taken":
+                pause = max(pause, LOOK_EVERY)
+            elif message.kind == "failed" or (message.kind == "broken" and each.number > retries):
+                job = Job(each.cell, each.before, attempt=each.number)
+                record_failure(job, message.text, message.trace, outside=message.outside)
+            elif message.kind == "broken":
+                pause = max(pause, BACKOFF * 2 ** (each.number - 1))
+                waiting[place] = each._replace(number=each.number + 1)
+        time.sleep(pause)
 
 
 def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View) -> Tally:
@@ -159,18 +168,18 @@ def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View
             alive: set[str] | None = None
             if time.monotonic() - asked > ASK_EVERY:
                 asked, alive = time.monotonic(), known_jobs()
-            lost = []
+            lost: list[Group] = []
             for each in list(waiting):
-                if settled(each.job.cell.folder, each.job.before):
+                _count_ended(each, tally, view)
+                if not each.group:
                     waiting.remove(each)
-                    _count(each.job, tally, view)
                 elif alive is not None:
                     # Twice, since a job may end, and a file server show its result, between our two
                     # looks.
                     each.missed = 0 if each.number in alive else each.missed + 1
                     if each.missed > 1:
                         waiting.remove(each)
-                        lost.append(each.job)
+                        lost.append(each.group)
             waiting += _again(lost, settings, sweep, tally, view)
     except KeyboardInterrupt:
         cancel(sorted({each.number.split("_")[0] for each in waiting}))
@@ -180,39 +189,47 @@ def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View
     return tally
 
 
-def _count(job: Job, tally: Tally, view: View) -> None:
-    folder = job.cell.folder
-    if finished(folder):
-        tally.finished += 1
-        view.finished(job.cell, read_json(folder / RESULT, Result).headline())
-    else:
-        tally.failed += 1
-        view.failed(job.cell, read_json(folder / FAILURE, Failure).error)
+def _count_ended(submitted: _Submitted, tally: Tally, view: View) -> None:
+    """Count the runs of a group that have an outcome, and take them out of it."""
+    for job in list(submitted.group):
+        folder = job.cell.folder
+        if not settled(folder, job.before):
+            continue
+        submitted.group.remove(job)
+        if finished(folder):
+            tally.finished += 1
+            view.finished(job, read_json(folder / RESULT, Result).headline())
+        else:
+            tally.failed += 1
+            view.failed(job, read_json(folder / FAILURE, Failure).error)
 
 
 def _again(
-    lost: list[Job], settings: Slurm, sweep: Path, tally: Tally, view: View
+    lost: Sequence[Group], settings: Slurm, sweep: Path, tally: Tally, view: View
 ) -> list[_Submitted]:
     """Submit runs again whose jobs are gone; record those as failed that have had all their
     tries.
     """
-    retried = []
-    for job in lost:
-        if job.attempt > settings.retries:
+    groups: list[Group] = []
+    for group in lost:
+        (job, *others) = group
+        if others:
+            groups += went_down(group)
+        elif job.attempt > settings.retries:
             error = "its Slurm job ended without an outcome: killed, or out of time or memory"
             try:
                 record_failure(job, error, log_of(job), "SIGKILL")
             except OSError as problem:
-                view.say(f"{job.cell.folder.name}: its failure cannot be recorded: {problem}")
+                view.say(f"{job.name}: its failure cannot be recorded: {problem}")
             tally.failed += 1
-            view.failed(job.cell, error)
+            view.failed(job, error)
         else:
-            view.say(
-                f"{job.cell.folder.name}: its Slurm job ended without an outcome, submitted again"
-            )
             job.attempt += 1
-            retried.append(job)
-    return _submit(retried, settings, sweep) if retried else []
+            groups.append(group)
+    for group in groups:
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        view.say(f"{group[0].name}{more}: its Slurm job ended without an outcome, submitted again")
+    return _submit(groups, settings, sweep) if groups else []
 
 
 def known_jobs() -> set[str] | None:
@@ -229,12 +246,12 @@ def cancel(jobs: Sequence[str]) -> None:
     """Cancel Slurm jobs; those that have ended are no matter.
 
     Raises:
-        PoolError: there is no Slurm here.
+        LaunchError: there is no Slurm here.
     """
     try:
         subprocess.run(["scancel", *jobs], capture_output=True, timeout=60, check=False)
     except (OSError, subprocess.SubprocessError) as error:
-        raise PoolError(f"scancel: {error}") from None
+        raise LaunchError(f"scancel: {error}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -250,7 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not jobs:
             raise RecordError(f"{given.sweep}: no sweep was launched to Slurm here")
         cancel(jobs)
-    except (RecordError, PoolError) as error:
+    except (RecordError, LaunchError) as error:
         print(f"harness.slurm: {error}", file=sys.stderr)
         return 2
     print(f"cancelled {', '.join(jobs)}; the same command continues the sweep")

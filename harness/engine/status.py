@@ -17,13 +17,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness.engine.locks import owner_note
+from harness.engine.locks import is_under_way, owner_note
 from harness.engine.plan import Plan, code, read_plan
 from harness.records import CONFIG, FAILURE, RESULT, Failure, Result
 from harness.records.storage import RecordError, read_json
 
 SHOWN = 5
 """Finished runs whose scores are shown, the last ones."""
+
+MOST_RUNNING = 20
+"""Running runs that are shown."""
 
 WATCH_EVERY = 2.0
 """Seconds between two looks."""
@@ -138,17 +141,21 @@ def render(sweep: Path, status: Status) -> RenderableType:
         parts.append(
             Text(f"launched with {len(commits)} states of the code: {', '.join(sorted(commits))}")
         )
+    labels = {run.run: run.label for run in status.plan.runs}
     if status.running:
         table = Table(box=None, pad_edge=False)
         for name in ("running", "phase", "done", "try", "where"):
             table.add_column(name, overflow="fold")
-        for run, _, note in status.running:
-            where = f"{note.get('host', '?')}, process {note.get('pid', '?')}"
+        for run, _, note in status.running[:MOST_RUNNING]:
+            process = f"{note.get('host', '?')}, process {note.get('pid', '?')}"
             share = f"{100 * _share(note):.0f} %"
+            name = f"{run} ({labels[run]})" if labels.get(run) else run
             table.add_row(
-                run, str(note.get("phase", "?")), share, str(note.get("attempt", "?")), where
+                name, str(note.get("phase", "?")), share, str(note.get("attempt", "?")), process
             )
         parts.append(table)
+        if len(status.running) > MOST_RUNNING:
+            parts.append(Text(f"and {len(status.running) - MOST_RUNNING} more running"))
     last = sorted(status.finished, key=lambda run: status.finished[run])[-SHOWN:]
     parts += [Text(f"finished {run}: {_outcome(sweep / run)}") for run in last]
     parts += [Text(f"failed {run}: {_reason(sweep / run)}") for run in status.failed]
@@ -170,25 +177,46 @@ def _reason(folder: Path) -> str:
     return f"{failure.error}, tried {failure.attempts} ×"
 
 
+def watch(sweep: Path, console: Console) -> None:
+    """Show a sweep's state anew until no launch of it is under way; wait for one if there is none.
+
+    Raises:
+        RecordError: its plan is damaged.
+    """
+    if read_plan(sweep) is None:
+        console.print(f"{sweep}: waiting for a sweep to be launched here", soft_wrap=True)
+    while read_plan(sweep) is None:
+        time.sleep(WATCH_EVERY)
+    status = status_of(sweep)
+    with Live(render(sweep, status), console=console) as live:
+        while status.running or is_under_way(sweep) or _in_slurm(status):
+            time.sleep(WATCH_EVERY)
+            status = status_of(sweep)
+            live.update(render(sweep, status))
+
+
+def _in_slurm(status: Status) -> bool:
+    """Whether runs wait that the last launch left to Slurm."""
+    return bool(status.waiting and status.plan.launches and status.plan.launches[-1].jobs)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code, 2 after one line where there is no sweep."""
     parser = argparse.ArgumentParser(prog="python -m harness.engine.status", description=__doc__)
     parser.add_argument("sweep", type=Path, help="folder of a sweep")
     parser.add_argument(
-        "--watch", action="store_true", help="show it anew every two seconds until nothing runs"
+        "--watch",
+        action="store_true",
+        help="wait for the sweep, then show it anew every two seconds until it ends",
     )
     given = parser.parse_args(arguments)
     console = Console(highlight=False)
     try:
-        status = status_of(given.sweep)
-        if not given.watch:
-            console.print(render(given.sweep, status), soft_wrap=not console.is_terminal)
-            return 0
-        with Live(render(given.sweep, status), console=console) as live:
-            while status.running:
-                time.sleep(WATCH_EVERY)
-                status = status_of(given.sweep)
-                live.update(render(given.sweep, status))
+        if given.watch:
+            watch(given.sweep, console)
+        else:
+            shown = render(given.sweep, status_of(given.sweep))
+            console.print(shown, soft_wrap=not console.is_terminal)
     except RecordError as error:
         print(f"harness.status: {error}", file=sys.stderr)
         return 2

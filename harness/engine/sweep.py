@@ -1,116 +1,68 @@
-"""From checked configs to runs carried out: which cells there are, which are to be done, and in
-what order.
+"""From checked configs to runs carried out: which runs there are, which are to be done, and what
+every launch of them has in common.
 """
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
-from harness.config.launchers import Pool as Settings
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
-from harness.data.errors import DataError
-from harness.data.examples import Examples, check_weights, prepare_examples
 from harness.data.sources import load
+from harness.engine.cells import cells_of, missing_devices
 from harness.engine.job import Job
-from harness.engine.locks import lock
-from harness.engine.plan import Launched, PlannedRun, add_to_plan, describe
-from harness.engine.pool import Pool
-from harness.engine.slots import gpus, placed, places
-from harness.engine.view import View
-from harness.models.stored import CheckpointError
-from harness.models.weights import find, verify
+from harness.engine.launchers import LAUNCHERS, Outcome, Settings
+from harness.engine.locks import lock, under_way
+from harness.engine.names import swept_keys
+from harness.engine.outcomes import outcome_of
+from harness.engine.plan import PlannedRun, add_to_plan, describe
+from harness.engine.slots import cpus, threads_of
 from harness.records import CHECKPOINT, WEIGHTS
-from harness.run.identity import Cell, make_cell, provenance, shape, stamp, weights_digest
-
-
-class Outcome(NamedTuple):
-    """How a sweep ended, in numbers of cells: finished by this launch, finished before or
-    elsewhere, failed.
-    """
-
-    finished: int
-    skipped: int
-    failed: int
+from harness.run.identity import Cell, provenance
 
 
 class Work(NamedTuple):
     """What a launch has to do.
 
     Attributes:
-        cells: every distinct run that was asked for.
+        jobs: every distinct run that was asked for.
         todo: of these, the runs to carry out, largest first.
         skipped: number that have finished already.
         failed: number that an earlier launch recorded as failed and that are left so.
+        anew: whether all are carried out from their beginning, whatever there is.
     """
 
-    cells: list[Cell]
-    todo: list[Cell]
+    jobs: list[Job]
+    todo: list[Job]
     skipped: int
     failed: int
+    anew: bool
 
 
-def cells_of(runs: Sequence[Run]) -> list[Cell]:
-    """Check every run against its data and weights and name it; equal runs become one cell.
-
-    Raises:
-        ConfigError: with every fault of every run.
-    """
-    cells: dict[str, Cell] = {}
-    faults: Counter[str] = Counter()
-    # Runs on the same examples one after another, so that these are prepared once: mostly a sweep's
-    # masks.
-    prepared: Examples | None = None
-    key: tuple[object, ...] | None = None
-    for run in sorted(runs, key=_examples_key):
-        try:
-            if prepared is None or key != _examples_key(run):
-                key, prepared = _examples_key(run), None
-                prepared = prepare_examples(run)
-            examples = prepared
-            check_weights(examples.train, run)
-            path = (
-                None if run.model.weights == "random" else find(run.model.weights, run.model.name)
-            )
-            if path:
-                verify(path, shape(run))
-            found = make_cell(run, examples, weights_digest(run, path))
-            cells.setdefault(found.identity, found)
-        except (CheckpointError, DataError, OSError, ValueError) as error:
-            faults[str(error)] += 1
-    if faults:
-        raise ConfigError(
-            [f"{fault} ({count} of {len(runs)} runs)" for fault, count in faults.items()]
-        )
-    return list(cells.values())
-
-
-def _examples_key(run: Run) -> tuple[str, ...]:
-    """Equal for runs that `prepare` gives the same examples."""
-    model = run.model
-    return tuple(map(repr, (run.data, run.seed, model.tokenizer, model.weights, model.context)))
-
-
-def automatic_name(overrides: Sequence[Sequence[str]]) -> str:
-    """A sweep's folder name from its jobs' overrides: the keys that differ, and a hash over all of
-    them.
-    """
-    values: dict[str, set[str]] = {}
-    for job in overrides:
-        for override in job:
-            key, _, value = override.partition("=")
-            values.setdefault(key.lstrip("+"), set()).add(value)
-    swept = "+".join(sorted(key for key, found in values.items() if len(found) > 1)) or "single"
-    text = "\n".join(sorted(" ".join(sorted(job)) for job in overrides))
-    return f"{swept}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+def launch(runs: Sequence[Run], launcher: str, settings: Settings, console: Console) -> Outcome:
+    """See `harness.engine.launchers.carry_out`."""
+    settings.check()
+    work = work_of(runs, console)
+    if not work.todo:
+        return Outcome(0, work.skipped, work.failed)
+    if settings.cores is None:  # another machine's devices are not known here
+        faults = missing_devices([job.cell.run for job in work.todo])
+        if faults:
+            raise ConfigError(faults)
+    _plan(work, launcher, settings.cores or cpus(), console)
+    with under_way(sorted({job.cell.folder.parent for job in work.todo})):
+        ended = LAUNCHERS[launcher].launch(work.todo, settings, console)
+    return Outcome(
+        ended.finished, work.skipped + ended.skipped, work.failed + ended.failed, ended.pending
+    )
 
 
 def work_of(runs: Sequence[Run], console: Console) -> Work:
@@ -121,88 +73,95 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
     """
     with console.status("checking data and weights"):
         cells = cells_of(runs)
-        notes = dict.fromkeys(note for run in runs for note in load(run.data).notes)
+        sources = {repr(run.data): run.data for run in runs}.values()
+        notes = dict.fromkeys(note for data in sources for note in load(data).notes)
     for note in notes:
-        console.print(note, markup=False, highlight=False)
+        _say(console, note)
     force = any(run.force for run in runs)
     again = any(run.retry == "failed" for run in runs)
-    todo: list[Cell] = []
-    skipped = failed = 0
-    for cell in cells:
+    labels = swept_keys([cell.run for cell in cells])
+    jobs: list[Job] = []
+    todo: list[Job] = []
+    states: Counter[str] = Counter()
+    bare = 0
+    for cell, label in zip(cells, labels, strict=True):
+        found = outcome_of(cell)
+        states[found.state] += 1
+        jobs.append(Job(cell, found.before, label))
+        if found.fault:
+            _say(console, f"{found.fault}; the run is carried out again")
         if force:
-            _forget(cell.folder)
-        held = stamp(cell.folder)
-        if held.result and not force:
-            skipped += 1
-        elif held.failure and not (held.result or force or again):
-            failed += 1
-        else:
-            todo.append(cell)
-    if skipped:
-        console.print(f"{skipped} of {len(cells)} runs are finished already and are skipped")
-        bare = sum(
-            cell.run.save_weights and not (cell.folder / WEIGHTS).is_file() for cell in cells
-        ) - len(todo)
-        if bare > 0:
-            console.print(f"{bare} of these kept no weights; force=true makes them again")
-    if failed:
-        console.print(
-            f"{failed} of {len(cells)} runs failed earlier and are left so; retry=failed tries them again"
-        )
-    return Work(cells, sorted(todo, key=lambda cell: -cell.cost), skipped, failed)
+            _forget(cell)
+        left = found.state == "finished" or (found.state == "failed" and not again)
+        if force or not left:
+            todo.append(jobs[-1])
+        elif found.state == "finished" and cell.run.save_weights:
+            bare += not (cell.folder / WEIGHTS).is_file()
+    todo.sort(key=lambda job: -job.cell.cost)
+    skipped = 0 if force else states["finished"]
+    failed = 0 if force or again else states["failed"]
+    for count, what in (
+        (skipped, "runs are finished already and are skipped"),
+        (bare, "runs are finished and kept no weights; force=true makes them again"),
+        (failed, "runs failed earlier and are left so; retry=failed tries them again"),
+        (states["hindered"], "runs failed earlier for want of a device or disk: tried again"),
+    ):
+        if count:
+            _say(console, f"{count} of {len(cells)} {what}")
+    return Work(jobs, todo, skipped, failed, force)
 
 
-def _forget(folder: Path) -> None:
+def _forget(cell: Cell) -> None:
     """Have a run start anew, unless another launch is at it."""
-    if (folder / CHECKPOINT).exists():
-        held = lock(folder)
+    if (cell.folder / CHECKPOINT).exists():
+        held = lock(cell.folder)
         if held:
             with held:
-                (folder / CHECKPOINT).unlink(missing_ok=True)
+                (cell.folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def enter(cells: Sequence[Cell], launched: Launched, console: Console) -> None:
-    """Write a launch and its cells into the plan of their sweep.
+def _plan(work: Work, launcher: str, cores: int, console: Console) -> None:
+    """Write the launch into the plan of its sweeps, and give each run the threads planned for it.
 
     Raises:
         OSError: a sweep's folder cannot be written.
     """
-    for sweep in sorted({cell.folder.parent for cell in cells}):
-        planned = [
-            PlannedRun(run=cell.folder.name, identity=cell.identity, cost=cell.cost)
-            for cell in cells
-            if cell.folder.parent == sweep
-        ]
-        for warning in add_to_plan(sweep, planned, launched):
-            console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+    launched = describe(
+        provenance(), datetime.now(UTC).isoformat(timespec="seconds"), platform.node(), launcher
+    )
+    sweeps: dict[Path, list[Job]] = {}
+    for job in work.jobs:
+        sweeps.setdefault(job.cell.folder.parent, []).append(job)
+    kept: Counter[tuple[int, int]] = Counter()
+    for sweep, jobs in sorted(sweeps.items()):
+        planned = [_planned(job, cores) for job in jobs]
+        threads, lines = add_to_plan(sweep, planned, launched, anew=work.anew)
+        for line in lines:
+            _say(console, f"warning: {line}")
+        for job in jobs:
+            run, count = job.cell.run, threads[job.name]
+            if run.threads not in (0, count):
+                kept[run.threads, count] += 1
+            job.cell = job.cell._replace(run=replace(run, threads=count))
+    for (asked, count), runs in kept.items():
+        _say(
+            console,
+            f"threads={asked}: {runs} runs were planned with {count} and keep that, for another "
+            "number would change their figures; force=true plans anew",
+        )
 
 
-def launch(runs: Sequence[Run], settings: Settings, console: Console) -> Outcome:
-    """Finish every run that is not finished yet, on this machine.
+def _planned(job: Job, cores: int) -> PlannedRun:
+    cell = job.cell
+    return PlannedRun(
+        run=job.name,
+        identity=cell.identity,
+        contents=cell.contents,
+        cost=cell.cost,
+        threads=threads_of(cell.run, cores),
+        label=job.label,
+    )
 
-    Args:
-        runs: checked configs; their folders may hold earlier results.
-        settings: how many workers, and what they may cost.
-        console: where progress is shown.
 
-    Raises:
-        ConfigError: settings or runs that cannot work, before any is started.
-        OSError: the sweep's folder cannot be written.
-        PoolError: no worker can be started.
-        KeyboardInterrupt: stopped by Ctrl-C; what had finished by then is kept.
-    """
-    settings.check()
-    work = work_of(runs, console)
-    if not work.todo:
-        return Outcome(0, work.skipped, work.failed)
-    found = gpus({cell.run.device for cell in work.todo})
-    slots = places(found, settings, [cell.run for cell in work.todo])
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    enter(work.cells, describe(provenance(), started, platform.node(), len(slots)), console)
-    jobs = [
-        Job(cell._replace(run=placed(cell.run, len(slots), len(found))), stamp(cell.folder))
-        for cell in work.todo
-    ]
-    view = View(console, work.todo, work.skipped)
-    tally = Pool(jobs, slots, settings.retries, settings.timeout, view).drain()
-    return Outcome(tally.finished, work.skipped + tally.elsewhere, work.failed + tally.failed)
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -14,17 +14,21 @@ PEAK_BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """Dense bf16 operations per second by the makers' data sheets, by a part of the GPU's name."""
 
 
+class DeviceError(ValueError):
+    """A device is not present: one line."""
+
+
 def resolve(device: str) -> torch.device:
     """The device that "auto", "cpu", "cuda" or "cuda:N" names here.
 
     Raises:
-        ValueError: that GPU is not present; one line.
+        DeviceError: that GPU is not present; one line.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     chosen = torch.device(device)
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device={device}: no such GPU, {torch.cuda.device_count()} present")
+        raise DeviceError(f"device={device}: no such GPU, {torch.cuda.device_count()} present")
     return chosen
 
 

@@ -238,6 +238,8 @@ class Failure:
         traceback: the Python traceback, or the end of the log where the process died.
         signal: name of the signal that ended the worker, "" where none did.
         attempts: how often the run was tried.
+        cause: "run" for a fault of the run itself; "outside" for one of the device or the disk,
+            after which the same command tries the run again.
     """
 
     schema: int = SCHEMA
@@ -248,3 +250,4 @@ class Failure:
     traceback: str = ""
     signal: str = ""
     attempts: int = 1
+    cause: Literal["run", "outside"] = "run"

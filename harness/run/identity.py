@@ -41,6 +41,7 @@ NOT_SCIENCE = (
     "threads",
     "retry",
     "force",
+    "stack",
     "save_weights",
     "checkpoint_seconds",
 )
@@ -54,6 +55,7 @@ class Cell(NamedTuple):
         run: its config.
         identity: sixteen hex digits over scientific config, data and weights.
         folder: where it is recorded.
+        contents: sixteen hex digits over the contents of data, weights and tokenizer alone.
         n_examples: training examples.
         cost: tokens through the model, a backward pass counted as two, times parameters: the
             largest run starts first, and the time that is left is told from it.
@@ -61,6 +63,7 @@ class Cell(NamedTuple):
 
     run: Run
     identity: str
+    contents: str
     folder: Path
     n_examples: int
     cost: float
@@ -113,8 +116,7 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
         "weights": weights,
         "tokenizer": tokenizer_of(run.model).digest,
     }
-    text = json.dumps(science, sort_keys=True)
-    identity = hashlib.sha256(text.encode()).hexdigest()[:16]
+    identity, contents = _hash(science), _hash(science["contents"])
     run = replace(
         run, retry="none", force=False
     )  # of the launch; config.yaml tells what the run is
@@ -123,10 +125,16 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
     return Cell(
         run,
         identity,
+        contents,
         Path(run.runs) / run.sweep / name,
         count,
         float(size * sum(work(run, examples).values())),
     )
+
+
+def _hash(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def shape(run: Run) -> Shape:

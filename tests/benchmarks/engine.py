@@ -18,7 +18,7 @@ from hydra.types import RunMode  # noqa: E402
 
 from harness.config.compose import compose, parse_all  # noqa: E402
 from harness.config.schema import Run  # noqa: E402
-from harness.engine.sweep import cells_of  # noqa: E402
+from harness.engine.cells import cells_of  # noqa: E402
 from harness.paths import CONF  # noqa: E402
 from harness.records import RESULT, Result  # noqa: E402
 from harness.records.storage import read_json  # noqa: E402

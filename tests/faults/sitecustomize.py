@@ -24,8 +24,6 @@ from typing import Any
 def go_wrong(kind: str) -> None:
     if kind == "raise":
         raise RuntimeError("injected\nwith a second line")
-    if kind == "diverge":
-        raise FloatingPointError("step 1: loss nan")
     if kind == "exit":
         sys.exit(3)
     if kind == "leave":
@@ -50,7 +48,7 @@ def go_wrong(kind: str) -> None:
 
 
 class Hook(MetaPathFinder):
-    """Wraps `harness.run.execute` when it is imported."""
+    """Wraps `execute_group` of `harness.run.execute` when it is imported."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -64,27 +62,38 @@ class Hook(MetaPathFinder):
 
         def load_and_wrap(module: ModuleType) -> None:
             load(module)
-            module.execute = faulty(module.execute)  # type: ignore[attr-defined]
+            module.execute_group = faulty(module.execute_group)  # type: ignore[attr-defined]
 
         spec.loader.exec_module = load_and_wrap  # type: ignore[method-assign]
         return spec
 
 
-def faulty(execute: Callable[..., Any]) -> Callable[..., Any]:
+def faulty(execute_group: Callable[..., Any]) -> Callable[..., Any]:
     faults = json.loads(os.environ["HARNESS_FAULTS"])
 
-    def wrapped(cell: Any, progress: Any, warm: Any) -> Any:
-        kind = faults.get(str(cell.run.seed), "")
-        go_wrong(kind)
+    def wrapped(cells: Sequence[Any], progress: Any, warm: Any) -> list[Any]:
+        kinds = [faults.get(str(cell.run.seed), "") for cell in cells]
+        for kind in kinds:
+            go_wrong(kind)
 
-        def watched(phase: str, share: float) -> None:
-            if kind == "midway" and phase == "train" and share > 0.5:
+        def watched(number: int, phase: str, share: float) -> None:
+            if "midway" in kinds and phase == "train" and share > 0.5:
                 go_wrong("once")
-            while kind == "linger" and not os.path.exists(os.environ["HARNESS_FAULT_FLAG"]):
+            while "linger" in kinds and not os.path.exists(os.environ["HARNESS_FAULT_FLAG"]):
                 time.sleep(0.1)
-            progress(phase, share)
+            progress(number, phase, share)
 
-        return execute(cell, watched, warm)
+        sound = [number for number, kind in enumerate(kinds) if kind != "diverge"]
+        outcomes: list[Any] = [FloatingPointError("step 1: loss nan") for _ in cells]
+        if sound:
+            ended = execute_group(
+                [cells[number] for number in sound],
+                lambda number, phase, share: watched(sound[number], phase, share),
+                warm,
+            )
+            for number, outcome in zip(sound, ended, strict=True):
+                outcomes[number] = outcome
+        return outcomes
 
     return wrapped
 

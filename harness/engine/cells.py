@@ -1,0 +1,66 @@
+"""The runs of a launch, each checked against its data, its weights and its device, and named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.config.schema import Run
+from harness.config.validate import ConfigError
+from harness.data.errors import DataError
+from harness.data.examples import Examples, check_weights, prepare_examples
+from harness.models import device
+from harness.models.stored import CheckpointError
+from harness.models.weights import find, verify
+from harness.run.identity import Cell, make_cell, shape, weights_digest
+
+
+def cells_of(runs: Sequence[Run]) -> list[Cell]:
+    """Check every run against its data and weights and name it; equal runs become one cell.
+
+    Raises:
+        ConfigError: with every fault of every run.
+    """
+    cells: dict[str, Cell] = {}
+    faults: Counter[str] = Counter()
+    # Runs on the same examples one after another, so that these are prepared once: mostly a sweep's
+    # masks.
+    prepared: Examples | None = None
+    key: tuple[object, ...] | None = None
+    for run in sorted(runs, key=_examples_key):
+        try:
+            if prepared is None or key != _examples_key(run):
+                key, prepared = _examples_key(run), None
+                prepared = prepare_examples(run)
+            examples = prepared
+            check_weights(examples.train, run)
+            path = None
+            if run.model.weights != "random":
+                path = find(run.model.weights, run.model.name)
+                verify(path, shape(run))
+            cell = make_cell(run, examples, weights_digest(run, path))
+            cells.setdefault(cell.identity, cell)
+        except (CheckpointError, DataError, OSError, ValueError) as error:
+            faults[str(error)] += 1
+    if faults:
+        raise ConfigError(
+            [f"{fault} ({count} of {len(runs)} runs)" for fault, count in faults.items()]
+        )
+    return list(cells.values())
+
+
+def _examples_key(run: Run) -> tuple[str, ...]:
+    """Equal for runs that `prepare_examples` gives the same examples."""
+    model = run.model
+    return tuple(map(repr, (run.data, run.seed, model.tokenizer, model.weights, model.context)))
+
+
+def missing_devices(runs: Sequence[Run]) -> list[str]:
+    """A line for each device that runs name and this machine has not."""
+    faults = []
+    for name in sorted({run.device for run in runs}):
+        try:
+            device.resolve(name)
+        except device.DeviceError as error:
+            faults.append(str(error))
+    return faults
