@@ -15,11 +15,15 @@ from safetensors.torch import load_file, save_file
 from harness.config.launchers import Slurm
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
+from harness.engine.attempt import Message, Try, attempt
+from harness.engine.cells import cells_of
+from harness.engine.locks import lock
 from harness.engine.names import automatic_name, swept_keys
 from harness.engine.plan import read_plan
 from harness.records import CONFIG, FAILURE, RESULT, STEPS, Failure, Result
 from harness.records.storage import read_json, write_json
-from harness.run.identity import Cell
+from harness.run.identity import Cell, stamp
+from harness.run.warm import Warm
 from tests.tiny import run_of, write_records
 from tests.tiny_sweep import environment, figures, inline, overrides, sweep, toy_runs, tries
 
@@ -256,3 +260,17 @@ def test_a_finished_run_has_whole_records(tmp_path: Path) -> None:
     inline([run])
     steps = (folder_of(tmp_path / "s", 0) / STEPS).read_text().splitlines()
     assert [json.loads(step)["step"] for step in steps] == list(range(1, len(steps) + 1))
+
+
+def test_a_run_whose_end_is_told_can_be_locked(tmp_path: Path) -> None:
+    """Else its failure could not be recorded, and it would be tried again."""
+    (cell,) = cells_of(toy_runs(tmp_path, 1))
+    free = []
+
+    def tell(message: Message) -> None:
+        if message.kind == "finished":
+            held = lock(cell.folder)
+            free.append(held is not None)
+
+    attempt([Try(cell, stamp(cell.folder), 1)], tell, Warm())
+    assert free == [True]

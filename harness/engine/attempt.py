@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.engine.locks import Lock, LockLost, lock
-from harness.records import LOG
+from harness.records import LOG, Result
 from harness.run.identity import Cell, Stamp, settled
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def attempt(tries: Sequence[Try], tell: Tell, warm: Warm) -> None:
 
     Whatever they raise becomes a message. Runs of which no message tells have not ended.
     """
+    ended: list[Message] = []
     with ExitStack() as stack:
         locked = []
         for each in tries:
@@ -99,10 +100,13 @@ def attempt(tries: Sequence[Try], tell: Tell, warm: Warm) -> None:
             else:
                 locked.append((each, held))
         if locked:
-            _carry_out(locked, tell, warm)
+            ended = _carry_out(locked, tell, warm)
+    for message in ended:  # whoever hears of a run's end finds its lock free
+        tell(message)
 
 
-def _carry_out(locked: Sequence[tuple[Try, Lock]], tell: Tell, warm: Warm) -> None:
+def _carry_out(locked: Sequence[tuple[Try, Lock]], tell: Tell, warm: Warm) -> list[Message]:
+    """Carry out locked runs; returns how they ended."""
     import torch
 
     from harness.run.execute import execute_group
@@ -117,20 +121,20 @@ def _carry_out(locked: Sequence[tuple[Try, Lock]], tell: Tell, warm: Warm) -> No
                 if isinstance(outcome, Exception):
                     traceback.print_exception(outcome)
     except LockLost as lost:
-        tell(Message("taken", lost.run))
+        return [Message("taken", lost.run)]
     except (Exception, SystemExit) as error:
         if len(cells) == 1:
-            tell(_fault(cells[0], error))
-            return
+            return [_fault(cells[0], error)]
         short_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
         text = _line(error, cells[0].folder)
-        tell(Message("narrow" if short_of_memory else "down", text=text))
-    else:
-        for cell, outcome in zip(cells, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                tell(_fault(cell, outcome))
-            else:
-                tell(Message("finished", cell.folder.name, outcome.headline()))
+        return [Message("narrow" if short_of_memory else "down", text=text)]
+    return [_ended(cell, outcome) for cell, outcome in zip(cells, outcomes, strict=True)]
+
+
+def _ended(cell: Cell, outcome: Result | Exception) -> Message:
+    if isinstance(outcome, Exception):
+        return _fault(cell, outcome)
+    return Message("finished", cell.folder.name, outcome.headline())
 
 
 class _SignsOfLife:
