@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from harness.engine.locks import Lock, lock
+from harness.engine.locks import Lock, lock, under_way
 from harness.engine.plan import Launched, PlannedRun, add_to_plan
-from harness.engine.status import main, status_of
+from harness.engine.status import main, render, status_of
 from harness.records import CONFIG, FAILURE, RESULT, Failure
 from harness.records.storage import write_json
 from tests import fakes
+
+LAUNCHED = Launched(
+    started="2026-01-01T00:00:00+00:00", host="h", commit="c" * 40, dirty=False, launcher="pool"
+)
+
+
+def planned(name: str) -> PlannedRun:
+    return PlannedRun(run=name, identity="0", contents="0", cost=10.0, threads=1)
 
 
 @pytest.fixture
@@ -24,14 +36,7 @@ def sweep(tmp_path: Path) -> Iterator[Path]:
     folder = fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4)
     done = sorted(path.parent.name for path in folder.glob(f"*/{RESULT}"))
     names = [*done, "bad", "busy", "later"]
-    launched = Launched(
-        started="2026-01-01T00:00:00+00:00", host="h", commit="c" * 40, dirty=False, launcher="pool"
-    )
-    add_to_plan(
-        folder,
-        [PlannedRun(run=name, identity="0", contents="0", cost=10.0, threads=1) for name in names],
-        launched,
-    )
+    add_to_plan(folder, [planned(name) for name in names], LAUNCHED)
     for place, name in enumerate(done):
         result, config = folder / name / RESULT, folder / name / CONFIG
         set_time(config, 1000.0 + 20 * place)
@@ -75,6 +80,36 @@ def test_it_is_printed_without_torch(sweep: Path) -> None:
     assert "busy" in done.stdout and "node, process 7" in done.stdout and "50 %" in done.stdout
     assert sum(line.startswith("finished ") and "answer NLL" in line for line in lines) == 3
     assert "failed bad: RuntimeError: no, tried 3 ×" in lines
+
+
+def test_watching_waits_for_the_sweep_and_ends_with_its_launch(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "harness.engine.status", str(tmp_path), "--watch"]
+    watching = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert watching.stdout
+    assert watching.stdout.readline() == f"{tmp_path}: waiting for a sweep to be launched here\n"
+    with under_way([tmp_path]):
+        add_to_plan(tmp_path, [planned("a"), planned("b")], LAUNCHED)
+        with pytest.raises(subprocess.TimeoutExpired):
+            watching.wait(timeout=3.0)  # between two runs, nothing is at work
+    said, _ = watching.communicate(timeout=20)
+    assert watching.returncode == 0
+    assert "2 runs: 0 finished, 0 running, 0 failed, 2 waiting" in " ".join(said.split())
+
+
+def test_running_runs_are_told_apart_by_what_is_swept(tmp_path: Path) -> None:
+    names = [f"r{number:02}" for number in range(23)]
+    runs = [replace(planned(name), label=f"train.lr={name}") for name in names]
+    add_to_plan(tmp_path, runs, LAUNCHED)
+    with ExitStack() as stack:
+        for name in names:
+            held = lock(tmp_path / name)
+            assert held is not None
+            stack.enter_context(held)
+            held.note({"phase": "train"})
+        console = Console(record=True, width=120, file=io.StringIO())
+        console.print(render(tmp_path, status_of(tmp_path)))
+    said = console.export_text()
+    assert "r19 (train.lr=r19)" in said and "r20" not in said and "and 3 more running" in said
 
 
 def test_a_folder_without_a_sweep_is_one_line(

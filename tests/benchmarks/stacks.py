@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from harness.data.examples import plain_rows
-from harness.engine.sweep import cells_of
+from harness.engine.cells import cells_of
 from harness.models import device
 from harness.models.gpt import GPT
 from harness.run.identity import shape
