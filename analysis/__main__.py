@@ -9,8 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis import columns, table
-from analysis.figures import FIGURES, draw, write
+from analysis import columns, terminal
+from analysis.drawing import draw, write
+from analysis.figures import FIGURES
 from analysis.load import LoadError
 from analysis.report import write_report
 from analysis.study import study
@@ -24,39 +25,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.columns:
         print(columns.describe())
         return 0
+    if not given.runs:
+        print("analysis: RUNS is missing, expected the folder of a sweep", file=sys.stderr)
+        return 2
     try:
-        # Written where the sweep lies; several sweeps share a folder beside them.
-        folders = [Path(folder) for folder in given.runs]
-        found = study(folders, given.baseline, given.vary)
-        out = (
-            given.out
-            or (folders[0] if len(folders) == 1 else folders[0].resolve().parent / found.name)
-            / "report"
-        )
-        if given.figure:
-            drawn, unfit = draw(found, given.figure)
-            write(drawn, out / "figures")
-            for name in drawn:
-                print(out / "figures" / f"{name}.svg")
-            for name, reason in unfit.items():
-                print(f"{name}: not drawn: {reason}", file=sys.stderr)
-            return 2 if unfit else 0
-        table.show(found, Console())
-        print(f"report: {write_report(found, out)}")
+        return _analyse(given)
     except (LoadError, OSError) as error:
         print(f"analysis: {error}", file=sys.stderr)
         return 2
+
+
+def _analyse(given: argparse.Namespace) -> int:
+    folders = [Path(folder) for folder in given.runs]
+    found = study(folders, given.baseline, given.vary, given.claim)
+    # Written where the sweep lies; several sweeps share a folder beside them.
+    beside = folders[0] if len(folders) == 1 else folders[0].resolve().parent / found.name
+    out = given.out or beside / "report"
+    if given.figure:
+        drawn, unfit = draw(found, given.figure)
+        write(drawn, out / "figures")
+        for name in drawn:
+            print(out / "figures" / f"{name}.svg")
+        for name, why in unfit.items():
+            print(f"{name}: not drawn: {why}", file=sys.stderr)
+        return 2 if unfit else 0
+    terminal.show(found, Console())
+    print(f"report: {write_report(found, out)}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
     parser.add_argument(
-        "runs", nargs="*", metavar="RUNS", help="folder of a sweep; several are compared"
+        "runs",
+        nargs="*",
+        metavar="RUNS",
+        help="folder of a sweep or of a run; several are compared",
     )
     parser.add_argument("--out", type=Path, help="folder of the report; RUNS/report if not given")
     parser.add_argument(
-        "--baseline", default="full", help="mask that the others are compared with (default: full)"
+        "--baseline",
+        default="",
+        help="mask that the others are compared with; full, or the first there is, if not given",
+    )
+    parser.add_argument(
+        "--claim",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="judge the claims of these files too; docs/statistics.md tells what they hold",
     )
     parser.add_argument(
         "--vary",

@@ -149,6 +149,8 @@ COLUMNS = (
         "parameters",
         "12 · layers · width²: the model without embeddings",
     ),
+    Column("contents.data", "derived", "", "str", "", "hash of what the data held"),
+    Column("contents.weights", "derived", "", "str", "", "hash of the weights that a run read"),
     Column(
         "arm",
         "derived",

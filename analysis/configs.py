@@ -54,14 +54,14 @@ def _blocks(text: str) -> list[str]:
 
 @lru_cache(maxsize=65_536)
 def _parse(text: str) -> dict[str, Any]:
-    _inspect(text)
+    inspect(text)
     content = yaml.load(text, Loader=LOADER)
     if not isinstance(content, dict):
         raise TypeError(f"found {type(content).__name__}")
     return content
 
 
-def _inspect(text: str) -> None:
+def inspect(text: str) -> None:
     """Refuse what would crash or swamp the loader; events come one by one, so this cannot."""
     depth = 0
     for event in yaml.parse(text, Loader=LOADER):

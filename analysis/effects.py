@@ -3,90 +3,119 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis import scaling, stats
-from analysis.pairs import CO_PRIMARY, PRIMARY
-
-MARGINS = {PRIMARY: 0.02, CO_PRIMARY: 0.02}
-"""Differences that count as none: .02 nats/token, 2 points."""
+from analysis.columns import rows
+from analysis.outcomes import NATS, PRIMARY, Outcome, at_bound
 
 CELL = ["condition", "arm", "n_examples"]
 
+LEAST_FOR_EQUIVALENCE = 5
+"""Seeds below which no equivalence is told: a t interval of fewer rests on normality alone."""
 
-def effects(pairs: pd.DataFrame, outcome: str, rng: np.random.Generator) -> pd.DataFrame:
+
+def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> pd.DataFrame:
     """The statistics of Δ in each cell.
 
     Args:
         pairs: the pairs' table.
-        outcome: the column whose differences are judged.
+        outcome: what is compared.
         rng: for the sign-flip test of many seeds.
 
     Returns:
         A row per cell: n, the arm's and the baseline's mean, delta with low and high (95 %), sd, p
-            (sign-flip),
-        floor (the least p that n seeds can give), q (Benjamini–Hochberg over all rows), equivalence
-        (p of TOST), iqm, improvement (probability of), and the mean length ratio.
+        (two-sided sign-flip), holm (p adjusted over all rows), floor (the least p that n seeds can
+        give), equivalence (p of TOST; NaN where too few seeds or a score's bound forbid it), bound
+        ("floor" or "ceiling"), iqm, improvement (probability of), ratio of lengths; for the primary
+        outcome also share (of the baseline's gain) and worth (data equivalents).
     """
-    rows = []
+    cells = []
     for cell, group in pairs.groupby(CELL, sort=False):
-        group = group.dropna(subset=[f"delta.{outcome}"])
-        d = group[f"delta.{outcome}"].to_numpy()
-        if not len(d):
-            continue
-        interval = stats.paired_t(d)
-        sign = -1.0 if outcome.startswith("nll.") else 1.0
-        rows.append(
-            dict(zip(CELL, cell, strict=True))
-            | {
-                "n": len(d),
-                "mean": group[outcome].mean(),
-                "baseline_mean": group[f"baseline.{outcome}"].mean(),
-                "delta": interval.estimate,
-                "low": interval.low,
-                "high": interval.high,
-                "sd": d.std(ddof=1) if len(d) > 1 else np.nan,
-                "p": stats.sign_flip(d, rng),
-                "floor": stats.sign_flip_floor(len(d)),
-                "equivalence": stats.tost(d, MARGINS.get(outcome, 0.02)),
-                "iqm": stats.interquartile_mean(d),
-                "improvement": stats.probability_of_improvement(
-                    sign * group[outcome], sign * group[f"baseline.{outcome}"]
-                ),
-                "ratio": group["length.ratio"].mean() if "length.ratio" in group else np.nan,
-                "parameters": group["parameters"].mean(),
-                "model": group["model"].iloc[0],
-            }
-        )
-    table = pd.DataFrame(rows)
-    if not table.empty:
-        table["q"] = stats.benjamini_hochberg(table["p"])
+        whole = group.dropna(subset=[outcome.delta])
+        if len(whole):
+            cells.append(dict(zip(CELL, cell, strict=True)) | _statistics(whole, outcome, rng))
+    table = pd.DataFrame(cells)
+    if table.empty:
+        return table
+    table["holm"] = stats.holm(table["p"])
+    if outcome.column == PRIMARY:
+        table = table.assign(**_worth(table))
     return table
 
 
-def wide(pairs: pd.DataFrame, outcome: str, x: str = "n_examples") -> tuple[np.ndarray, np.ndarray]:
-    """Δ as seeds × levels of `x`, with the seeds that have every level; other factors are averaged
-    within a seed.
+def _statistics(group: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> dict[str, Any]:
+    d = group[outcome.delta].to_numpy()
+    arm, base = group[outcome.column], group[f"baseline.{outcome.column}"]
+    interval = stats.paired_t(d)
+    bound = at_bound(pd.Series([arm.mean(), base.mean()]), outcome)
+    equal = len(d) >= LEAST_FOR_EQUIVALENCE and not bound
+    gain = np.nan
+    if outcome.column == PRIMARY and "nll.base.answer" in group:
+        gain = float((group["nll.base.answer"] - base).mean())
+    return {
+        "n": len(d),
+        "mean": arm.mean(),
+        "baseline_mean": base.mean(),
+        "delta": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "sd": d.std(ddof=1) if len(d) > 1 else np.nan,
+        "p": stats.sign_flip(d, rng),
+        "floor": stats.sign_flip_floor(len(d)),
+        "equivalence": stats.tost(d, outcome.margin) if equal else np.nan,
+        "bound": bound,
+        "iqm": stats.interquartile_mean(d),
+        "improvement": stats.probability_of_improvement(outcome.sign * arm, outcome.sign * base),
+        "share": interval.estimate / gain if gain > 0 else np.nan,
+        "ratio": group["length.ratio"].mean() if "length.ratio" in group else np.nan,
+        "parameters": group["parameters"].mean(),
+        "model": group["model"].iloc[0],
+    }
+
+
+def _worth(table: pd.DataFrame) -> dict[str, list[float]]:
+    """How many times the examples the baseline would need to do as well as the arm, for Δ and its
+    limits.
+    """
+    curves = {}
+    for condition, cells in table.groupby("condition"):
+        curve = cells.groupby("n_examples")["baseline_mean"].mean().sort_index()
+        curves[condition] = (curve.index.to_numpy(float), curve.to_numpy(float))
+    worth: dict[str, list[float]] = {"worth": [], "worth_low": [], "worth_high": []}
+    for row in rows(table):
+        sizes, losses = curves[row["condition"]]
+        for name, delta in zip(worth, (row["delta"], row["low"], row["high"]), strict=True):
+            loss = row["baseline_mean"] - delta
+            worth[name].append(scaling.data_equivalent(sizes, losses, row["n_examples"], loss))
+    return worth
+
+
+def wide(
+    pairs: pd.DataFrame, outcome: Outcome, x: str = "n_examples"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Δ as seeds × levels of `x`, with the seeds that have every level.
 
     Returns:
         The levels, rising, [k]; and the differences, [n seeds, k].
     """
     table = pairs.pivot_table(
-        index="seed", columns=x, values=f"delta.{outcome}", aggfunc="mean"
+        index="seed", columns=x, values=outcome.delta, aggfunc="mean"
     ).dropna()
     return table.columns.to_numpy(dtype=np.float64), table.to_numpy(dtype=np.float64)
 
 
-def trends(pairs: pd.DataFrame, outcome: str, rng: np.random.Generator) -> pd.DataFrame:
+def trends(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> pd.DataFrame:
     """For each condition and arm, the slope of Δ in log10 N and the crossover N*.
 
     Returns:
         A row each: seeds, sizes, slope with slope_low and slope_high, slope_p, and the fields of
             `scaling.Crossover`.
     """
-    rows = []
+    found = []
     for cell, group in pairs.groupby(["condition", "arm"], sort=False):
         sizes, table = wide(group, outcome)
         if len(sizes) < 2 or not len(table):
@@ -94,7 +123,7 @@ def trends(pairs: pd.DataFrame, outcome: str, rng: np.random.Generator) -> pd.Da
         slopes = scaling.slopes(sizes, table)
         slope = stats.paired_t(slopes)
         crossing = scaling.crossover(sizes, table, rng)
-        rows.append(
+        found.append(
             dict(zip(CELL[:2], cell, strict=True))
             | {
                 "seeds": len(table),
@@ -112,55 +141,63 @@ def trends(pairs: pd.DataFrame, outcome: str, rng: np.random.Generator) -> pd.Da
                 "note": crossing.reason,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(found)
 
 
 def over_prompts(
     pairs: pd.DataFrame,
     answers: pd.DataFrame,
+    outcomes: Sequence[Outcome],
     rng: np.random.Generator,
-    cells: Sequence[str] = tuple(CELL),
 ) -> pd.DataFrame:
-    """Intervals of Δ response NLL and Δ exact match over seeds × prompts, in each cell.
+    """Intervals of Δ over seeds × prompts, in each cell, for all outcomes that prompts have.
 
     Args:
         pairs: the pairs' table; its `run` and `baseline_run` are rows of the run table.
         answers: one row per run and prompt, from `traces.responses`, on prompts of the test split.
+        outcomes: the primary one is taken from the answers' nats, scores from their columns.
         rng: draws the resamples.
-        cells: columns that make a cell.
 
     Returns:
         A row per cell and outcome: outcome, seeds, prompts, delta, low, high.
     """
     if answers.empty:
         return pd.DataFrame()
-    nats = answers.pivot_table(index="row", columns="id", values="nats")
-    tokens = answers.groupby("id")["nats_tokens"].first().reindex(nats.columns).to_numpy(float)
-    exact = (
-        answers.pivot_table(index="row", columns="id", values=CO_PRIMARY)
-        if CO_PRIMARY in answers
-        else None
-    )
-    rows = []
-    for cell, group in pairs.groupby(list(cells), sort=False):
-        have = group[group["run"].isin(nats.index) & group["baseline_run"].isin(nats.index)]
-        if have.empty:
-            continue
-        label = dict(zip(cells, cell, strict=True))
-        base = nats.loc[have["baseline_run"]].to_numpy()
-        tables = [(PRIMARY, base - nats.loc[have["run"]].to_numpy(), tokens)]
-        if exact is not None and set(have["run"]) | set(have["baseline_run"]) <= set(exact.index):
-            base = exact.reindex(columns=nats.columns).loc[have["baseline_run"]].to_numpy()
-            found = exact.reindex(columns=nats.columns).loc[have["run"]].to_numpy() - base
-            tables.append((CO_PRIMARY, found, np.ones_like(tokens)))
-        for outcome, table, weight in tables:
-            whole = ~np.isnan(table).any(0)
-            if not whole.any():
-                continue
-            found_interval = stats.hierarchical(table[:, whole], weight[whole], rng)
-            rows.append(
-                label
-                | {"outcome": outcome, "seeds": len(have), "prompts": int(whole.sum())}
-                | found_interval._asdict()
-            )
-    return pd.DataFrame(rows)
+    tokens = answers.groupby("id")["nats_tokens"].first()
+    tables = {}
+    for one in outcomes:
+        column = "nats" if one.column == PRIMARY else one.column
+        if column in answers and (one.unit != NATS or one.column == PRIMARY):
+            tables[one] = answers.pivot_table(index="row", columns="id", values=column)
+    found = []
+    for cell, group in pairs.groupby(CELL, sort=False):
+        label = dict(zip(CELL, cell, strict=True))
+        for one, table in tables.items():
+            interval = _over_prompts(group, table, one, tokens, rng)
+            if interval:
+                found.append(label | {"outcome": one.column} | interval)
+    return pd.DataFrame(found)
+
+
+def _over_prompts(
+    group: pd.DataFrame,
+    table: pd.DataFrame,
+    outcome: Outcome,
+    tokens: pd.Series,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """The interval of one cell; empty where no prompt has a value in all its runs."""
+    have = group[group["run"].isin(table.index) & group["baseline_run"].isin(table.index)]
+    if have.empty:
+        return {}
+    arm, base = table.loc[have["run"]].to_numpy(), table.loc[have["baseline_run"]].to_numpy()
+    differences = outcome.sign * (arm - base)
+    whole = ~np.isnan(differences).any(0)
+    if not whole.any():
+        return {}
+    nats = outcome.column == PRIMARY
+    weight = tokens.reindex(table.columns).to_numpy(float) if nats else np.ones(len(whole))
+    if weight[whole].sum() <= 0:
+        return {}
+    interval = stats.hierarchical(differences[:, whole], weight[whole], rng)
+    return {"seeds": len(have), "prompts": int(whole.sum())} | interval._asdict()

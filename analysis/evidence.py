@@ -1,191 +1,138 @@
-"""The tests that a claim stands on, worked out from pairs."""
+"""What the pairs have to say of a claim: the differences of each of its declared cells."""
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from analysis import scaling, stats
-from analysis.claims import Claim
-from analysis.effects import MARGINS, wide
+from analysis import scaling
+from analysis.claims import Claim, Level
+from analysis.labels import factors, plain, short
+from analysis.outcomes import PRIMARY
+from analysis.stats import Array
+
+NONE: Array = np.empty(0)
 
 
-class Part(NamedTuple):
-    """One test that a claim stands on.
+class Cell(NamedTuple):
+    """One declared cell.
 
     Attributes:
-        label: what is tested, where.
-        kind: "effect" or "slope".
-        where: the value of the claim's `within`, "" for none.
-        seeds: how many.
-        estimate, low, high: mean and 95 % interval, in the outcome's unit (a slope: per tenfold of
-            x).
-        p: two-sided exact sign-flip p against the part's bound; 1 where the mean lies on the wrong
-            side.
-        against: the same for the opposite.
-        equivalence: the largest p of TOST in any cell that the part is the mean of; NaN for a
-            slope.
-        cells, above, below: how many cells those are, and in how many the interval lies above or
-            below 0.
-        holds: whether the interval lies wholly on the claim's side of the bound.
+        label: the arm and the levels that make the cell.
+        explored: [n] Δ, or its slope, of each seed that may have chosen something.
+        fresh: [m] the same of the seeds that the claim keeps for confirmation.
+        gain: mean NLL(base) − NLL(baseline), of which Δ is a share; NaN for other outcomes.
+        lacking: why there are no differences; "" where there are.
     """
 
     label: str
-    kind: str
-    where: str
-    seeds: int
-    estimate: float
-    low: float
-    high: float
-    p: float
-    against: float
-    equivalence: float
-    cells: int
-    above: int
-    below: int
-    holds: bool
+    explored: Array
+    fresh: Array
+    gain: float = math.nan
+    lacking: str = ""
 
 
-class Evidence(NamedTuple):
-    """What the pairs have to say of a claim.
+def gather(claim: Claim, runs: pd.DataFrame, pairs: pd.DataFrame) -> list[Cell]:
+    """The declared cells of a claim, in their order.
 
-    Attributes:
+    Cells are never pooled: a factor that the claim does not declare and that has several levels
+    within a cell leaves the cell without differences, and says so.
+
+    Args:
         claim: the claim.
-        parts: every test that it stands on; empty where something is lacking.
-        pooled: the effect over all levels in the claim's range; None where something is lacking.
-        lacking: what the sweep would need; "" for nothing.
+        runs: the run table.
+        pairs: the pairs' table, of the runs that were made for this claim.
     """
-
-    claim: Claim
-    parts: tuple[Part, ...]
-    pooled: Part | None
-    lacking: str
-
-    @property
-    def seeds(self) -> int:
-        """Seeds of the part with the fewest."""
-        return min((part.seeds for part in self.parts), default=0)
-
-
-def gather(claim: Claim, pairs: pd.DataFrame, rng: np.random.Generator) -> Evidence:
-    """Test all that the claim says."""
-    column, values = claim.within
-    parts: list[Part] = []
-    inside = []
-    for where in values or ("",):
-        for arm in claim.arms:
-            group = pairs[pairs["arm"] == arm].dropna(subset=[f"delta.{claim.outcome}"])
-            group = group[group[column] == where] if column else group
-            name = " ".join(
-                filter(
-                    None,
-                    (f"'{arm}'" if len(claim.arms) > 1 else "", where if len(values) > 1 else ""),
-                )
-            )
-            if group.empty:
-                return Evidence(
-                    claim,
-                    (),
-                    None,
-                    f"no fair pair of '{arm}' and the baseline"
-                    + (f" with {column}={where}" if column else ""),
-                )
-            if not claim.x:
-                parts.append(_part(claim, group, name or "all cells", where, rng))
-                inside.append(group)
-                continue
-            # Lengths are measured: a condition's runs share one level.
-            group = group.assign(level=_levels(group, claim.x))
-            near = group[group["level"].between(claim.low, claim.high)]
-            if near.empty:
-                return Evidence(
-                    claim,
-                    (),
-                    None,
-                    f"no runs with {claim.name} from {claim.low:g} to {claim.high:g}",
-                )
-            inside.append(near)
-            for level, cell in near.groupby("level"):
-                parts.append(
-                    _part(claim, cell, f"{name} {claim.name} = {level:,.0f}".strip(), where, rng)
-                )
-            if claim.slope:
-                levels, table = wide(group, claim.outcome, "level")
-                if len(levels) < 2 or not len(table):
-                    return Evidence(claim, (), None, f"one {claim.name} alone: no slope")
-                slope = scaling.slopes(levels, table)
-                label = f"{name} slope per tenfold {claim.name}".strip()
-                parts.append(_test(slope, label, "slope", where, claim.slope, 0.0, rng))
-    pooled = _part(claim, pd.concat(inside), "all cells in range", "", rng)
-    return Evidence(claim, tuple(parts), pooled, "")
+    pairs = pairs.dropna(subset=[claim.judged.delta]) if claim.judged.delta in pairs else pairs[:0]
+    declared = {name: levels for name, levels in claim.cells.items() if name != claim.along}
+    cells = []
+    for arm in claim.arms:
+        for levels in itertools.product(*declared.values()):
+            chosen = dict(zip(declared, levels, strict=True))
+            inside = _inside(pairs[pairs["arm"] == arm], runs, chosen)
+            cells.append(_cell(claim, _label(claim, arm, chosen), inside, runs))
+    return cells
 
 
-def _levels(group: pd.DataFrame, x: str) -> pd.Series:
-    return (
-        group[x] if x == "n_examples" else group.groupby("condition")[x].transform("mean").round(6)
+def _cell(claim: Claim, label: str, inside: pd.DataFrame, runs: pd.DataFrame) -> Cell:
+    if inside.empty:
+        return Cell(label, NONE, NONE, lacking=f"no fair pair with '{claim.baseline}'")
+    mixed = _undeclared(claim, inside, runs)
+    if mixed:
+        return Cell(label, NONE, NONE, lacking=f"{mixed} varies within it: declare its levels")
+    values = (
+        _slopes(claim, inside, runs)
+        if claim.trend
+        else inside.set_index("seed")[claim.judged.delta]
     )
+    if values.empty:
+        return Cell(label, NONE, NONE, lacking=f"no seed has every level of {claim.along}")
+    confirms = pd.Series(data=False, index=values.index)
+    if claim.confirm:
+        seeds = values.index.to_series()
+        confirms = seeds.between(claim.confirm.first, claim.confirm.last)
+    gain = math.nan
+    if claim.outcome == PRIMARY and not claim.trend:
+        gain = float((inside["nll.base.answer"] - inside[f"baseline.{PRIMARY}"]).mean())
+    explored, fresh = values[~confirms].to_numpy(), values[confirms].to_numpy()
+    return Cell(label, explored, fresh, gain)
 
 
-def _part(
-    claim: Claim, cells: pd.DataFrame, label: str, where: str, rng: np.random.Generator
-) -> Part:
-    """The effect over cells: each seed's mean, of the seeds that have every cell."""
-    table = cells.pivot_table(
-        index="seed",
-        columns=["condition", "n_examples", "arm"],
-        values=f"delta.{claim.outcome}",
-        aggfunc="mean",
+def _slopes(claim: Claim, inside: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
+    """Each seed's slope of Δ along the trend's factor, of the seeds that have every level."""
+    along = _values(inside, runs, claim.along).astype(float)
+    table = inside.assign(level=along).pivot_table(
+        index="seed", columns="level", values=claim.judged.delta
     )
+    table = table.reindex(columns=sorted(float(level) for level in claim.cells[claim.along]))
     whole = table.dropna()
-    margin = MARGINS[claim.outcome]
-    part = _test(whole.mean(axis=1).to_numpy(), label, "effect", where, *edge(claim), rng)
-    # Gains here and losses there may cancel in the mean: equivalence must show in every cell.
-    each = [stats.paired_t(column) for column in whole.to_numpy().T]
-    return part._replace(
-        equivalence=max(stats.tost(column, margin) for column in whole.to_numpy().T),
-        cells=len(each),
-        above=sum(interval.low > 0 for interval in each),
-        below=sum(interval.high < 0 for interval in each),
-    )
+    if whole.empty:
+        return pd.Series(dtype=float)
+    slopes = scaling.slopes(whole.columns.to_numpy(float), whole.to_numpy())
+    return pd.Series(slopes, whole.index)
 
 
-def edge(claim: Claim) -> tuple[int, float]:
-    """The side on which Δ must lie, +1 or −1, and the bound beyond which."""
-    return (-1 if claim.effect == "worse" else 1), (
-        -MARGINS[claim.outcome] if claim.effect == "not worse" else 0.0
-    )
+def _inside(pairs: pd.DataFrame, runs: pd.DataFrame, chosen: dict[str, Level]) -> pd.DataFrame:
+    """The pairs that lie at these levels."""
+    for name, level in chosen.items():
+        pairs = pairs[_values(pairs, runs, name).map(plain) == plain(level)]
+    return pairs
 
 
-def _test(
-    d: np.ndarray,
-    label: str,
-    kind: str,
-    where: str,
-    sign: int,
-    bound: float,
-    rng: np.random.Generator,
-) -> Part:
-    """Whether sign · mean > sign · bound, and the opposite."""
-    interval = stats.paired_t(d)
-    p = stats.sign_flip(d - bound, rng)
-    right = sign * (interval.estimate - bound) > 0
-    nearest = interval.low if sign > 0 else interval.high
-    return Part(
-        label=label,
-        kind=kind,
-        where=where,
-        seeds=len(d),
-        estimate=interval.estimate,
-        low=interval.low,
-        high=interval.high,
-        p=p if right else 1.0,
-        against=1.0 if right else p,
-        equivalence=math.nan,
-        cells=1,
-        above=int(interval.low > 0),
-        below=int(interval.high < 0),
-        holds=bool(sign * (nearest - bound) > 0),
-    )
+def _values(pairs: pd.DataFrame, runs: pd.DataFrame, name: str) -> pd.Series:
+    """A factor's value for each pair; empty where no run has such a key."""
+    for column in (name, f"config.{name}"):
+        if column in runs:
+            return runs[column].reindex(pairs["run"]).set_axis(pairs.index)
+    return pd.Series(math.nan, pairs.index)
+
+
+def _undeclared(claim: Claim, inside: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """A factor with several levels among pairs that the claim counts as one cell; "" for none."""
+    keys = ["seed", claim.along] if claim.trend else ["seed"]
+    levels = inside.assign(**{key: _values(inside, runs, key) for key in keys if key})
+    if not levels.duplicated(keys).any():
+        return ""
+    named: Sequence[str] = [
+        name
+        for name in factors(runs)
+        if _values(inside, runs, name).nunique() > 1
+        and name.removeprefix("config.") not in claim.cells
+    ]
+    return ", ".join(name.removeprefix("config.") for name in named) or "something"
+
+
+def _label(claim: Claim, arm: str, chosen: dict[str, Level]) -> str:
+    """The arm where there are several, and the levels that not all cells share."""
+    parts = [f"'{arm}'"] if len(claim.arms) > 1 else []
+    for name, level in chosen.items():
+        if len(claim.cells[name]) > 1:
+            count = isinstance(level, int) and name == "n_examples"
+            shown = f"{level:,}" if count else plain(level)
+            parts.append(f"N = {shown}" if name == "n_examples" else f"{short(name)} {shown}")
+    return ", ".join(parts) or "the one cell"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.effects import MARGINS
-from analysis.pairs import CO_PRIMARY, PRIMARY
-from analysis.plots import sizes, style, training
+from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
+from analysis.plots import forests, sizes, style, training
 from analysis.study import Study
 
 ROLES = ("template", "system", "instruction", "input", "user", "response", "end")
@@ -24,7 +20,9 @@ BEHAVIOUR = {
     "behaviour.empty": "empty",
     "behaviour.length": "length (tokens)",
 }
-DELTA_NLL = "Δ NLL (nats/token)"
+FEWEST_LINES = 7
+"""Masks from which on each gets a line of its own, since curves over each other cannot be read."""
+
 MOST_CELLS = 12
 """Cells drawn along training; beyond, the smallest and largest size of each condition stand for the
 rest.
@@ -53,10 +51,11 @@ class Entry(NamedTuple):
 
 
 def main(study: Study) -> Figure:
-    """Exact match and held-out response NLL by mask."""
-    outcomes = {CO_PRIMARY: "exact match", PRIMARY: "held-out response NLL\n(nats/token)"}
-    present = {name: label for name, label in outcomes.items() if _has(study.runs, name)}
-    return sizes.by_mask(study.runs, study.arms, study.conditions, present, [CO_PRIMARY])
+    """The main score and the held-out loss by mask."""
+    shown = [one for one in (study.score, outcome(PRIMARY)) if one and _has(study.runs, one.column)]
+    labels = {one.column: one.name if one.unit == POINTS else style.axis_name(one) for one in shown}
+    scores = [one.column for one in shown if one.unit == POINTS]
+    return sizes.by_mask(study.runs, study.arms, study.conditions, labels, scores)
 
 
 def behaviour(study: Study) -> Figure:
@@ -70,34 +69,36 @@ def behaviour(study: Study) -> Figure:
 
 def delta(study: Study) -> Figure:
     """Δ response NLL."""
+    return _difference(study, outcome(PRIMARY), study.trends)
+
+
+def delta_score(study: Study) -> Figure:
+    """Δ of the main score."""
+    _need_pairs(study)
+    if study.score is None or study.effects[study.score.column].empty:
+        raise Unfit("no response was scored")
+    return _difference(study, study.score, pd.DataFrame())
+
+
+def _difference(study: Study, one: Outcome, trends: pd.DataFrame) -> Figure:
     _need_pairs(study)
     return sizes.difference(
         study.pairs,
-        study.effects[PRIMARY],
-        study.trends,
+        study.effects[one.column],
+        trends,
         _others(study),
         _paired_conditions(study),
-        PRIMARY,
-        DELTA_NLL,
-        MARGINS[PRIMARY],
+        one,
     )
 
 
-def delta_exact(study: Study) -> Figure:
-    """Δ exact match."""
+def forest(study: Study) -> Figure:
+    """Δ response NLL, a line for each mask."""
     _need_pairs(study)
-    if study.effects[CO_PRIMARY].empty:
-        raise Unfit("exact match was not scored")
-    return sizes.difference(
-        study.pairs,
-        study.effects[CO_PRIMARY],
-        pd.DataFrame(),
-        _others(study),
-        _paired_conditions(study),
-        CO_PRIMARY,
-        "Δ exact match",
-        MARGINS[CO_PRIMARY],
-    )
+    others = _others(study)
+    if len(others) < FEWEST_LINES:
+        raise Unfit(f"fewer than {FEWEST_LINES} masks beside the baseline: see the figure above")
+    return forests.forest(study.effects[PRIMARY], others, _cells(study), outcome(PRIMARY))
 
 
 def heat_map(study: Study) -> Figure:
@@ -106,7 +107,7 @@ def heat_map(study: Study) -> Figure:
     conditions = _paired_conditions(study)
     if len(conditions) < 2 or study.pairs["n_examples"].nunique() < 2:
         raise Unfit("needs two models (or other conditions) and two training sizes")
-    return sizes.heat_map(study.effects[PRIMARY], _others(study), conditions, DELTA_NLL, False)
+    return sizes.heat_map(study.effects[PRIMARY], _others(study), conditions, outcome(PRIMARY))
 
 
 def ratio(study: Study) -> Figure:
@@ -114,7 +115,7 @@ def ratio(study: Study) -> Figure:
     _need_pairs(study)
     if "length.ratio" not in study.pairs or study.pairs["length.ratio"].round(2).nunique() < 2:
         raise Unfit("the length ratio does not vary")
-    return sizes.against_ratio(study.pairs, _others(study), PRIMARY, DELTA_NLL, MARGINS[PRIMARY])
+    return sizes.against_ratio(study.pairs, _others(study), outcome(PRIMARY))
 
 
 def learning_curves(study: Study) -> Figure:
@@ -136,117 +137,64 @@ def mechanism(study: Study) -> Figure:
 
 FIGURES: dict[str, Entry] = {
     "main": Entry(
-        "Score and held-out loss by mask",
-        "Exact match of generated responses (higher is better) and negative log-likelihood of the held-out responses "
-        "(lower is better) against the number of training examples. Every seed is a point; lines join the means.",
+        "Score and response NLL by mask",
+        "The main score of generated responses (higher is better) and the response NLL on held-out "
+        "examples (lower is better) against the number of training examples. Every seed is a "
+        "point; lines join the means.",
         main,
     ),
     "delta": Entry(
         "What a mask gains over the baseline",
-        "Δ = NLL(baseline) − NLL(arm) on the same held-out responses; above zero the arm is better. Points are seeds, "
-        "bars 95 % intervals of the paired mean, the grey band is what counts as equal, diamonds are crossovers N* "
-        "with their intervals.",
+        "Δ = NLL(baseline) − NLL(arm) on the same held-out responses; above zero the arm is "
+        "better. Points are seeds, bars 95 % intervals of the paired mean, the grey band is what "
+        "counts as equal, diamonds are crossovers N* with their intervals.",
         delta,
     ),
-    "delta_exact": Entry(
-        "The same for exact match",
-        "Exact match of the arm minus the baseline's on the same prompts; above zero the arm is better.",
-        delta_exact,
+    "delta_score": Entry(
+        "The same for the main score",
+        "The arm's score minus the baseline's on the same prompts; above zero the arm is better.",
+        delta_score,
+    ),
+    "forest": Entry(
+        "Mask by mask",
+        "Δ = NLL(baseline) − NLL(arm) of each mask, a panel for each number of training examples; "
+        "to the right of the line the mask is better. Bars are 95 % intervals, the grey band is "
+        "what counts as equal.",
+        forest,
     ),
     "heat_map": Entry(
         "Where a mask gains",
-        "Δ response NLL over model (and whatever else varies) and training size. Orange: the baseline is better; "
-        "purple: the arm. Bold: the 95 % interval excludes zero.",
+        "Δ response NLL over model (and whatever else varies) and training size. Orange: the "
+        "baseline is better; purple: the arm. Bold: the 95 % interval excludes zero.",
         heat_map,
     ),
     "learning_curves": Entry(
         "Learning curves by role",
-        "Held-out NLL of each role along training. Thin lines are seeds. Evaluations in mid-training may use fewer "
-        "examples than those at the start and at the end.",
+        "NLL of each role on held-out examples along training. Thin lines are seeds. Evaluations "
+        "in mid-training may use fewer examples than those at the start and at the end.",
         learning_curves,
         column=False,
     ),
     "mechanism": Entry(
         "Regulariser, or only less training?",
-        "Held-out against training response NLL along each run, from the base model at the top right. A curve below "
-        "another at the same training loss regularises; one that runs on it and stops early has only trained less.",
+        "Response NLL on held-out against training examples along each run, from the base model "
+        "at the top right. A curve below another at the same training loss regularises; one that "
+        "runs on it and stops early has only trained less.",
         mechanism,
     ),
     "ratio": Entry(
         "Δ against the length ratio",
-        "Δ response NLL against the measured ratio of prompt to answer length of the test examples.",
+        "Δ response NLL against the measured ratio of prompt to response length of the test "
+        "examples.",
         ratio,
     ),
     "behaviour": Entry(
         "What responses do",
-        "Share of responses that ended by themselves, echoed the prompt, repeated themselves or were empty, and their "
-        "mean length, against training size.",
+        "Share of responses that ended by themselves, echoed the prompt, repeated themselves or "
+        "were empty, and their mean length, against training size.",
         behaviour,
     ),
 }
-
-
-def draw(
-    study: Study, names: Sequence[str] = tuple(FIGURES)
-) -> tuple[dict[str, dict[str, bytes]], dict[str, str]]:
-    """Draw figures.
-
-    Returns:
-        Name -> kind (svg, png, pdf, and column.svg: a column wide) -> the file's bytes; and name ->
-        why a figure was not drawn.
-    """
-    drawn, unfit = {}, {}
-    for name in names:
-        try:
-            with style.style():
-                drawn[name] = _files(FIGURES[name].draw(study))
-            if FIGURES[name].column:
-                with style.style(style.COLUMN):
-                    drawn[name]["column.svg"] = _files(FIGURES[name].draw(study), ["svg"])["svg"]
-        except Unfit as reason:
-            unfit[name] = str(reason)
-    return drawn, unfit
-
-
-def write(drawn: dict[str, dict[str, bytes]], folder: Path) -> None:
-    """Write drawn figures as `<name>.<kind>`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, formats in drawn.items():
-        for kind, content in formats.items():
-            (folder / f"{name}.{kind}").write_bytes(content)
-
-
-UNDATED: dict[str, dict[str, None]] = {
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
-"""Metadata of each format to leave out, so that the same runs give the same bytes."""
-
-
-def _files(figure: Figure, kinds: Sequence[str] = tuple(UNDATED)) -> dict[str, bytes]:
-    """A figure in each of these formats."""
-    files = {}
-    # The layout is solved once and serves all formats.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for kind in kinds:
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, metadata=UNDATED[kind])
-        files[kind] = buffer.getvalue()
-    return files
-
-
-def inline(svg: bytes, name: str) -> str:
-    """An SVG to stand inside an HTML page, its ids made the figure's own so that two figures cannot
-    share one.
-    """
-    text = svg.decode()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\bid="', f'id="{name}-', text)
-    text = re.sub(r'href="#', f'href="#{name}-', text)
-    return re.sub(r"url\(#", f"url(#{name}-", text)
 
 
 def _has(runs: pd.DataFrame, name: str) -> bool:

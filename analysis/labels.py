@@ -8,35 +8,28 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-NOT_SCIENCE = (
-    "sweep",
-    "runs",
-    "device",
-    "threads",
-    "claim",
-    "retry",
-    "force",
-    "checkpoint_seconds",
-)
-"""Top config keys that cannot change what a run finds: two runs may differ in them and still be
-compared.
+SCIENCE = ("model", "data", "train", "score")
+"""Groups of the config in which two runs must agree to be compared, beside the seed; the mask is
+what is compared, and all else says how a run was carried out.
 """
+
+CONTENTS = {"contents.data": "data contents", "contents.weights": "weights contents"}
+"""Columns with hashes of what files held, and how labels call them."""
 
 ARM_ORDER = ("full", "none", "template", "partial", "hierarchical", "prompt_weight")
 """Masks in the order in which tables and legends name them; others follow by name."""
 
 
 def science(runs: pd.DataFrame, vary: Iterable[str] = ()) -> list[str]:
-    """Config columns in which the arms of one comparison must agree: all but the mask's and `vary`.
+    """Columns in which the arms of one comparison must agree: settings and contents, but the mask's
+    and `vary`.
 
     `data.size` gives way to `n_examples`, which says the same for "small" and for 100.
     """
-    free = {"data.size", *vary}
-    keys = [name.removeprefix("config.") for name in runs.columns if name.startswith("config.")]
-    kept = [
-        key for key in keys if key.split(".")[0] not in (*NOT_SCIENCE, "mask") and key not in free
-    ]
-    return [f"config.{key}" for key in kept]
+    free = {"config.data.size", *(f"config.{key}" for key in vary)}
+    groups = tuple(f"config.{group}." for group in SCIENCE)
+    kept = [name for name in runs.columns if name.startswith(groups) and name not in free]
+    return [*kept, *(name for name in CONTENTS if name in runs.columns)]
 
 
 def varying(runs: pd.DataFrame, names: Iterable[str]) -> list[str]:
@@ -45,18 +38,42 @@ def varying(runs: pd.DataFrame, names: Iterable[str]) -> list[str]:
 
 
 def factors(runs: pd.DataFrame) -> list[str]:
-    """Config columns that vary beside mask, size and seed, less those that the others decide.
+    """Columns that vary beside mask, size and seed, less those that the others decide.
 
-    So `model.name` stands for layers and width, and a learning rate tuned by model, size and mask
-    is no factor.
+    So `model.name` stands for layers and width, a learning rate tuned by model, size and mask is no
+    factor, a split that is drawn anew with each seed neither, and the contents of two files count
+    only where nothing else tells them apart.
     """
-    found = [name for name in varying(runs, science(runs)) if name != "config.seed"]
+    found = varying(runs, science(runs))
     kept: list[str] = []
-    for name in sorted(found, key=lambda name: not name.endswith(".name")):
-        within = [runs[key].astype("str") for key in ("mask", "n_examples", *kept)]
+    for name in sorted(found, key=lambda name: (name in CONTENTS, not name.endswith(".name"))):
+        keys = ["mask", "n_examples", *kept]
+        if name == "config.data.seed" or name in CONTENTS:
+            keys.append("seed")
+        within = [runs[key].astype("str") for key in keys]
         if runs[name].astype("str").groupby(within).nunique().max() > 1:
             kept.append(name)
     return kept
+
+
+def contents(runs: pd.DataFrame) -> pd.DataFrame:
+    """Hashes of the data and of the initial weights that runs read, the same for every seed.
+
+    As recorded; from older records the hash of the held-out examples, and for weights that are
+    drawn and not read, nothing.
+    """
+    data = _recorded(runs, "provenance.data", runs["fairness.test"])
+    weights = _recorded(runs, "provenance.weights", runs["fairness.weights"])
+    if "config.model.weights" in runs:
+        weights = weights.where(runs["config.model.weights"] != "random", "drawn")
+    return pd.DataFrame({"contents.data": data.str[:8], "contents.weights": weights.str[:8]})
+
+
+def _recorded(runs: pd.DataFrame, column: str, fallback: pd.Series) -> pd.Series:
+    """A column of hashes, with another's where it has none."""
+    if column not in runs:
+        return fallback
+    return runs[column].astype("str").where(runs[column].notna(), fallback)
 
 
 def conditions(runs: pd.DataFrame) -> pd.Series:
@@ -65,11 +82,18 @@ def conditions(runs: pd.DataFrame) -> pd.Series:
     """
     labels = pd.Series("", index=runs.index, dtype="str")
     for name in factors(runs):
-        parts = name.split(".")
-        short = parts[-2] if parts[-1] == "name" else parts[-1]
-        part = short.replace("_", " ") + " " + runs[name].map(_plain)
+        part = short(name) + " " + runs[name].map(plain)
         labels = labels.where(labels == "", labels + ", ") + part
     return labels
+
+
+def short(name: str) -> str:
+    """A column as labels call it: `config.data.prompt_words` is "prompt words"."""
+    if name in CONTENTS:
+        return CONTENTS[name]
+    parts = name.split(".")
+    last = parts[-2] if parts[-1] == "name" else parts[-1]
+    return last.replace("_", " ")
 
 
 def arms(runs: pd.DataFrame) -> pd.Series:
@@ -89,7 +113,7 @@ def arms(runs: pd.DataFrame) -> pd.Series:
             idle = {"keep": 1.0, "weight": 0.0}.get(name.split(".")[2])
             said = values.notna() & (values != idle)
             if len(set(values.where(said).map(str))) > 1:
-                added = " " + name.removeprefix("config.mask.") + "=" + values.map(_plain)
+                added = " " + name.removeprefix("config.mask.") + "=" + values.map(plain)
                 labels.loc[group.index] += added.where(said, "")
     return labels
 
@@ -114,7 +138,7 @@ def _natural(name: str) -> list[tuple[float, str]]:
     ]
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     """A value as a person writes it: no trailing .0."""
     if isinstance(value, float):
         return f"{value:g}"

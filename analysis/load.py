@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis import columns
 from analysis.cache import CACHE, cached, keep
-from analysis.labels import arms, conditions
+from analysis.labels import arms, conditions, contents
 from analysis.run import read_run, stamp
 from analysis.text import label, visible, without_folders
 from harness import records
@@ -76,10 +76,10 @@ def load(*folders: str | Path) -> pd.DataFrame:
 
 
 def read(folders: Sequence[Path]) -> Loaded:
-    """Read sweeps' folders: their finished runs and, apart, everything that is not one.
+    """Read folders of sweeps, or of single runs: their finished runs and, apart, everything that is not one.
 
     Raises:
-        LoadError: a folder is missing, is itself a run, or none holds a finished run.
+        LoadError: a folder is missing, or none holds a finished run.
     """
     frames, problems = [], []
     for folder in folders:
@@ -93,6 +93,7 @@ def read(folders: Sequence[Path]) -> Loaded:
     runs = pd.concat(frames, ignore_index=True)
     runs, duplicates = _without_duplicates(runs)
     runs = _typed(runs)
+    runs[["contents.data", "contents.weights"]] = contents(runs)
     runs["arm"] = arms(runs)
     runs["condition"] = conditions(runs)
     return Loaded(runs.copy(), problems + duplicates)
@@ -103,7 +104,7 @@ def _read_sweep(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
     if not folder.is_dir():
         raise LoadError(f"{folder}: no such folder")
     if (folder / records.CONFIG).exists():
-        raise LoadError(f"{folder}: is a single run; give its sweep's folder, {folder.parent}")
+        return _read_single(folder)
     sweep = label(folder.resolve().name)
     folders = _run_folders(folder)
     stamps = {name: stamp(path) for name, path in folders.items()}
@@ -131,6 +132,17 @@ def _read_sweep(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
     # As objects: a folder's name may hold bytes that are no text.
     paths = pd.Series([folders[run] for run in frame["run"]], frame.index, dtype=object)
     return frame.assign(path=paths), problems
+
+
+def _read_single(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """One run's folder, as a sweep of it alone."""
+    whole = folder.resolve()
+    sweep, run = label(whole.parent.name), label(whole.name)
+    outcome = read_run(folder)
+    if not isinstance(outcome, dict):
+        return pd.DataFrame(), [Problem(sweep, run, outcome[0], one_line(outcome[1], folder))]
+    path = pd.Series([str(folder)], dtype=object)
+    return pd.DataFrame([{"sweep": sweep, "run": run, **outcome}]).assign(path=path), []
 
 
 def _run_folders(folder: Path) -> dict[str, str]:

@@ -7,19 +7,24 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.labels import factors, science, varying
+from analysis.labels import factors, plain, science, short, varying
 from analysis.load import Problem
+from analysis.outcomes import measured
 
 FAIRNESS = ("fairness.examples", "fairness.batches", "fairness.test", "fairness.weights", "steps")
 """What both runs of a pair must share: subset, order and packs, held-out set, initial weights,
 optimiser steps.
 """
 
-PRIMARY = "nll.test.answer"
-CO_PRIMARY = "scores.exact_match"
+SAME_CONTENTS = ["fairness.examples", "fairness.test", "fairness.weights"]
+"""What tells runs of one config apart that read other files."""
 
 KEPT = ("sweep", "condition", "arm", "n_examples", "seed", "normalize", "model", "parameters")
 LENGTHS = ("length.prompt", "length.answer", "length.total", "length.ratio")
+GAIN = ("nll.base.answer",)
+
+MOST_NAMED = 3
+"""Keys in which a run without a partner differs that are named; beyond, they are counted."""
 
 
 class Paired(NamedTuple):
@@ -45,67 +50,104 @@ def pair(runs: pd.DataFrame, baseline: str = "full", vary: Sequence[str] = ()) -
         vary: config keys in which arms may differ as well, such as a learning rate tuned per arm.
     """
     keys = ["n_examples", "seed", *varying(runs, science(runs, vary))]
-    key = pd.Series(
-        list(zip(*(runs[name].astype("str") for name in keys), strict=True)), index=runs.index
-    )
+    alike = runs.groupby([runs[name].astype("str") for name in keys], sort=False)
     problems: list[Problem] = []
     rows: list[tuple[int, int]] = []
-    for _, group in runs.groupby(key, sort=False):
-        base = group[group["arm"] == baseline]
-        others = group[group["arm"] != baseline]
-        if base.empty:
-            problems += _problems(others, "unpaired", f"no run of '{baseline}' is like it")
+    for _, group in alike:
+        # Of runs that are there twice, those that read the same files belong together.
+        twice = group.duplicated("arm").any()
+        parts = [part for _, part in group.groupby(SAME_CONTENTS)] if twice else [group]
+        for part in parts:
+            made, refused = _pair_alike(runs, part, baseline, keys)
+            rows += made
+            problems += refused
+    return Paired(_differences(runs, sorted(rows)), problems)
+
+
+def _pair_alike(
+    runs: pd.DataFrame, group: pd.DataFrame, baseline: str, keys: Sequence[str]
+) -> tuple[list[tuple[int, int]], list[Problem]]:
+    """The pairs among runs that are equal in all `keys`: arm's row and baseline's row."""
+    base = group[group["arm"] == baseline]
+    others = group[group["arm"] != baseline]
+    if base.empty:
+        every = runs[runs["arm"] == baseline]
+        return [], [
+            _problem(others.loc[row], "unpaired", _unlike(others.loc[row], every, keys))
+            for row in others.index
+        ]
+    if len(base) > 1:
+        message = f"{len(base)} runs of '{baseline}' are like it"
+        return [], [_problem(group.loc[row], "ambiguous", message) for row in group.index]
+    rows: list[tuple[int, int]] = []
+    problems = []
+    for arm, members in others.groupby("arm"):
+        if len(members) > 1:
+            message = f"{len(members)} runs of '{arm}'"
+            problems += [_problem(members.loc[row], "ambiguous", message) for row in members.index]
             continue
-        if len(base) > 1:
-            problems += _problems(
-                group, "ambiguous", f"{len(base)} runs of '{baseline}' are like it"
-            )
-            continue
-        for arm, members in others.groupby("arm"):
-            if len(members) > 1:
-                problems += _problems(members, "ambiguous", f"{len(members)} runs of '{arm}'")
-                continue
-            fault = _unfair(members.iloc[0], base.iloc[0])
-            if fault:
-                problems += _problems(members, "unfair", fault)
-            else:
-                rows.append((members.index[0], base.index[0]))
-    return Paired(_differences(runs, rows), problems)
+        fault = _unfair(members.iloc[0], base.iloc[0])
+        if fault:
+            problems.append(_problem(members.iloc[0], "unfair", fault))
+        else:
+            rows.append((members.index[0], base.index[0]))
+    return rows, problems
+
+
+def _unlike(run: pd.Series, baselines: pd.DataFrame, keys: Sequence[str]) -> str:
+    """Why a run has no partner: the keys in which the nearest run of the baseline differs."""
+    own = run[list(keys)].astype("str")
+    differ = baselines[list(keys)].astype("str") != own
+    nearest = baselines.iloc[int(differ.sum(axis=1).to_numpy().argmin())]
+    named = [name for name in keys if str(nearest[name]) != own[name]]
+    said = [f"{_key(name)} is {plain(run[name])} against {plain(nearest[name])}" for name in named]
+    if not said:
+        said, named = ["its files held other contents"], [""]
+    more = f" and {len(said) - MOST_NAMED} keys more" if len(said) > MOST_NAMED else ""
+    return f"no run of '{nearest['arm']}' is like it: {', '.join(said[:MOST_NAMED])}{more}"
+
+
+def _key(name: str) -> str:
+    """A column as a user writes it on the command line."""
+    if name.startswith("config."):
+        return name.removeprefix("config.")
+    return "training examples" if name == "n_examples" else short(name)
 
 
 def _differences(runs: pd.DataFrame, rows: list[tuple[int, int]]) -> pd.DataFrame:
     """The pairs' table, in the order of the run table."""
-    rows = sorted(rows)
     arm = runs.loc[[first for first, _ in rows]].reset_index(drop=True)
     base = runs.loc[[second for _, second in rows]].reset_index(drop=True)
-    kept = [name for name in (*KEPT, *LENGTHS, *factors(runs)) if name in runs.columns]
+    kept = [name for name in (*KEPT, *LENGTHS, *GAIN, *factors(runs)) if name in runs.columns]
     table = arm[kept].copy()
     table["run"] = [first for first, _ in rows]
     table["baseline_run"] = [second for _, second in rows]
-    for name in [PRIMARY, *(name for name in runs.columns if name.startswith("scores."))]:
-        sign = -1.0 if name.startswith("nll.") else 1.0
-        table[name] = arm[name]
-        table[f"baseline.{name}"] = base[name]
-        table[f"delta.{name}"] = sign * (arm[name] - base[name])
+    for one in measured(runs):
+        table[one.column] = arm[one.column]
+        table[f"baseline.{one.column}"] = base[one.column]
+        table[one.delta] = one.sign * (arm[one.column] - base[one.column])
     return table
 
 
 def _unfair(run: pd.Series, base: pd.Series) -> str:
     """Why two runs may not be compared; "" where they may."""
     differ = [
-        (name, str(run[name]), str(base[name])) for name in FAIRNESS if run[name] != base[name]
+        (name.removeprefix("fairness."), str(run[name])[:8], str(base[name])[:8])
+        for name in FAIRNESS
+        if run[name] != base[name]
     ]
+    own, other = run.get("provenance.threads"), base.get("provenance.threads")
+    on_cpu = "cpu" in {run.get("provenance.device"), base.get("provenance.device")}
+    # Sums over threads are rounded in another order, which training carries far.
+    if on_cpu and pd.notna(own) and pd.notna(other) and own != other:
+        differ.append(("threads", plain(own), plain(other)))
     return "; ".join(
-        f"{name.removeprefix('fairness.')} differ from {base['run']}'s ({own[:8]} against {other[:8]})"
-        for name, own, other in differ
+        f"{name} differ from {base['run']}'s ({own} against {other})" for name, own, other in differ
     )
 
 
-def _problems(runs: pd.DataFrame, kind: str, message: str) -> list[Problem]:
-    return [
-        Problem(sweep, run, kind, message)
-        for sweep, run in zip(runs["sweep"], runs["run"], strict=True)
-    ]
+def _problem(run: pd.Series, kind: str, message: str) -> Problem:
+    return Problem(run["sweep"], run["run"], kind, message)
 
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:

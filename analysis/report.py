@@ -7,23 +7,23 @@ from __future__ import annotations
 import base64
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from analysis import columns, export, figures, table, words
+from analysis import columns, drawing, export, figures, table, traces
 from analysis.labels import factors
-from analysis.pairs import CO_PRIMARY, PRIMARY
+from analysis.outcomes import PRIMARY
+from analysis.sentences import reason
+from analysis.setup import listing, setup
 from analysis.study import Study
 from analysis.text import visible
+from analysis.words import listed
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 4
-MOST_VALUES = 6
-"""Different values of one provenance key that are listed; beyond, they are counted."""
-
 SORT = """
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0], number = text => parseFloat(text.replace(/,/g, "").replace("−", "-"));
@@ -63,14 +63,23 @@ class Example(NamedTuple):
     answers: list[tuple[str, str, float | None]]
 
 
+class Claimed(NamedTuple):
+    """A claim's verdict as the page shows it."""
+
+    word: str
+    text: str
+    reason: str
+    cells: pd.DataFrame
+
+
 def write_report(study: Study, out: Path) -> Path:
     """Write `index.html`, `figures/`, `tables/` and `verdict.json` into `out`; return the path of
     the page.
     """
-    drawn, unfit = figures.draw(study)
-    figures.write(drawn, out / "figures")
+    drawn, unfit = drawing.draw(study)
+    drawing.write(drawn, out / "figures")
     export.write_tables(study, out / "tables")
-    export.write_verdicts(study.verdicts, out / "verdict.json")
+    export.write_verdicts(study, out / "verdict.json")
     page = out / "index.html"
     page.write_bytes(render(study, drawn, unfit).encode("utf-8", "replace"))
     return page
@@ -97,98 +106,101 @@ def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, st
             (name, figures.FIGURES[name], _pictures(name, files)) for name, files in drawn.items()
         ],
         unfit=[(figures.FIGURES[name].title, reason) for name, reason in unfit.items()],
+        claims=_claimed(study),
+        setup=setup(study),
         sheets=[sheet for sheet in _sheets(study) if not sheet.frame.empty],
         examples=_examples(study),
         compute=_compute(study.runs),
         checklist=_checklist(study),
         holes=_holes(study),
-        parts=[
-            [_part_row(part, verdict.outcome) for part in verdict.parts]
-            for verdict in study.verdicts
-        ],
+        alike=[listed(group) for group in study.alike],
     )
+
+
+def _claimed(study: Study) -> list[Claimed]:
+    return [
+        Claimed(verdict.word, verdict.claim.text, reason(verdict), table.claim_cells(study, place))
+        for place, verdict in enumerate(study.verdicts)
+    ]
 
 
 def _pictures(name: str, files: dict[str, bytes]) -> list[tuple[str, Markup]]:
     """A figure's SVGs with the class that says where to show each: the wide one, and on phones the
     column's.
     """
-    wide = Markup(figures.inline(files["svg"], name))
+    wide = Markup(drawing.inline(files["svg"], name))
     if "column.svg" not in files:
         return [("", wide)]
     return [
         ("wide", wide),
-        ("column", Markup(figures.inline(files["column.svg"], f"{name}-column"))),
+        ("column", Markup(drawing.inline(files["column.svg"], f"{name}-column"))),
     ]
 
 
 def _sheets(study: Study) -> list[Sheet]:
-    return [
+    """The tables of the page, in the order of asking."""
+    delta = (
+        f"Δ is against '{study.baseline}', > 0 where the mask is better; NLL in nats/token on the "
+        "response with its end token, scores in points. p: exact two-sided sign-flip test over "
+        "seeds; p (Holm): adjusted over all rows."
+    )
+    sheets = [
+        Sheet("Verdicts", "What the effects below say of each mask.", table.verdicts(study)),
+        Sheet("Results", f"Means over seeds. {delta}", table.results(study)),
         Sheet(
-            "Results",
-            "Means over seeds; losses in nats/token, on the response with its end token. Δ is against "
-            f"'{study.baseline}', > 0 where the mask is better. p: exact sign-flip test; q: adjusted over all cells "
-            "(Benjamini–Hochberg).",
-            table.results(study),
-        ),
-        Sheet(
-            "Δ response NLL",
-            "nats/token; every statistic of each cell.",
-            table.effects(study, PRIMARY),
-        ),
-        Sheet(
-            "Δ exact match",
-            "In points; every statistic of each cell.",
-            table.effects(study, CO_PRIMARY),
-        ),
-        Sheet(
-            "Trend with training size",
-            "Slope of Δ response NLL per tenfold of N, and the size N* at which Δ crosses zero.",
-            table.trends(study),
+            "Learning rates",
+            "Every rate that was tried; the chosen one has the least mean NLL on validation.",
+            table.rates(study),
         ),
     ]
-
-
-def _part_row(part: Any, outcome: str) -> tuple[str, str, str, str, str]:
-    return (
-        part.label,
-        str(part.seeds),
-        words.interval(part.estimate, part.low, part.high, outcome),
-        words.chance(part.p),
-        "yes" if part.holds else "no",
-    )
+    for one in study.outcomes:
+        note = "Every statistic of each cell."
+        if one.column == PRIMARY:
+            note += (
+                " Share of gain: Δ over NLL(base) − NLL(baseline). Worth in data: how many times "
+                "the examples the baseline would need to do as well."
+            )
+        sheets.append(Sheet(f"Δ {one.name}", note, table.effects(study, one)))
+    trend = "Slope of Δ response NLL per tenfold of N, and the size N* at which Δ crosses zero."
+    return [*sheets, Sheet("Trend with training size", trend, table.trends(study))]
 
 
 def _examples(study: Study) -> list[Example]:
     """The first prompts of the test set, not chosen: what each arm answered at the smallest and
     largest size.
     """
-    answers = study.responses[0]
-    if answers.empty:
-        return []
+    here = study.runs[study.runs["condition"] == study.conditions[0]]
+    sizes = sorted({int(here["n_examples"].min()), int(here["n_examples"].max())})
     found = []
-    condition = study.conditions[0]
-    here = answers[answers["condition"] == condition]
-    for size in sorted({here["n_examples"].min(), here["n_examples"].max()} - {float("nan")}):
+    for size in sizes:
         cell = here[here["n_examples"] == size]
-        seed = cell["seed"].min()
-        cell = cell[cell["seed"] == seed]
-        where = ", ".join(filter(None, (f"{int(size):,} examples", condition, f"seed {int(seed)}")))
-        for example in cell["id"].drop_duplicates().head(EXAMPLES):
-            rows = cell[cell["id"] == example]
-            given = {row["arm"]: row for row in columns.rows(rows)}
-            first = next(iter(given.values()))
-            answered = [
-                (arm, given[arm]["response"], _known(given[arm].get(CO_PRIMARY)))
-                for arm in study.arms
-                if arm in given
-            ]
-            found.append(Example(where, first["prompt"], first["reference"], answered))
+        seed = int(cell["seed"].min())
+        parts = (f"{size:,} examples", study.conditions[0], f"seed {seed}")
+        found += _answered(study, cell[cell["seed"] == seed], ", ".join(filter(None, parts)))
     return found
 
 
-def _known(score: Any) -> float | None:
-    return None if score is None or pd.isna(score) else float(score)
+def _answered(study: Study, cell: pd.DataFrame, where: str) -> list[Example]:
+    """What the arms of one cell and seed answered to the prompts that the first of them had."""
+    given = {}
+    for arm in study.arms:
+        for path in cell[cell["arm"] == arm]["path"].head(1):
+            given[arm] = {answer.id: answer for answer in traces.answers(Path(path), EXAMPLES)}
+    first: dict[str, traces.Answer] = next((said for said in given.values() if said), {})
+    score = study.score.column.removeprefix("scores.") if study.score else ""
+    return [
+        Example(
+            where,
+            asked.prompt,
+            asked.reference,
+            [
+                (arm, said[key].response, said[key].scores.get(score))
+                for arm, said in given.items()
+                if key in said
+            ],
+        )
+        for key, asked in first.items()
+    ]
 
 
 def _compute(runs: pd.DataFrame) -> list[tuple[str, str]]:
@@ -215,49 +227,29 @@ def duration(seconds: float) -> str:
 def _checklist(study: Study) -> list[tuple[str, str]]:
     """What someone needs to repeat or to doubt the study."""
     runs = study.runs
-    failed = [
-        problem for problem in study.problems if problem.kind in ("failed", "corrupt", "unfinished")
-    ]
+    kinds = [problem.kind for problem in study.problems]
     varied = [name.removeprefix("config.") for name in factors(runs)]
+    agree = "pairs that agree in examples, batches, test set and initial weights"
     rows = [
-        ("sweeps", _values(runs["sweep"])),
-        ("masks", ", ".join(study.arms)),
-        ("training sizes", ", ".join(f"{size:,}" for size in sorted(runs["n_examples"].unique()))),
-        ("seeds", ", ".join(map(str, sorted(runs["seed"].unique())))),
+        ("sweeps", listing(runs["sweep"])),
         ("varies besides", ", ".join(varied) or "nothing"),
         ("may differ between arms", ", ".join(study.vary) or "the mask alone"),
+        (agree, f"{len(study.pairs):,}"),
+        ("pairs refused for disagreeing", str(kinds.count("unfair"))),
         (
-            "pairs that agree in examples, batches, test set and initial weights",
-            f"{len(study.pairs):,}",
+            "failed, corrupt or unfinished runs",
+            str(sum(kinds.count(kind) for kind in ("failed", "corrupt", "unfinished"))),
         ),
-        (
-            "pairs refused for disagreeing",
-            str(sum(problem.kind == "unfair" for problem in study.problems)),
-        ),
-        ("failed, corrupt or unfinished runs", str(len(failed))),
     ]
     kept = [name for name in sorted(runs.columns) if name.startswith("provenance.")]
-    return rows + [(name.removeprefix("provenance."), _values(runs[name])) for name in kept]
-
-
-def _values(column: pd.Series) -> str:
-    values = sorted(
-        {f"{value:g}" if isinstance(value, float) else str(value) for value in column.dropna()}
-    )
-    return ", ".join(values) if len(values) <= MOST_VALUES else f"{len(values)} different values"
+    return rows + [(name.removeprefix("provenance."), listing(runs[name])) for name in kept]
 
 
 def _holes(study: Study) -> list[tuple[str, int]]:
     """Cells without a run, and how many seeds each lacks."""
     groups = study.missing.groupby(["condition", "n_examples", "arm"])["seed"].count().reset_index()
-    return [
-        (
-            ", ".join(
-                filter(
-                    None, (f"'{row['arm']}'", f"{row['n_examples']:,} examples", row["condition"])
-                )
-            ),
-            row["seed"],
-        )
-        for row in columns.rows(groups)
-    ]
+    holes = []
+    for row in columns.rows(groups):
+        parts = (f"'{row['arm']}'", f"{row['n_examples']:,} examples", row["condition"])
+        holes.append((", ".join(filter(None, parts)), row["seed"]))
+    return holes

@@ -128,6 +128,34 @@ def crossover(
     return Crossover(found[0], float(low), float(high), none, one, several, "")
 
 
+def data_equivalent(sizes: ArrayLike, losses: ArrayLike, size: float, loss: float) -> float:
+    """How many times the examples the baseline would need for this loss: N'/N, where its curve,
+    straight between its points over log10 N, has that loss at N'.
+
+    The baseline's curve is taken as known: an interval made of this tells of Δ alone.
+
+    Args:
+        sizes: [k], rising; of the baseline.
+        losses: [k], its mean loss at each.
+        size: N, the examples that the arm had.
+        loss: the arm's loss.
+
+    Returns:
+        0 where the loss is above the curve, infinity where it is below; NaN where there is no curve
+        or it does not fall throughout.
+    """
+    x = np.log10(np.asarray(sizes, dtype=np.float64))
+    y = np.asarray(losses, dtype=np.float64)
+    if len(x) < 2 or math.isnan(loss) or not (np.diff(y) < 0).all():
+        return math.nan
+    if loss > y[0]:
+        return 0.0
+    if loss < y[-1]:
+        return math.inf
+    # np.interp wants rising points, and the losses fall.
+    return float(10 ** np.interp(loss, y[::-1], x[::-1]) / size)
+
+
 def _nothing(reason: str) -> Crossover:
     unknown = math.nan
     return Crossover(unknown, unknown, unknown, unknown, unknown, unknown, reason)

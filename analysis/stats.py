@@ -15,7 +15,7 @@ from scipy import stats
 
 Array = NDArray[np.float64]
 
-EXACT_UP_TO = 20
+EXACT_UP_TO = 30
 """Seeds up to which all 2^n sign patterns are counted; above, they are drawn."""
 
 
@@ -73,18 +73,74 @@ def sign_flip(differences: ArrayLike, rng: np.random.Generator, draws: int = 100
         return math.nan
     # Sums that are equal but for rounding must count as equal.
     bar = abs(d.sum()) - 1e-9 * np.abs(d).sum()
+    if bar <= 0:
+        return 1.0
     if len(d) <= EXACT_UP_TO:
-        # The first sign is held: turning all signs leaves |Σ| as it is, so the other half counts
-        # the same.
-        sums = d[:1]
-        for value in d[1:]:
-            sums = np.concatenate([sums + value, sums - value])
-        return float(np.mean(np.abs(sums) >= bar))
+        return _share_beyond(d, bar)
     hits = 0
     for start in range(0, draws, 10_000):
         signs = rng.integers(0, 2, (min(10_000, draws - start), len(d))) * 2.0 - 1.0
         hits += int(np.sum(np.abs(signs @ d) >= bar))
     return (1 + hits) / (1 + draws)
+
+
+def _share_beyond(d: Array, bar: float) -> float:
+    """The share of all sign patterns with |Σ ±d| ≥ bar > 0, each counted.
+
+    A pattern is one of the first half of the differences and one of the second. With the second
+    half's sums in order, those that lift a given first sum over the bar are an end of them, so that
+    2^(n/2) searches count 2^n patterns.
+    """
+    first, second = _sums(d[: len(d) // 2]), np.sort(_sums(d[len(d) // 2 :]))
+    above = len(second) - np.searchsorted(second, bar - first, side="left")
+    below = np.searchsorted(second, -bar - first, side="right")
+    return float((above.sum() + below.sum()) / (len(first) * len(second)))
+
+
+def _sums(d: Array) -> Array:
+    """Σ ±d for every sign pattern: [2^n]; one 0 for no differences."""
+    sums = np.zeros(1)
+    for value in d:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
+
+
+def sign_flip_above(differences: ArrayLike, bound: float, rng: np.random.Generator) -> float:
+    """One-sided sign-flip test of mean > `bound`: half the two-sided p where the mean lies above.
+
+    All sign patterns have their mirror image among them, so that the two sides have equal shares.
+
+    Args:
+        differences: [n], one per seed.
+        bound: what the mean is held against.
+        rng: used above `EXACT_UP_TO` differences alone.
+
+    Returns:
+        p; 1 where the mean does not lie above the bound, or for n = 0.
+    """
+    d = _flat(differences) - bound
+    if not len(d) or d.mean() <= 0:
+        return 1.0
+    return sign_flip(d, rng) / 2
+
+
+def seeds_needed(mean: float, spread: float, alpha: float, power: float = 0.8) -> float:
+    """About how many seeds a one-sided test of this mean difference needs.
+
+    n = ((z(1−α) + z(power)) · s / d)² + z(1−α)² / 2: the normal formula, and the seeds that Student's
+    tails cost (Guenther 1981), but not fewer than the sign-flip test can reach α with.
+
+    Args:
+        mean: the true difference, > 0; infinity is returned for others.
+        spread: standard deviation of one seed's difference.
+        alpha: one-sided level, adjusted for the number of tests.
+        power: probability of p < alpha.
+    """
+    if not mean > 0:
+        return math.inf
+    z = float(stats.norm.ppf(1 - alpha))
+    n = ((z + float(stats.norm.ppf(power))) * spread / mean) ** 2 + z**2 / 2
+    return max(n, math.log2(1 / alpha))
 
 
 def tost(differences: ArrayLike, margin: float) -> float:
@@ -125,23 +181,6 @@ def holm(p: ArrayLike, family: int | None = None) -> Array:
     scaled = values[order] * (size - np.arange(len(values)))
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
-    return adjusted
-
-
-def benjamini_hochberg(p: ArrayLike) -> Array:
-    """Adjusted p of Benjamini & Hochberg (1995), NaN where p is NaN.
-
-    Args:
-        p: [k].
-
-    Returns:
-        [k], in the order given.
-    """
-    values = _flat(p)
-    adjusted = np.full_like(values, math.nan)
-    known = ~np.isnan(values)
-    if known.any():
-        adjusted[known] = stats.false_discovery_control(values[known], method="bh")
     return adjusted
 
 

@@ -10,11 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis import effects, traces
+from analysis import arms, effects, rates, traces
+from analysis.alike import alike
+from analysis.arms import ArmVerdict
+from analysis.claims import Claim, ClaimError, known, load_claim
+from analysis.evidence import gather
 from analysis.labels import arm_order, condition_order
 from analysis.load import LoadError, Problem, read
-from analysis.pairs import CO_PRIMARY, PRIMARY, missing, pair
-from analysis.verdict import Verdict, judge_all
+from analysis.outcomes import PRIMARY, Outcome, main_score, measured, outcome
+from analysis.pairs import missing, pair
+from analysis.rates import Chosen
+from analysis.verdict import Verdict, settle
 
 SEED = 0
 """Of every bootstrap: the same runs give the same bytes."""
@@ -28,12 +34,14 @@ class Study:
         name: the sweep's name, or the names joined by "+".
         baseline: the arm that the others are compared with.
         vary: config keys in which arms may differ beside the mask.
-        runs: one row per finished run.
+        runs: one row per finished run that is compared.
         pairs: one row per arm's run that has a fair partner.
         problems: what was left out, and why.
         missing: cells without a run.
         arms: the arms in the order of tables and legends.
         conditions: the conditions in that order.
+        chosen: learning rates that were swept, and which of them is compared.
+        claims: name -> claim, of those that the sweeps test.
     """
 
     name: str
@@ -45,83 +53,177 @@ class Study:
     missing: pd.DataFrame
     arms: list[str]
     conditions: list[str]
+    chosen: Chosen
+    claims: dict[str, Claim]
+
+    @cached_property
+    def outcomes(self) -> list[Outcome]:
+        """What is compared, the main score first of the scores."""
+        every, score = measured(self.runs), self.score
+        return sorted(every, key=lambda one: (one.column != PRIMARY, one != score))
+
+    @cached_property
+    def score(self) -> Outcome | None:
+        """The score that stands beside the loss; None where none was measured."""
+        return main_score(self.runs)
 
     @cached_property
     def effects(self) -> dict[str, pd.DataFrame]:
-        """Outcome -> its effect in each cell."""
-        return {
-            outcome: effects.effects(self.pairs, outcome, _rng())
-            for outcome in (PRIMARY, CO_PRIMARY)
-        }
+        """Column of each outcome -> its effect in each cell."""
+        return {one.column: effects.effects(self.pairs, one, _rng()) for one in self.outcomes}
 
     @cached_property
     def trends(self) -> pd.DataFrame:
         """Slope and crossover of Δ response NLL over training size."""
-        return effects.trends(self.pairs, PRIMARY, _rng())
+        return effects.trends(self.pairs, outcome(PRIMARY), _rng())
 
     @cached_property
     def curves(self) -> tuple[pd.DataFrame, list[Problem]]:
         """Every evaluation of every run, with the run's labels, and the unreadable ones."""
         frame, problems = traces.curves(self.runs)
-        return self._labelled(frame), problems
+        labels = self.runs[["arm", "condition", "n_examples", "seed"]]
+        return frame.join(labels, on="row"), problems
 
     @cached_property
     def responses(self) -> tuple[pd.DataFrame, list[Problem]]:
-        """Every response to the test set, with the run's labels, and the unreadable ones."""
-        frame, problems = traces.responses(self.runs)
-        return self._labelled(frame), problems
+        """The figures of every response to the test set, and the unreadable ones."""
+        return traces.responses(self.runs)
 
     @cached_property
     def over_prompts(self) -> pd.DataFrame:
         """Intervals over seeds × prompts in each cell."""
-        return effects.over_prompts(self.pairs, self.responses[0], _rng())
+        return effects.over_prompts(self.pairs, self.responses[0], self.outcomes, _rng())
+
+    @cached_property
+    def by_loss(self) -> dict[str, ArmVerdict]:
+        """The verdict on each arm, in the primary outcome."""
+        return arms.judge(self.effects[PRIMARY], outcome(PRIMARY), self.baseline)
+
+    @cached_property
+    def by_score(self) -> dict[str, ArmVerdict]:
+        """The verdict on each arm, in the main score."""
+        if self.score is None:
+            return {}
+        return arms.judge(self.effects[self.score.column], self.score, self.baseline)
 
     @cached_property
     def verdicts(self) -> list[Verdict]:
         """A verdict for each claim that the sweeps test."""
-        return judge_all(self.runs, self.pairs, self.baseline, _rng())
+        found = []
+        for key, claim in self.claims.items():
+            if claim.baseline == self.baseline:
+                cells = gather(claim, self.runs, self._pairs_of(key))
+                found.append(settle(key, claim, cells, _rng()))
+        return found
+
+    @cached_property
+    def advice(self) -> str:
+        """Which mask to use here, and why."""
+        table = self.effects[PRIMARY]
+        seeds = int(table["n"].min()) if len(table) else 0
+        if len(self.arms) > 1 and not seeds:
+            return f"No fair pair with '{self.baseline}': nothing can be compared yet."
+        return arms.advice(self.by_loss, self.by_score, self.baseline, seeds, len(table))
+
+    @cached_property
+    def alike(self) -> list[list[str]]:
+        """Groups of arms that are one and the same on these data."""
+        return alike(self.runs, self.arms)
 
     @cached_property
     def all_problems(self) -> list[Problem]:
         """Problems of folders, pairs, evaluations and responses."""
         return [*self.problems, *self.curves[1], *self.responses[1]]
 
-    def _labelled(self, frame: pd.DataFrame) -> pd.DataFrame:
-        labels = self.runs[["sweep", "run", "arm", "condition", "n_examples", "seed"]]
-        return (
-            frame.join(labels, on="row")
-            if len(frame)
-            else frame.reindex(columns=[*frame.columns, *labels.columns])
-        )
+    def _pairs_of(self, key: str) -> pd.DataFrame:
+        """The pairs of runs that were made for a claim, or of all where none says so."""
+        named = claim_names(self.runs)
+        own = named[self.pairs["run"]].isin([key, key.partition(".")[0]]).to_numpy()
+        return self.pairs[own] if own.any() else self.pairs
 
 
-def study(folders: Sequence[Path], baseline: str = "full", vary: Sequence[str] = ()) -> Study:
-    """Read sweeps' folders and pair their runs.
+def study(
+    folders: Sequence[Path],
+    baseline: str = "",
+    vary: Sequence[str] = (),
+    claims: Sequence[Path] = (),
+) -> Study:
+    """Read folders of sweeps or runs and pair their runs.
+
+    Args:
+        folders: of sweeps, or of single runs.
+        baseline: the arm that the others are compared with; "" takes 'full', or the first arm where
+            no run has it.
+        vary: config keys in which arms may differ beside the mask.
+        claims: files of claims to judge beside those that the runs name.
 
     Raises:
-        LoadError: nothing there can be analysed; one line.
+        LoadError: nothing there can be analysed, or a claim's file is faulty; one line.
     """
-    runs, problems = read(folders)
-    known = sorted(set(runs["arm"]))
-    if baseline not in known:
+    every, problems = read(folders)
+    order = arm_order(every["arm"])
+    if baseline and baseline not in order:
         raise LoadError(
-            f"baseline '{baseline}': no run has this mask, expected one of {', '.join(known)}"
+            f"baseline '{baseline}': no run has this mask, expected one of {', '.join(order)}"
         )
-    unknown = [key for key in vary if f"config.{key}" not in runs.columns]
+    baseline = baseline or order[0]
+    unknown = [key for key in vary if f"config.{key}" not in every.columns]
     if unknown:
         raise LoadError(f"vary '{unknown[0]}': no run's config has this key")
-    paired = pair(runs, baseline, vary)
+    chosen = rates.choose(every)
+    runs = rates.only_chosen(every, chosen)
+    free = [*vary, *(["train.lr"] if chosen.by_validation else [])]
+    paired = pair(runs, baseline, free)
+    named, unnamed = _claims(runs, claims)
+    for key, claim in named.items():
+        if claim.baseline != baseline:
+            message = f"compares with '{claim.baseline}', this report with '{baseline}'"
+            unnamed.append(Problem("claims", key, "not judged", message))
+    alone = len(order) == 1
     return Study(
         name="+".join(dict.fromkeys(runs["sweep"])),
         baseline=baseline,
-        vary=tuple(vary),
+        vary=tuple(free),
         runs=runs,
         pairs=paired.pairs,
-        problems=problems + paired.problems,
+        problems=problems + unnamed + ([] if alone else paired.problems),
         missing=missing(runs),
         arms=arm_order(runs["arm"], baseline),
         conditions=condition_order(runs),
+        chosen=chosen,
+        claims=named,
     )
+
+
+def claim_names(runs: pd.DataFrame) -> pd.Series:
+    """The claim that each run names; "" for none."""
+    named = pd.Series("", index=runs.index, dtype="str")
+    for column in ("config.claim", "config.launch.claim"):
+        if column in runs:
+            named = named.where(named != "", runs[column].fillna(""))
+    return named
+
+
+def _claims(runs: pd.DataFrame, files: Sequence[Path]) -> tuple[dict[str, Claim], list[Problem]]:
+    """The claims that runs name, with those of their sweep's further questions, and those of files.
+
+    Raises:
+        LoadError: a file of these is missing or faulty.
+    """
+    stored, problems = known(), []
+    wanted: dict[str, Path] = {}
+    for name in sorted(set(claim_names(runs)) - {""}):
+        own = {key: path for key, path in stored.items() if key.partition(".")[0] == name}
+        if not own:
+            first = runs[claim_names(runs) == name].iloc[0]
+            message = f"claim '{name}', expected one of {', '.join(stored)}"
+            problems.append(Problem(first["sweep"], first["run"], "unknown claim", message))
+        wanted |= own
+    wanted |= {path.stem: path for path in files}
+    try:
+        return {key: load_claim(path) for key, path in wanted.items()}, problems
+    except ClaimError as error:
+        raise LoadError(str(error)) from None
 
 
 def _rng() -> np.random.Generator:

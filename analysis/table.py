@@ -1,124 +1,139 @@
-"""The tables: as frames of text for every reader, and in the terminal at the end of a sweep."""
+"""The tables as frames of text, for every reader: report, terminal, Markdown, LaTeX."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
 from analysis import columns, words
-from analysis.pairs import CO_PRIMARY, PRIMARY
-from analysis.study import Study, study
-
-PRINTED = {
-    "examples": "N",
-    "mask": "mask",
-    "seeds": "seeds",
-    "exact match %": "exact\nmatch %",
-    "ROUGE-L %": "ROUGE-L\n%",
-    "test NLL": "test\nNLL",
-    "Δ NLL [95 %]": "Δ NLL [95 %]",
-    "p": "p",
-}
-"""Column -> its head in the terminal: what 80 characters hold; the report has the rest."""
-
-WIDEST_MASK = 16
-"""Characters of a mask's label; longer ones go on below."""
-
-MOST_PROBLEMS = 12
-"""Printed; the report lists them all."""
+from analysis.labels import plain, short
+from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
+from analysis.study import Study
+from analysis.verdict import Tested, Verdict
 
 KEYS = ["condition", "n_examples", "arm"]
 
+CLAIM_HEADS = (
+    "effect [95 %]",
+    "p, one-sided",
+    "p (Holm)",
+    "p of less than the margin",
+    "share of gain",
+    "fresh seeds",
+    "effect on those [95 %]",
+    "p on those",
+)
+"""Of a claim's cells: the effect is Δ, or its slope for a trend."""
+
+Key = tuple[str, int, str]
+
+
+def headed(one: Outcome) -> str:
+    """An outcome as the head of a column of values."""
+    return f"{one.name} %" if one.unit == POINTS else one.name
+
+
+def delta_head(one: Outcome) -> str:
+    """An outcome as the head of a column of differences."""
+    return f"Δ {one.name} [95 %]"
+
 
 def results(study: Study) -> pd.DataFrame:
-    """One row per condition, size and mask: seeds, scores, losses, and Δ with interval, p and q.
+    """One row per condition, size and mask: seeds, losses, scores, and Δ with interval and p.
 
     Returns:
         Text, ready to print; columns without any content are left out.
     """
-    place = {arm: number for number, arm in enumerate(study.arms)}
-    order = {condition: number for number, condition in enumerate(study.conditions)}
-    effects = {outcome: _indexed(frame) for outcome, frame in study.effects.items()}
-    rows = []
+    effects = {one: indexed(study.effects[one.column]) for one in study.outcomes}
     groups = {_key(group.iloc[0]): group for _, group in study.runs.groupby(KEYS)}
-    for key in sorted(groups, key=lambda key: (order[key[0]], key[1], place[key[2]])):
-        group = groups[key]
-        condition, size, arm = key
+    rows = [
+        _results_row(key, groups[key], study.outcomes, effects) for key in _in_order(study, groups)
+    ]
+    return _without_empty(pd.DataFrame(rows))
+
+
+def _results_row(
+    key: Key,
+    group: pd.DataFrame,
+    outcomes: list[Outcome],
+    effects: Mapping[Outcome, Mapping[Key, Mapping[str, Any]]],
+) -> dict[str, str]:
+    condition, size, arm = key
+    row = {
+        "condition": condition,
+        "examples": f"{size:,}",
+        "mask": arm,
+        "seeds": str(group["seed"].nunique()),
+        "base NLL": _mean(group, "nll.base.answer", outcome(PRIMARY)),
+        "training NLL": _mean(group, "nll.train.answer", outcome(PRIMARY)),
+    }
+    for one in outcomes:
+        row[headed(one)] = _mean(group, one.column, one)
+    for one in outcomes:
+        cell = effects[one].get(key)
+        row[delta_head(one)] = ""
+        if cell is not None:
+            row[delta_head(one)] = words.interval(cell["delta"], cell["low"], cell["high"], one)
+        if one.column == PRIMARY:
+            row["p"] = words.chance(cell["p"]) if cell is not None else ""
+            row["p (Holm)"] = words.chance(cell["holm"]) if cell is not None else ""
+    return row
+
+
+def _in_order(study: Study, groups: Mapping[Key, Any]) -> list[Key]:
+    arms = {arm: number for number, arm in enumerate(study.arms)}
+    conditions = {condition: number for number, condition in enumerate(study.conditions)}
+    return sorted(groups, key=lambda key: (conditions[key[0]], key[1], arms[key[2]]))
+
+
+def effects(study: Study, one: Outcome) -> pd.DataFrame:
+    """Every statistic of Δ in each cell, as text; the interval over seeds × prompts stands beside
+    Student's.
+    """
+    table = study.effects[one.column]
+    if table.empty:
+        return table
+    prompts = study.over_prompts
+    own = prompts[prompts["outcome"] == one.column] if len(prompts) else prompts
+    wider = indexed(own)
+    rows = []
+    for cell in columns.rows(_ordered(study, table)):
+        both = wider.get(_key(cell))
         row = {
-            "condition": condition,
-            "examples": f"{size:,}",
-            "mask": arm,
-            "seeds": str(group["seed"].nunique()),
-            "exact match %": _mean(group, CO_PRIMARY),
-            "ROUGE-L %": _mean(group, "scores.rouge_l"),
-            "chrF %": _mean(group, "scores.chrf"),
-            "base NLL": _mean(group, "nll.base.answer"),
-            "train NLL": _mean(group, "nll.train.answer"),
-            "test NLL": _mean(group, PRIMARY),
+            "condition": cell["condition"],
+            "examples": f"{cell['n_examples']:,}",
+            "mask": cell["arm"],
+            "seeds": str(cell["n"]),
+            "Δ [95 %, seeds]": words.interval(cell["delta"], cell["low"], cell["high"], one),
+            "Δ [95 %, seeds × prompts]": "",
+            "p": words.chance(cell["p"]),
+            "floor of p": words.chance(cell["floor"]),
+            "p (Holm)": words.chance(cell["holm"]),
+            "p (TOST)": cell["bound"] or words.chance(cell["equivalence"]),
+            "IQM": words.amount(cell["iqm"], one),
+            "P(better)": f"{cell['improvement']:.2f}",
+            "share of gain": words.percent(cell["share"]),
+            "worth in data [95 %]": _worth(cell),
         }
-        for outcome, name in ((PRIMARY, "Δ NLL"), (CO_PRIMARY, "Δ exact match")):
-            cell = effects[outcome].get(key)
-            row[f"{name} [95 %]"] = (
-                words.interval(cell["delta"], cell["low"], cell["high"], outcome)
-                if cell is not None
-                else ""
+        if both:
+            row["Δ [95 %, seeds × prompts]"] = words.interval(
+                both["estimate"], both["low"], both["high"], one
             )
-            if outcome == PRIMARY:
-                row["p"] = words.chance(cell["p"]) if cell is not None else ""
-                row["q"] = words.chance(cell["q"]) if cell is not None else ""
         rows.append(row)
     return _without_empty(pd.DataFrame(rows))
 
 
-def effects(study: Study, outcome: str) -> pd.DataFrame:
-    """Every statistic of Δ in each cell, as text; the interval over seeds × prompts stands beside
-    Student's.
-    """
-    table = study.effects[outcome]
-    if table.empty:
-        return table
-    prompts = study.over_prompts
-    own = prompts[prompts["outcome"] == outcome] if len(prompts) else prompts
-    wider = _indexed(own)
-    rows = []
-    for cell in columns.rows(_ordered(study, table)):
-        both = wider.get(_key(cell))
-        rows.append(
-            {
-                "condition": cell["condition"],
-                "examples": f"{cell['n_examples']:,}",
-                "mask": cell["arm"],
-                "seeds": str(cell["n"]),
-                "Δ [95 %, seeds]": words.interval(
-                    cell["delta"], cell["low"], cell["high"], outcome
-                ),
-                "Δ [95 %, seeds × prompts]": (
-                    words.interval(both["estimate"], both["low"], both["high"], outcome)
-                    if both
-                    else ""
-                ),
-                "p": words.chance(cell["p"]),
-                "floor of p": words.chance(cell["floor"]),
-                "q": words.chance(cell["q"]),
-                "p (TOST)": words.chance(cell["equivalence"]),
-                "IQM": words.number(cell["iqm"], outcome),
-                "P(better)": f"{cell['improvement']:.2f}",
-            }
-        )
-    return _without_empty(pd.DataFrame(rows))
+def _worth(cell: Mapping[str, Any]) -> str:
+    if "worth" not in cell:
+        return ""
+    return words.worth(cell["worth"], cell["worth_low"], cell["worth_high"])
 
 
 def trends(study: Study) -> pd.DataFrame:
     """Slope of Δ response NLL in log10 N and crossover N*, as text."""
+    one = outcome(PRIMARY)
     rows = [
         {
             "condition": trend["condition"],
@@ -126,7 +141,7 @@ def trends(study: Study) -> pd.DataFrame:
             "seeds": str(trend["seeds"]),
             "sizes": str(trend["sizes"]),
             "slope per tenfold N [95 %]": words.interval(
-                trend["slope"], trend["slope_low"], trend["slope_high"], PRIMARY
+                trend["slope"], trend["slope_low"], trend["slope_high"], one
             ),
             "p": words.chance(trend["slope_p"]),
             "N* [95 %]": words.place(trend["n_star"], trend["n_star_low"], trend["n_star_high"]),
@@ -140,123 +155,98 @@ def trends(study: Study) -> pd.DataFrame:
     return _without_empty(pd.DataFrame(rows))
 
 
-def print_table(folder: Path | str, baseline: str = "full", console: Console | None = None) -> None:
-    """Print a sweep's verdict and results.
+def verdicts(study: Study) -> pd.DataFrame:
+    """A row per mask: what loss and score say of it."""
+    rows = []
+    for arm in study.arms:
+        row = {"mask": arm}
+        for found in (study.by_loss, study.by_score):
+            if arm in found:
+                verdict = found[arm]
+                row[verdict.outcome.name] = f"{verdict.word}: {verdict.reason}"
+        if len(row) > 1:
+            rows.append(row)
+    return pd.DataFrame(rows).fillna("")
 
-    Raises:
-        LoadError: the folder holds nothing to print; one line.
-    """
-    show(study([Path(folder)], baseline), console or Console())
+
+def claim_cells(study: Study, place: int) -> pd.DataFrame:
+    """What each declared cell of a claim shows, as text."""
+    verdict = study.verdicts[place]
+    return _without_empty(pd.DataFrame([_claim_row(verdict, cell) for cell in verdict.cells]))
 
 
-def show(study: Study, console: Console) -> None:
-    """Print a study's results, what is missing in it, and its verdicts."""
-    frame = results(study)
-    heads = {name: head for name, head in PRINTED.items() if name in frame}
-    # One seed has neither an interval nor a test worth a column.
-    single = bool((frame["seeds"] == "1").all())
-    if single:
-        heads = {name: head.removesuffix(" [95 %]") for name, head in heads.items() if name != "p"}
-    seeds = set(frame["seeds"])
-    if len(seeds) == 1:
-        heads.pop("seeds")
-    per_cell = f"{seeds.pop()} seeds per cell" if len(seeds) == 1 and not single else ""
-    _say(console, ", ".join(filter(None, (f"{study.name}: {len(study.runs):,} runs", per_cell))))
-    _say(console, "test NLL: of the held-out responses with their end token, nats/token")
-    if single:
-        _say(console, "One seed per cell: no intervals, so no Δ can be told from chance.")
-    if "Δ NLL [95 %]" in heads:
-        test = "" if single else "; p: exact sign-flip test"
-        _say(console, f"Δ: against '{study.baseline}', above 0 is better{test}")
-    conditions = frame.groupby("condition" if "condition" in frame else lambda _: "", sort=False)
-    widths = {
-        name: max(cell_len(cell) for cell in (*frame[name], *head.split("\n")))
-        for name, head in heads.items()
+def _claim_row(verdict: Verdict, cell: Tested) -> dict[str, str]:
+    one = verdict.claim.judged
+    row = {"cell": cell.label, "seeds": "", **dict.fromkeys(CLAIM_HEADS, ""), "lacking": ""}
+    if cell.lacking:
+        return row | {"lacking": cell.lacking}
+    row |= {
+        "seeds": str(cell.seeds),
+        "effect [95 %]": words.interval(cell.estimate, cell.low, cell.high, one),
+        "p, one-sided": words.chance(cell.p),
+        "p (Holm)": words.chance(cell.adjusted),
+        "p of less than the margin": words.chance(cell.small),
+        "share of gain": words.percent(cell.share),
     }
-    for place, (condition, rows) in enumerate(conditions):
-        console.print()
-        if condition:
-            _say(console, str(condition), "bold")
-        # One head and one set of widths for all conditions: the eye runs down a column.
-        console.print(_cells(rows, heads, widths, place == 0))
-    console.print()
-    for problem in study.problems[:MOST_PROBLEMS]:
-        _say(console, f"! {problem}", "yellow")
-    if len(study.problems) > MOST_PROBLEMS:
-        _say(
-            console,
-            f"! and {len(study.problems) - MOST_PROBLEMS} more problems, all in the report",
-            "yellow",
+    if cell.fresh_seeds:
+        row["fresh seeds"] = str(cell.fresh_seeds)
+        row["effect on those [95 %]"] = words.interval(
+            cell.fresh_estimate, cell.fresh_low, cell.fresh_high, one
         )
-    if len(study.missing):
-        _say(
-            console,
-            f"! {len(study.missing)} cell{'s have' if len(study.missing) > 1 else ' has'} no run",
-            "yellow",
+        row["p on those"] = words.chance(cell.fresh_p)
+    return row
+
+
+def rates(study: Study) -> pd.DataFrame:
+    """The learning rates that were tried and the chosen ones, as text."""
+    table = study.chosen.table
+    if table.empty:
+        return table
+    settings = [name for name in table.columns if name.startswith(("config.", "contents."))]
+    rows = []
+    for row in columns.rows(table):
+        note = "chosen" if row["chosen"] else ""
+        if row["edge"]:
+            note = "chosen, at the edge of those tried: the best may lie beyond"
+        rows.append(
+            {"mask": row["arm"], "examples": f"{row['n_examples']:,}"}
+            | {short(name): plain(row[name]) for name in settings}
+            | {"learning rate": plain(row["rate"]), "seeds": str(row["seeds"])}
+            | {
+                "response NLL (validation)": f"{row['validation']:.3f}",
+                "note": note,
+            }
         )
-    for verdict in study.verdicts:
-        _say(console, f"{verdict.text}: {verdict.verdict.upper()}", "bold")
-        _say(console, verdict.reason[:1].upper() + verdict.reason[1:], indent=2)
+    return _without_empty(pd.DataFrame(rows))
 
 
-def _cells(
-    rows: pd.DataFrame, heads: Mapping[str, str], widths: Mapping[str, int], headed: bool
-) -> Table:
-    """One condition's rows, a blank line between sizes."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        show_header=headed,
-        show_edge=False,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    for name, head in heads.items():
-        left = name == "mask"
-        table.add_column(
-            head,
-            justify="left" if left else "right",
-            overflow="fold",
-            no_wrap=not left,
-            min_width=min(widths[name], WIDEST_MASK) if left else widths[name],
-        )
-    ends = rows["examples"] != rows["examples"].shift(-1)
-    ends.iloc[-1] = False
-    for row, end in zip(rows[list(heads)].itertuples(index=False), ends, strict=True):
-        table.add_row(*map(Text, row), end_section=bool(end))
-    return table
-
-
-def _say(console: Console, line: str, style: str = "", indent: int = 0) -> None:
-    """Print a line of plain text, its continuations set in."""
-    console.print(Padding(Text(line, style=style), (0, 0, 0, indent), expand=False))
-
-
-def _key(row: Mapping[str, Any] | pd.Series[Any]) -> tuple[str, int, str]:
+def _key(row: Mapping[str, Any] | pd.Series[Any]) -> Key:
     return row["condition"], row["n_examples"], row["arm"]
 
 
-def _indexed(frame: pd.DataFrame) -> dict[tuple[str, int, str], dict[str, Any]]:
+def indexed(frame: pd.DataFrame) -> dict[Key, dict[str, Any]]:
+    """A frame's rows by condition, size and arm."""
     return {_key(row): row for row in columns.rows(frame)}
 
 
 def _ordered(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order of conditions, sizes and arms that every table has."""
-    arms = {arm: number for number, arm in enumerate(study.arms)}
-    conditions = {condition: number for number, condition in enumerate(study.conditions)}
-    keys = [name for name in KEYS if name in frame]
-    known = {"arm": arms, "condition": conditions}
+    known = {
+        "arm": {arm: number for number, arm in enumerate(study.arms)},
+        "condition": {name: number for number, name in enumerate(study.conditions)},
+    }
     return frame.sort_values(
-        keys,
+        [name for name in KEYS if name in frame],
         key=lambda values: values.map(known[values.name]) if values.name in known else values,
         ignore_index=True,
     )
 
 
-def _mean(group: pd.DataFrame, outcome: str) -> str:
+def _mean(group: pd.DataFrame, column: str, one: Outcome) -> str:
     """A cell's mean over its seeds; "" where nothing was measured."""
-    if outcome not in group or group[outcome].isna().all():
+    if column not in group or group[column].isna().all():
         return ""
-    return words.number(float(group[outcome].mean()), outcome, signed=False)
+    return words.amount(float(group[column].mean()), one, signed=False)
 
 
 def _without_empty(frame: pd.DataFrame) -> pd.DataFrame:

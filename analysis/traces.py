@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -16,8 +16,18 @@ from harness.records import storage
 
 ANSWER = ("response", "end")
 
-CURVES = ("row", "step", "epoch", "split", "role", "nats", "tokens", "nll")
-RESPONSES = ("row", "id", "family", "prompt", "reference", "response", "nats", "nats_tokens")
+CURVES = ("row", "step", "epoch", "split", "role", "tokens", "nll")
+RESPONSES = ("row", "id", "nats", "nats_tokens")
+
+
+class Answer(NamedTuple):
+    """One response with the texts that it stands among."""
+
+    id: str
+    prompt: str
+    reference: str
+    response: str
+    scores: dict[str, float | None]
 
 
 def curves(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
@@ -28,38 +38,72 @@ def curves(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         The frame (`row` is the run's row in the run table) and the runs whose evaluations cannot be
         read.
     """
-    return _each(runs, _evaluations, CURVES)
+    return _each(runs, records.EVALS, _evaluations, CURVES)
 
 
 def responses(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Every response to the test set, one row each, with a column per score.
+    """The figures of every response to the test set, one row each, with a column per score.
+
+    Without texts, which thousands of runs would fill the memory with: see `answers`.
 
     Returns:
         The frame (`row` is the run's row in the run table) and the runs whose responses cannot be
         read.
     """
-    return _each(runs, _responses, RESPONSES)
+    return _each(runs, records.RESPONSES, _responses, RESPONSES)
+
+
+def answers(folder: Path, most: int) -> list[Answer]:
+    """The first responses of a run to the test set, with their texts; none where they cannot be
+    read.
+    """
+    found: list[Answer] = []
+    path = folder / records.RESPONSES
+    try:
+        for record in storage.read_jsonl(checked(path), records.ResponseRecord):
+            if record.split == "test" and len(found) < most:
+                texts = (record.id, record.prompt, record.reference, record.response)
+                found.append(Answer(*texts, dict(record.scores)))
+    except storage.RecordError:  # told of where the figures are read
+        return found
+    return found
 
 
 def _each(
-    runs: pd.DataFrame, reader: Callable[[Path], list[dict[str, Any]]], names: tuple[str, ...]
+    runs: pd.DataFrame,
+    name: str,
+    reader: Callable[[Path], pd.DataFrame],
+    columns: tuple[str, ...],
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    rows: list[dict[str, Any]] = []
-    problems = []
+    """A file of every run as one frame.
+
+    Runs that were kept without the file are no fault, and share one line.
+    """
+    frames, problems, without = [], [], []
     for row, sweep, run, path in zip(
         runs.index, runs["sweep"], runs["run"], runs["path"], strict=True
     ):
+        file = Path(path) / name
+        if not file.is_symlink() and not file.exists():
+            without.append((sweep, run))
+            continue
         try:
-            rows += [found | {"row": row} for found in reader(Path(path))]
+            frames.append(reader(checked(file)).assign(row=row))
         except storage.RecordError as error:
             message = f"{one_line(str(error), path)}; its result is used all the same"
             problems.append(Problem(sweep, run, "corrupt", message))
-    return pd.DataFrame(rows, columns=None if rows else list(names)), problems
+    if without:
+        first = without[0]
+        others = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        message = f"kept without {name}{others}: what it holds is not shown"
+        problems.append(Problem(*first, "in part", message))
+    if not frames:
+        return pd.DataFrame(columns=list(columns)), problems
+    return pd.concat(frames, ignore_index=True), problems
 
 
-def _evaluations(folder: Path) -> list[dict[str, Any]]:
-    path = checked(folder / records.EVALS)
-    rows: list[dict[str, Any]] = []
+def _evaluations(path: Path) -> pd.DataFrame:
+    rows: list[tuple[int, float, str, str, int, float]] = []
     for number, record in enumerate(storage.read_jsonl(path, records.EvalRecord), start=1):
         losses = {role: (loss.nats, loss.tokens) for role, loss in record.roles.items()}
         for role, (nats, tokens) in losses.items():
@@ -70,17 +114,14 @@ def _evaluations(folder: Path) -> list[dict[str, Any]]:
         said = [losses[role] for role in ANSWER if role in losses]
         if said:
             losses["answer"] = (sum(nats for nats, _ in said), sum(tokens for _, tokens in said))
-        rows += [
-            {"step": record.step, "epoch": record.epoch, "split": record.split, "role": role}
-            | {"nats": nats, "tokens": tokens, "nll": nats / tokens}
-            for role, (nats, tokens) in losses.items()
-            if tokens
-        ]
-    return rows
+        for role, (nats, tokens) in losses.items():
+            if tokens:
+                kept = (record.step, record.epoch, record.split, role)
+                rows.append((*kept, tokens, nats / tokens))
+    return pd.DataFrame(rows, columns=list(CURVES[1:]))
 
 
-def _responses(folder: Path) -> list[dict[str, Any]]:
-    path = checked(folder / records.RESPONSES)
+def _responses(path: Path) -> pd.DataFrame:
     rows = []
     for number, record in enumerate(storage.read_jsonl(path, records.ResponseRecord), start=1):
         if record.split != "test":
@@ -88,13 +129,12 @@ def _responses(folder: Path) -> list[dict[str, Any]]:
         _measured(path, number, "nats", record.nats)
         _measured(path, number, "nats_tokens", record.nats_tokens)
         for score, value in record.scores.items():
-            if value is not None and not math.isfinite(value):
-                raise storage.RecordError(
-                    f"{path}:{number}: scores.{score} is {value}, expected a finite number"
-                )
-        known = {name: getattr(record, name) for name in RESPONSES[1:]}
-        rows.append({f"scores.{score}": value for score, value in record.scores.items()} | known)
-    return rows
+            if value is not None:
+                _finite(path, number, f"scores.{score}", value)
+        scores = {f"scores.{score}": value for score, value in record.scores.items()}
+        known = {"id": record.id, "nats": record.nats, "nats_tokens": record.nats_tokens}
+        rows.append(scores | known)
+    return pd.DataFrame(rows, columns=None if rows else list(RESPONSES[1:]))
 
 
 def _measured(path: Path, line: int, name: str, value: float) -> None:
@@ -103,7 +143,11 @@ def _measured(path: Path, line: int, name: str, value: float) -> None:
     Raises:
         RecordError: the value is not finite, or negative; one line.
     """
-    if not math.isfinite(value):
-        raise storage.RecordError(f"{path}:{line}: {name} is {value}, expected a finite number")
+    _finite(path, line, name, value)
     if value < 0:
         raise storage.RecordError(f"{path}:{line}: {name} is {value}, expected at least 0")
+
+
+def _finite(path: Path, line: int, name: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise storage.RecordError(f"{path}:{line}: {name} is {value}, expected a finite number")

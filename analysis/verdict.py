@@ -1,166 +1,206 @@
-"""Verdicts: supported, refuted, equivalent or inconclusive, with the reason in one sentence."""
+"""Verdicts on claims: found, unconfirmed, not found or inconclusive, by one rule for all claims."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from analysis import stats, words
-from analysis.claims import CLAIMS, FAMILY, find, general
-from analysis.effects import MARGINS
-from analysis.evidence import Evidence, Part, edge, gather
-from analysis.labels import arm_order
+from analysis import stats
+from analysis.claims import Claim
+from analysis.evidence import Cell
 
-Word = Literal["supported", "refuted", "equivalent", "inconclusive"]
+Word = Literal["found", "unconfirmed", "not found", "inconclusive"]
 
-ALPHA = 0.05
-LEAST_FOR_EQUIVALENCE = 5
-"""Seeds below which no equivalence is declared: a t interval of fewer rests on normality alone."""
+CONFIRM_ALPHA = 0.05
+"""One-sided level on fresh seeds: what they confirm has passed the claim's own level before."""
+
+
+class Tested(NamedTuple):
+    """What one declared cell shows.
+
+    Attributes:
+        label: of the cell.
+        seeds: how many differences it has.
+        estimate, low, high: their mean and Student's 95 % interval.
+        p: one-sided sign-flip p of the claimed effect.
+        adjusted: the same after Holm over all declared cells.
+        opposite: of the opposite effect, after Holm.
+        small: one-sided p of an effect below the margin.
+        share: the mean as a share of the baseline's gain over the base; NaN where it has none.
+        fresh_seeds: seeds kept for confirmation that are there.
+        fresh_estimate, fresh_low, fresh_high: as above, on those.
+        fresh_p: one-sided p on those, after Holm over the cells that were found; NaN where not
+            tested.
+        lacking: why the cell has no differences.
+    """
+
+    label: str
+    seeds: int
+    estimate: float
+    low: float
+    high: float
+    p: float
+    adjusted: float
+    opposite: float
+    small: float
+    share: float
+    fresh_seeds: int
+    fresh_estimate: float
+    fresh_low: float
+    fresh_high: float
+    fresh_p: float
+    lacking: str
 
 
 class Verdict(NamedTuple):
     """What the runs say of a claim.
 
     Attributes:
-        claim: its key; "" for the general question.
-        letter, text: as in `Claim`.
-        verdict: the word.
-        reason: why, in one sentence.
-        baseline, arms, outcome, effect: what was compared.
-        margin: the difference that counts as none.
-        seeds: of the part with the fewest.
-        p: the claim's p, adjusted by Holm over the five claims.
-        pooled: the effect over all levels in the claim's range: the one number to remember.
-        parts: every test that it stands on.
+        key: the claim's name.
+        claim: the claim.
+        word: the verdict.
+        cells: what each declared cell shows.
+        region: labels of the cells in which the effect was found (and, where seeds were kept for
+            it, confirmed).
+        against: labels of the cells in which the opposite was found.
+        needed: about how many seeds would settle it; NaN where the word is settled or no number
+            would.
     """
 
-    claim: str
-    letter: str
-    text: str
-    verdict: Word
-    reason: str
-    baseline: str
-    arms: tuple[str, ...]
-    outcome: str
-    effect: str
-    margin: float
-    seeds: int
-    p: float
-    pooled: Part | None
-    parts: tuple[Part, ...]
+    key: str
+    claim: Claim
+    word: Word
+    cells: tuple[Tested, ...]
+    region: tuple[str, ...]
+    against: tuple[str, ...]
+    needed: float
 
 
-def judge_all(
-    runs: pd.DataFrame, pairs: pd.DataFrame, baseline: str, rng: np.random.Generator
-) -> list[Verdict]:
-    """A verdict for every claim that the sweeps name, from a to e; the general question where they
-    name none.
+def settle(key: str, claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> Verdict:
+    """The word for a claim.
+
+    Where no seeds but those kept for confirmation are there, they chose nothing, and are tested as
+    the claim declares. Otherwise the others find a region, and the fresh ones must show it again.
     """
-    named = runs.get("config.claim", pd.Series("", index=runs.index)).fillna("")
-    keys = {run_claim.key for name in named.unique() if (run_claim := find(name))}
-    claims = [
-        (claim, pairs[named[pairs["run"]].isin([claim.key, claim.letter]).to_numpy()])
-        for claim in CLAIMS
-    ]
-    chosen = [(claim, own) for claim, own in claims if claim.key in keys]
-    if not chosen:
-        arms = arm_order(set(runs["arm"]) - {baseline}, baseline)
-        chosen = [(general(arms[0] if arms else "none", baseline), pairs)]
-    return settle([gather(claim, own, rng) for claim, own in chosen], baseline)
+    alone = all(not len(cell.explored) for cell in cells)
+    if alone:
+        cells = [cell._replace(explored=cell.fresh, fresh=cell.fresh[:0]) for cell in cells]
+    tested = _test(claim, cells, rng)
+    some = claim.where == "some"
+    found = [test.adjusted < claim.alpha for test in tested]
+    if not some:
+        # All must hold, so that each may be tested at the whole level (Berger 1982).
+        every = all(test.p < claim.alpha for test in tested)
+        found = [every for _ in tested]
+    tested = _confirm(claim, cells, found, tested, rng)
+    against = tuple(test.label for test in tested if test.opposite < claim.alpha)
+    word, region = _word(claim, tested, found, fresh_alone=alone and claim.confirm is not None)
+    needed = _needed(claim, cells) if word == "inconclusive" else math.nan
+    return Verdict(key, claim, word, tuple(tested), region, against, needed)
 
 
-def settle(cases: Sequence[Evidence], baseline: str) -> list[Verdict]:
-    """Words for claims, their p adjusted together.
-
-    A claim's p is the largest of its parts' (an intersection–union test, Berger 1982); each of the
-    three words is adjusted over the family by Holm.
-    """
-    family = FAMILY if any(case.claim.letter for case in cases) else 1
-    support = stats.holm(
-        [max((part.p for part in case.parts), default=1.0) for case in cases], family
-    )
-    against = stats.holm([case.pooled.against if case.pooled else 1.0 for case in cases], family)
-    equal = stats.holm([_equivalence(case) for case in cases], family)
-    return [
-        _settle_one(case, baseline, words.Adjusted(float(yes), float(no), float(same), family))
-        for case, yes, no, same in zip(cases, support, against, equal, strict=True)
-    ]
-
-
-def _settle_one(case: Evidence, baseline: str, p: words.Adjusted) -> Verdict:
-    claim, pooled = case.claim, case.pooled
-    word: Word = "inconclusive"
-    shown = p.support
-    if pooled is None:
-        reason = f"{case.lacking}."
-    elif case.seeds < 2:
-        reason = words.too_few(case, pooled, p, ALPHA)
-    else:
-        equal = p.equal < ALPHA
-        # A difference inside the margin is none, whatever its sign, unless the margin is part of
-        # the claim.
-        telling = claim.effect == "not worse" or not equal
-        only = _holds_only(case)
-        if p.support < ALPHA and all(part.holds for part in case.parts) and telling:
-            word, reason = "supported", words.supported(case, pooled, baseline, p)
-        elif p.against < ALPHA and _reversed(case, pooled) and telling:
-            word, shown, reason = "refuted", p.against, words.refuted(case, pooled, baseline, p)
-        elif only:
-            word, reason = "refuted", f"the effect holds with {only} alone."
-        elif equal:
-            word, shown, reason = "equivalent", p.equal, words.equivalent(case, pooled, baseline, p)
-        else:
-            reason = words.unsettled(case, pooled, baseline, p, ALPHA)
-    return Verdict(
-        claim=claim.key,
-        letter=claim.letter,
-        text=claim.text,
-        verdict=word,
-        reason=reason,
-        baseline=baseline,
-        arms=claim.arms,
-        outcome=claim.outcome,
-        effect=claim.effect,
-        margin=MARGINS[claim.outcome],
-        seeds=case.seeds,
-        p=shown,
-        pooled=pooled,
-        parts=case.parts,
-    )
-
-
-def _equivalence(case: Evidence) -> float:
-    """The largest TOST p of a claim's effects; 1 where there are none or too few seeds."""
-    if case.seeds < LEAST_FOR_EQUIVALENCE:
-        return 1.0
-    return max(part.equivalence for part in case.parts if part.kind == "effect")
-
-
-def _reversed(case: Evidence, pooled: Part) -> bool:
-    """Whether the pooled interval lies wholly on the wrong side of the claim's bound."""
-    sign, bound = edge(case.claim)
-    return sign * ((pooled.high if sign > 0 else pooled.low) - bound) < 0
-
-
-def _holds_only(case: Evidence) -> str:
-    """The value of `within` at which alone the effect holds, where it is none or reversed at
-    another; "" otherwise.
-    """
-    column, values = case.claim.within
-    effects = [part for part in case.parts if part.kind == "effect"]
-    sound = [
-        value for value in values if all(part.holds for part in effects if part.where == value)
-    ]
-    empty = [
-        value
-        for value in values
-        if all(
-            part.equivalence < ALPHA or part.against < ALPHA
-            for part in effects
-            if part.where == value
+def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list[Tested]:
+    """Each cell's tests; a cell without differences counts as p = 1 in Holm's family."""
+    tested = []
+    for cell in cells:
+        toward = claim.sign * cell.explored
+        interval, again = stats.paired_t(cell.explored), stats.paired_t(cell.fresh)
+        tested.append(
+            Tested(
+                label=cell.label,
+                seeds=len(cell.explored),
+                estimate=interval.estimate,
+                low=interval.low,
+                high=interval.high,
+                p=stats.sign_flip_above(toward, 0.0, rng),
+                adjusted=math.nan,
+                opposite=stats.sign_flip_above(-toward, 0.0, rng),
+                small=stats.sign_flip_above(-toward, -claim.margin, rng),
+                share=interval.estimate / cell.gain if cell.gain > 0 else math.nan,
+                fresh_seeds=len(cell.fresh),
+                fresh_estimate=again.estimate,
+                fresh_low=again.low,
+                fresh_high=again.high,
+                fresh_p=math.nan,
+                lacking=cell.lacking,
+            )
         )
+    adjusted = stats.holm([test.p for test in tested])
+    opposite = stats.holm([test.opposite for test in tested])
+    return [
+        test._replace(adjusted=float(p), opposite=float(other))
+        for test, p, other in zip(tested, adjusted, opposite, strict=True)
     ]
-    return f"{column}={sound[0]}" if sound and empty and sound != empty else ""
+
+
+def _confirm(
+    claim: Claim,
+    cells: Sequence[Cell],
+    found: Sequence[bool],
+    tested: Sequence[Tested],
+    rng: np.random.Generator,
+) -> list[Tested]:
+    """The tests of the found cells again, on fresh seeds."""
+    places = [place for place, cell in enumerate(cells) if found[place] and len(cell.fresh)]
+    p = [stats.sign_flip_above(claim.sign * cells[place].fresh, 0.0, rng) for place in places]
+    # Every cell must be confirmed where the effect is claimed for every one: no Holm there.
+    shown = stats.holm(p) if claim.where == "some" else np.asarray(p)
+    again = list(tested)
+    for place, value in zip(places, shown, strict=True):
+        again[place] = again[place]._replace(fresh_p=float(value))
+    return again
+
+
+def _word(
+    claim: Claim, tested: Sequence[Tested], found: Sequence[bool], *, fresh_alone: bool
+) -> tuple[Word, tuple[str, ...]]:
+    """The word and the region it speaks of."""
+    some = claim.where == "some"
+    small = [test.small < claim.alpha for test in tested]
+    nowhere = (
+        all(small) if some else bool((stats.holm([t.small for t in tested]) < claim.alpha).any())
+    )
+    # Before 'found': an effect that is there but nowhere as large as the margin is none.
+    if nowhere:
+        return "not found", ()
+    if not any(found):
+        return "inconclusive", ()
+    region = tuple(test.label for test, here in zip(tested, found, strict=True) if here)
+    if fresh_alone:
+        return "found", region
+    again = [test for test, here in zip(tested, found, strict=True) if here]
+    confirmed = [test for test in again if test.fresh_p < CONFIRM_ALPHA]
+    if confirmed and (some or len(confirmed) == len(again)):
+        return "found", tuple(test.label for test in confirmed)
+    if any(test.fresh_seeds for test in again):
+        return "inconclusive", ()
+    return "unconfirmed", region
+
+
+def _needed(claim: Claim, cells: Sequence[Cell]) -> float:
+    """About how many seeds would settle an open claim, were the means and spreads as they are.
+
+    Either enough for the clearest cell to be found, or enough for all to lie below the margin.
+    """
+    known = [claim.sign * cell.explored for cell in cells if len(cell.explored) > 1]
+    if len(known) < len(cells):
+        return math.nan
+    means = [float(d.mean()) for d in known]
+    spreads = [float(d.std(ddof=1)) for d in known]
+    per_cell = claim.alpha / len(cells) if claim.where == "some" else claim.alpha
+    to_find = [
+        stats.seeds_needed(mean, spread, per_cell)
+        for mean, spread in zip(means, spreads, strict=True)
+    ]
+    to_exclude = [
+        stats.seeds_needed(claim.margin - mean, spread, claim.alpha)
+        for mean, spread in zip(means, spreads, strict=True)
+    ]
+    if claim.where == "some":
+        needed = min(min(to_find), max(to_exclude))
+    else:
+        needed = min(max(to_find), min(to_exclude))
+    return math.ceil(needed) if math.isfinite(needed) else math.nan

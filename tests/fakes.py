@@ -19,7 +19,7 @@ import numpy as np
 import yaml
 from rich.console import Console
 
-from analysis import table
+from analysis import terminal
 from analysis.study import Study
 from harness import records
 from harness.records import EvalRecord, Fairness, ResponseRecord, Result, RoleLoss, storage
@@ -243,7 +243,7 @@ def write_sweep(
 def shown(found: Study, width: int = 100) -> str:
     """What the terminal says of a study."""
     console = Console(file=io.StringIO(), width=width)
-    table.show(found, console)
+    terminal.show(found, console)
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()

@@ -7,7 +7,6 @@ between its two `simulations` marks. `test_simulations.py` holds the same figure
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,18 +14,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from analysis import claims, scaling, stats
-from analysis.evidence import gather
-from analysis.verdict import settle
+from analysis import scaling, stats
+from tests.worlds import CROSS, EDGE, FLAT, JUST, LOSS, NULL, OPPOSITE, World, words
 
-Sizes = NDArray[np.int64]
+Rate = Callable[[int, int, np.random.Generator], float]
+"""Seeds, draws, rng -> the share of draws."""
 
 SEEDS = (8, 12, 20)
 SIZES = (100, 300, 1000, 3000, 10000)
 DRAWS = 2_000
+STUDIES = 1_000
+"""Simulated studies of a world, each with all its verdicts."""
+
 MARGIN = 0.02
 NOISE = 0.02
 """Standard deviation of one run's Δ, in nats/token."""
@@ -40,13 +40,13 @@ class Measure(NamedTuple):
     Attributes:
         name: what is counted.
         low, high: the bounds that its rate must keep.
-        rate: seeds, draws, rng -> the share of draws.
+        rate: the share of draws.
     """
 
     name: str
     low: float
     high: float
-    rate: Callable[[int, int, np.random.Generator], float]
+    rate: Rate
 
 
 def _covered(found: stats.Interval, truth: float) -> bool:
@@ -131,60 +131,42 @@ def equivalent(n: int, draws: int, rng: np.random.Generator) -> float:
     )
 
 
-def word(
-    claim: claims.Claim,
-    n: int,
-    rng: np.random.Generator,
-    truth: Callable[[Sizes], np.ndarray | float],
-) -> str:
-    """The verdict on a claim from one simulated study of three sizes, Δ as `truth` of N says."""
-    seeds, sizes = np.repeat(np.arange(n), 3), np.tile(SIZES[:3], n)
-    shared = np.repeat(rng.normal(0, NOISE / 2, n), 3)
-    parts = []
-    for arm in claim.arms:
-        delta = truth(sizes) + shared + rng.normal(0, NOISE, 3 * n)
-        parts.append(
-            pd.DataFrame(
-                {"arm": arm, "seed": seeds, "n_examples": sizes, f"delta.{claim.outcome}": delta}
-            )
-        )
-    pairs = pd.concat(parts, ignore_index=True).assign(condition="", normalize="joint")
-    return settle([gather(claim, pairs, rng)], "full")[0].verdict
+def claimed(world: World, word: str) -> Rate:
+    """Studies of a world that give the claim of a gain this word."""
+    return lambda n, _, __: words(world, n, STUDIES).claim.get(word, 0.0)
 
 
-def falsely_supported(claim: claims.Claim) -> Callable[[int, int, np.random.Generator], float]:
-    """The share of studies that support a claim where no mask matters."""
+def wrong_cell(world: World) -> Rate:
+    """Studies of a world that find the gain in a cell where there is none."""
+    return lambda n, _, __: words(world, n, STUDIES).wrong_cell
 
-    def rate(n: int, draws: int, rng: np.random.Generator) -> float:
-        return float(
-            np.mean([word(claim, n, rng, lambda _: 0.0) == "supported" for _ in range(draws)])
-        )
+
+def falling(world: World, word: str) -> Rate:
+    """Studies of a world that give the claim of a falling trend this word."""
+    return lambda n, _, __: words(world, n, STUDIES).falling.get(word, 0.0)
+
+
+def any_trend(world: World) -> Rate:
+    """Studies of a world that find a rising or a falling trend."""
+
+    def rate(n: int, _: int, __: np.random.Generator) -> float:
+        found = words(world, n, STUDIES)
+        return found.falling.get("found", 0.0) + found.rising.get("found", 0.0)
 
     return rate
 
 
-def found(n: int, draws: int, rng: np.random.Generator) -> float:
-    """Studies that support 'small_data' where Δ falls from .1 by .1 per tenfold of N."""
-    claim = claims.CLAIMS[0]
-    return float(
-        np.mean(
-            [
-                word(claim, n, rng, lambda sizes: 0.3 - 0.1 * np.log10(sizes)) == "supported"
-                for _ in range(draws)
-            ]
-        )
-    )
-
-
-def falsely_equivalent(n: int, draws: int, rng: np.random.Generator) -> float:
-    """Studies that call masks equivalent where Δ lies on the margin."""
-    claim = claims.general("none", "full")
-    return float(
-        np.mean([word(claim, n, rng, lambda _: MARGIN) == "equivalent" for _ in range(draws)])
-    )
+def called(world: World, *named: str) -> Rate:
+    """Studies of a world that give the mask one of these words."""
+    return lambda n, draws, _: sum(words(world, n, draws).arm.get(word, 0.0) for word in named)
 
 
 COVERED = (0.93, 0.97)
+FALSE = (0.0, 0.05)
+POWER = (0.8, 1.0)
+"""Of words, from `POWERED` seeds on."""
+
+POWERED = 12
 LEVEL = (0.0, 0.05 + 2 * math.sqrt(0.05 * 0.95 / DRAWS))
 """A level of .05 and twice its Monte Carlo error."""
 
@@ -198,17 +180,29 @@ MEASURES = (
     Measure("sign-flip p < .05, Δ = 0", *LEVEL, flips),
     Measure("the same, heavy tails (t, 3 degrees of freedom)", *LEVEL, flips_heavy),
     Measure("TOST p < .05, Δ on the margin", *LEVEL, equivalent),
-    Measure(
-        "'small_data' falsely supported, Δ = 0", 0.0, 0.05, falsely_supported(claims.CLAIMS[0])
-    ),
-    Measure(
-        "the general question falsely supported, Δ = 0",
-        0.0,
-        0.05,
-        falsely_supported(claims.general("none", "full")),
-    ),
-    Measure("falsely equivalent, Δ on the margin", 0.0, 0.05, falsely_equivalent),
-    Measure("'small_data' supported, Δ = .1 at 100, 0 at 1,000 (power)", 0.0, 1.0, found),
+    Measure("claim of a gain, no mask matters: found", *FALSE, claimed(NULL, "found")),
+    Measure("the same: not found", 0.0, 1.0, claimed(NULL, "not found")),
+    Measure("gain of .1 everywhere: found", *POWER, claimed(FLAT, "found")),
+    Measure("the same: not found", *FALSE, claimed(FLAT, "not found")),
+    Measure("the same: a trend found", *FALSE, any_trend(FLAT)),
+    Measure("gain of the margin and 2 SE: found", *POWER, claimed(JUST, "found")),
+    Measure("the same: not found", *FALSE, claimed(JUST, "not found")),
+    Measure("gain of just the margin: not found", *FALSE, claimed(EDGE, "not found")),
+    Measure("loss of .1 everywhere: not found", *POWER, claimed(LOSS, "not found")),
+    Measure("the same: found", *FALSE, claimed(LOSS, "found")),
+    Measure("crossover: found", *POWER, claimed(CROSS, "found")),
+    Measure("the same: not found", *FALSE, claimed(CROSS, "not found")),
+    Measure("the same: found where it is none", *FALSE, wrong_cell(CROSS)),
+    Measure("the same: falling trend found", *POWER, falling(CROSS, "found")),
+    Measure("two sets of opposite sign: found", *POWER, claimed(OPPOSITE, "found")),
+    Measure("the same: not found", *FALSE, claimed(OPPOSITE, "not found")),
+    Measure("the same: found where it is none", *FALSE, wrong_cell(OPPOSITE)),
+    Measure("the same: a trend found", *FALSE, any_trend(OPPOSITE)),
+    Measure("mask, no mask matters: better or worse", *FALSE, called(NULL, "better", "worse")),
+    Measure("mask, gain of the margin: equivalent", *FALSE, called(EDGE, "equivalent")),
+    Measure("mask, gain of .1: better", *POWER, called(FLAT, "better")),
+    Measure("mask, crossover: mixed", *POWER, called(CROSS, "mixed")),
+    Measure("mask, two sets of opposite sign: mixed", *POWER, called(OPPOSITE, "mixed")),
 )
 
 
@@ -219,9 +213,11 @@ def measured(place: int, n: int) -> float:
 
 def document() -> str:
     """The measures at every number of seeds, as a Markdown table."""
-    cells = list(itertools.product(range(len(MEASURES)), SEEDS))
+    # All measures of one number of seeds in one process, which simulates each world once.
+    cells = [(place, n) for n in SEEDS for place in range(len(MEASURES))]
     with ProcessPoolExecutor() as pool:
-        rates = dict(zip(cells, pool.map(measured, *zip(*cells, strict=True)), strict=True))
+        found = pool.map(measured, *zip(*cells, strict=True), chunksize=len(MEASURES))
+        rates = dict(zip(cells, found, strict=True))
     lines = [
         "| share of simulated studies | target | " + " | ".join(f"n = {n}" for n in SEEDS) + " |",
         "| --- | --- |" + " --- |" * len(SEEDS),
@@ -235,11 +231,11 @@ def document() -> str:
 def _target(measure: Measure) -> str:
     if (measure.low, measure.high) == (0.0, 1.0):
         return "none"
-    return (
-        f"{100 * measure.low:.0f}–{100 * measure.high:.0f} %"
-        if measure.low
-        else f"≤ {100 * measure.high:.1f} %"
-    )
+    if (measure.low, measure.high) == POWER:
+        return f"≥ {100 * measure.low:.0f} % from n = {POWERED}"
+    if measure.low:
+        return f"{100 * measure.low:.0f}–{100 * measure.high:.0f} %"
+    return f"≤ {100 * measure.high:.1f} %"
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ def write(folder, mask, seed=0, size=100, change=None, **result):
     fakes.write_run(run, settings, fakes.fades, prompts=4)
     path = run / records.RESULT
     content = json.loads(path.read_text())
+    content["provenance"].update(result.pop("provenance", {}))
     content["fairness"].update(result)
     content["identity"] += run.name
     path.write_text(json.dumps(content))
@@ -98,6 +99,7 @@ def test_runs_that_differ_in_more_than_the_mask_are_no_pair(tmp_path, change):
         {"runs": "elsewhere"},
         {"claim": "small_data"},
         {"checkpoint_seconds": 0},
+        {"launch": {"threads": 8, "claim": "small_data"}},
     ],
 )
 def test_what_cannot_change_a_result_does_not_part_a_pair(tmp_path, change):
@@ -106,6 +108,85 @@ def test_what_cannot_change_a_result_does_not_part_a_pair(tmp_path, change):
     write(folder, "full")
     write(folder, "none", change=change)
     assert len(pair(read([folder]).runs).pairs) == 1
+
+
+def test_a_run_without_a_partner_says_in_which_key_the_nearest_differs(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full", change={"train.epochs": 12, "train.normalize": "response"})
+    write(folder, "full", change={"train.epochs": 3})
+    write(folder, "none", change={"train.epochs": 4})
+    write(folder, "template", seed=1, size=300, change={"train.epochs": 3})
+    messages = {found.run.split("-")[0]: found.message for found in pair(read([folder]).runs)[1]}
+    assert messages == {
+        "none": "no run of 'full' is like it: train.epochs is 4 against 3",
+        "template": "no run of 'full' is like it: training examples is 300 against 100, "
+        "seed is 1 against 0",
+    }
+
+
+def test_runs_of_unequal_threads_are_refused_on_a_cpu(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full", provenance={"threads": 1})
+    write(folder, "none", provenance={"threads": 2})
+    write(folder, "template", provenance={"threads": 1})
+    pairs, (refused,) = pair(read([folder]).runs)
+    assert pairs["arm"].tolist() == ["template"]
+    assert refused.message == "threads differ from full-100-0-0's (2 against 1)"
+
+
+def test_threads_say_nothing_where_a_gpu_does_the_sums(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full", provenance={"threads": 1, "device": "cuda"})
+    write(folder, "none", provenance={"threads": 2, "device": "cuda"})
+    assert len(pair(read([folder]).runs).pairs) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"test": "feed", "provenance": {"data": "feedfeedfeed"}}, "data contents feedfeed"),
+        ({"weights": "feed", "provenance": {"weights": "feedfeedfeed"}}, "weights contents feed"),
+        ({"test": "feed", "provenance": {"data": None}}, "data contents feed"),
+    ],
+)
+def test_runs_on_other_contents_are_other_conditions_named_as_such(tmp_path, changed, name):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    for seed in (0, 1):
+        for mask in ("full", "none"):
+            write(folder, mask, seed)
+            write(folder, mask, seed, **changed)
+    runs = read([folder]).runs
+    pairs, problems = pair(runs)
+    assert problems == [] and len(pairs) == 4
+    assert len(set(runs["condition"])) == 2
+    assert any(condition.startswith(name) for condition in set(runs["condition"]))
+
+
+def test_runs_whose_training_examples_changed_pair_with_their_like(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    for mask in ("full", "none"):
+        write(folder, mask)
+        write(folder, mask, examples="feed", batches="feed")
+    pairs, problems = pair(read([folder]).runs)
+    assert problems == [] and len(pairs) == 2
+
+
+def test_weights_that_are_drawn_with_the_seed_make_no_condition(tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    for seed in (0, 1):
+        for mask in ("full", "none"):
+            change = {"model.weights": "random", "data.seed": seed}
+            held_out = {"test": f"{seed}", "provenance": {"data": None, "weights": None}}
+            write(folder, mask, seed, change=change, weights=f"drawn{seed}", **held_out)
+    runs = read([folder]).runs
+    assert set(runs["condition"]) == {""}
+    assert len(pair(runs).pairs) == 2
 
 
 def test_a_key_may_vary_between_arms_only_where_it_is_named(tmp_path):

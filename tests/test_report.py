@@ -63,13 +63,34 @@ def test_the_page_needs_nothing_from_elsewhere(page):
     assert not re.search(r"url\((?!#)", plain)
 
 
-def test_the_verdict_comes_first(page, sweep):
-    (verdict,) = json.loads((sweep / "report" / "verdict.json").read_text())
+def test_the_advice_comes_first_then_what_was_run(page, sweep):
+    advice = json.loads((sweep / "report" / "verdict.json").read_text())["advice"]
     text = re.sub(r"<[^>]+>", "", page[page.index("<body>") :]).split()
-    start = f"{verdict['verdict']}: {verdict['text']}".split()
-    assert text[: len(start)] == start
-    reason = html.escape(verdict["reason"])[1:]
-    assert reason in page[: page.index("<h2>")]
+    assert html.unescape(" ".join(text[: len(advice.split())])) == advice
+    above = page[: page.index("<h2>")]
+    for fact in (
+        "nano (4 layers of 128, 0.8M parameters without embeddings), weights ",
+        "<td>100, 1,000</td>",  # training examples
+        "<td>40</td>",  # test examples
+        "<td>34 tokens</td>",
+        "<td>9 tokens, end token counted</td>",
+        "<td>3.78</td>",  # prompt / response
+        "<td>headers</td>",
+    ):
+        assert fact in above
+    assert re.findall(r'href="#([\w-]+)"', above)[:2] == ["main", "delta"]
+    targets = set(re.findall(r'href="#([\w-]+)"', above))
+    assert targets <= set(re.findall(r'id="([\w-]+)"', page))
+
+
+def test_a_claims_verdict_comes_before_the_advice(tmp_path):
+    folder = fakes.write_sweep(
+        tmp_path / "s", sizes=(100, 300, 1000), seeds=(0, 1), claim="small_data", prompts=2
+    )
+    text = re.sub(r"<[^>]+>", " ", rendered(folder))
+    body = " ".join(text[text.index("inconclusive:") :].split())
+    assert body.startswith("inconclusive: With little data, not masking is better Clearest at ")
+    assert body.index("The more data, the less not masking gains") < body.index("Open: 2 seeds")
 
 
 def test_model_output_is_escaped(page):
@@ -124,7 +145,7 @@ def test_a_missing_folder_is_one_line(tmp_path, capsys):
 def test_sweeps_are_compared_in_one_report(tmp_path):
     first = fakes.write_sweep(tmp_path / "a", masks=("full",), sizes=(100,), prompts=4)
     second = fakes.write_sweep(tmp_path / "b", masks=("none",), sizes=(100,), prompts=4)
-    assert "a+b: 2 runs, 2 masks, 1 fair pair against" in rendered(first, second)
+    assert "2 runs, 2 masks, 1 fair pair against" in rendered(first, second)
     assert main([str(first), str(second), "--figure", "main"]) == 0
     assert (tmp_path / "a+b" / "report" / "figures" / "main.svg").exists()
 
@@ -144,3 +165,44 @@ def test_chromium_finds_no_fault_and_runs_no_model_output(sweep, tmp_path):
     assert console == []
     assert dom.count("<script>") == 1 and "<b>bold" not in dom
     assert 'tabindex="0"' in dom  # the page's own script ran: tables can be sorted
+
+
+def test_a_single_run_gets_its_own_short_report(tmp_path, capsys):
+    folder = fakes.write_sweep(tmp_path / "single", masks=("partial",), sizes=(100,), prompts=4)
+    assert main([str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "One mask alone: nothing to choose between." in printed
+    assert "baseline" not in printed and "!" not in printed
+    page = (folder / "report" / "index.html").read_text()
+    assert "One mask alone: nothing to choose between." in page
+    assert 'class="warning"' not in page and "1 run, 1 mask" in page
+
+
+def test_a_runs_own_folder_will_do(tmp_path, capsys):
+    folder = fakes.write_sweep(tmp_path / "s", masks=("full", "none"), sizes=(100,), prompts=4)
+    run = folder / "none-nano-100-joint-0"
+    assert main([str(run), "--figure", "main"]) == 0
+    assert (run / "report" / "figures" / "main.svg").exists()
+
+
+def test_a_sweep_without_full_is_compared_with_the_first_of_its_masks(tmp_path, capsys):
+    folder = fakes.write_sweep(
+        tmp_path / "s", masks=("none", "partial", "template"), sizes=(100,), prompts=4
+    )
+    assert "2 fair pairs against &#39;none&#39;" in rendered(folder).replace("'", "&#39;")
+    assert study([folder], "partial").baseline == "partial"
+    assert main([str(folder), "--baseline", "full"]) == 2
+    assert capsys.readouterr().err == (
+        "analysis: baseline 'full': no run has this mask, expected one of none, template, partial\n"
+    )
+
+
+def test_runs_that_were_kept_without_responses_are_no_fault(tmp_path):
+    folder = fakes.write_sweep(tmp_path / "s", masks=("full", "none"), sizes=(100,), prompts=4)
+    for path in folder.glob(f"*/{records.RESPONSES}"):
+        path.unlink()
+    (problem,) = study([folder]).all_problems
+    assert problem.kind == "in part"
+    assert problem.message == (
+        "kept without responses.jsonl and 1 more: what it holds is not shown"
+    )

@@ -97,3 +97,16 @@ def test_the_same_rng_gives_the_same_interval():
         scaling.crossover(SIZES, curves(700), np.random.default_rng(9)) for _ in range(2)
     )
     assert first == again
+
+
+def test_a_data_equivalent_is_read_off_the_baselines_curve():
+    sizes, losses = [100, 1000, 10000], [3.0, 2.0, 1.0]
+    assert scaling.data_equivalent(sizes, losses, 100, 2.5) == pytest.approx(math.sqrt(10))
+    assert scaling.data_equivalent(sizes, losses, 1000, 2.0) == pytest.approx(1.0)
+    assert scaling.data_equivalent(sizes, losses, 1000, 3.5) == 0.0
+    assert scaling.data_equivalent(sizes, losses, 1000, 0.5) == math.inf
+
+
+@pytest.mark.parametrize("losses", [[3.0, 2.0, 2.5], [1.0, 1.0, 1.0]])
+def test_a_curve_that_does_not_fall_gives_no_data_equivalent(losses):
+    assert math.isnan(scaling.data_equivalent([100, 1000, 10000], losses, 100, 2.2))

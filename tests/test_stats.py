@@ -1,5 +1,6 @@
 """Statistics against reference values of scipy and statsmodels, and by hand."""
 
+import itertools
 import math
 
 import numpy as np
@@ -95,10 +96,8 @@ def test_tost_of_identical_differences():
 
 @settings(max_examples=25)  # statsmodels takes a tenth of a second
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_and_benjamini_hochberg_agree_with_statsmodels(p):
-    for method, own in (("holm", stats.holm), ("fdr_bh", stats.benjamini_hochberg)):
-        expected = multitest.multipletests(p, method=method)[1]
-        assert own(p) == pytest.approx(expected, **CLOSE)
+def test_holm_agrees_with_statsmodels(p):
+    assert stats.holm(p) == pytest.approx(multitest.multipletests(p, method="holm")[1], **CLOSE)
 
 
 def test_holm_counts_planned_comparisons_that_are_not_at_hand():
@@ -107,10 +106,27 @@ def test_holm_counts_planned_comparisons_that_are_not_at_hand():
     assert stats.holm([0.01, 1.0, 1.0, 1.0, 1.0])[0] == stats.holm([0.01], family=5)[0]
 
 
-def test_benjamini_hochberg_leaves_the_unknown_out():
-    found = stats.benjamini_hochberg([0.01, math.nan, 0.04])
-    assert math.isnan(found[1])
-    assert found[[0, 2]].tolist() == pytest.approx([0.02, 0.04])
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+def test_every_sign_pattern_is_counted(n):
+    d = np.random.default_rng(n).normal(0.3, 1, n)
+    patterns = np.array(list(itertools.product([-1, 1], repeat=n)))
+    expected = np.mean(np.abs(patterns @ d) >= abs(d.sum()) - 1e-9)
+    assert stats.sign_flip(d, RNG) == pytest.approx(expected, abs=1e-12)
+
+
+def test_one_side_is_half_of_two_and_looks_at_its_bound():
+    d = [0.05, 0.06, 0.04, 0.05, 0.07, 0.05]
+    assert stats.sign_flip_above(d, 0.0, RNG) == 1 / 64
+    assert stats.sign_flip_above(d, 0.03, RNG) == 1 / 64
+    assert stats.sign_flip_above(d, 0.06, RNG) == 1.0
+    assert stats.sign_flip_above([], 0.0, RNG) == 1.0
+
+
+def test_the_seeds_needed_are_those_of_the_normal_formula_and_of_the_exact_test():
+    # ((1.6449 + 0.8416) · .05 / .02)² + 1.6449² / 2 = 38.64 + 1.35
+    assert stats.seeds_needed(0.02, 0.05, 0.05) == pytest.approx(39.99, abs=0.01)
+    assert stats.seeds_needed(1.0, 0.001, 0.01) == pytest.approx(math.log2(100))
+    assert stats.seeds_needed(-0.1, 0.05, 0.05) == math.inf
 
 
 def test_interquartile_mean_ignores_the_outer_quarters():

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from analysis.columns import rows
+from analysis.outcomes import Outcome
 from analysis.plots import style
+from analysis.words import amount
 
 
 def by_mask(
@@ -90,9 +92,7 @@ def difference(
     trends: pd.DataFrame,
     arms: Sequence[str],
     conditions: Sequence[str],
-    outcome: str,
-    label: str,
-    margin: float,
+    outcome: Outcome,
 ) -> Figure:
     """Δ against training size: zero line, margin of equivalence, every seed, means with intervals,
     crossover.
@@ -103,15 +103,13 @@ def difference(
         trends: crossover per condition and arm; may be empty.
         arms: without the baseline, in the order of all arms.
         conditions: a panel each.
-        outcome: whose difference it is.
-        label: of the y axis.
-        margin: half the height of the band of equivalence.
+        outcome: whose difference it is; its margin is the height of the band.
     """
     figure, places = style.grid(len(conditions), 2)
     all_sizes = sorted(pairs["n_examples"].unique())
     looks = style.looks(["", *arms])
     for axes, condition in zip(places, conditions, strict=True):
-        axes.axhspan(-margin, margin, color="#f0f0f0", zorder=0)
+        axes.axhspan(-outcome.margin, outcome.margin, color="#f0f0f0", zorder=0)
         axes.axhline(0, color="black", lw=0.8, zorder=1)
         here = effects[effects["condition"] == condition]
         own = pairs[pairs["condition"] == condition]
@@ -121,7 +119,7 @@ def difference(
             seeds = own[own["arm"] == arm]
             axes.plot(
                 seeds["n_examples"] * aside,
-                seeds[f"delta.{outcome}"],
+                seeds[outcome.delta],
                 look.marker,
                 color=look.colour,
                 ms=2.5,
@@ -135,8 +133,8 @@ def difference(
                 x, cell["delta"], look.marker, ls=look.line, color=look.colour, ms=4, zorder=3
             )
             axes.vlines(x, cell["low"], cell["high"], color=look.colour, lw=1.2, zorder=3)
-        axes.set_title(condition, loc="left")
-        axes.set_ylabel(label)
+        axes.set_title(style.wrapped(condition), loc="left")
+        style.difference_axis(axes.yaxis, outcome)
         style.size_axis(axes, all_sizes)
     style.same_scale(places)
     for axes, condition in zip(places, conditions, strict=True):
@@ -173,7 +171,7 @@ def _crossovers(
 
 
 def heat_map(
-    effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[str], label: str, share: bool
+    effects: pd.DataFrame, arms: Sequence[str], conditions: Sequence[str], outcome: Outcome
 ) -> Figure:
     """Δ over condition (model and whatever else varies) × training size, a panel per arm; bold
     beyond the interval.
@@ -182,8 +180,7 @@ def heat_map(
         effects: one row per cell.
         arms: without the baseline.
         conditions: from the smallest model up.
-        label: of the colour bar.
-        share: whether to print hundredths, as points.
+        outcome: whose difference it is.
     """
     sizes = sorted(effects["n_examples"].unique())
     height = 0.42 * len(conditions) + 0.9
@@ -202,11 +199,10 @@ def heat_map(
                 continue
             cell = cells.loc[(conditions[row], sizes[column])]
             clear = cell["low"] > 0 or cell["high"] < 0
-            text = f"{100 * value:+.1f}" if share else f"{value:+.3f}"
             axes.text(
                 column,
                 row,
-                text.replace("-", "−"),
+                amount(value, outcome),
                 ha="center",
                 va="center",
                 fontsize=6.5 if len(sizes) * columns <= 10 else 5,
@@ -223,47 +219,45 @@ def heat_map(
         axes.set_xlabel("training examples")
     if image is not None:
         below = {"location": "bottom", "aspect": 30} if columns == 1 else {"aspect": 12}
-        figure.colorbar(image, ax=places, label=label, shrink=0.9, **below)
+        figure.colorbar(
+            image, ax=places, label=f"Δ {style.axis_name(outcome)}", shrink=0.9, **below
+        )
     return figure
 
 
-def against_ratio(
-    pairs: pd.DataFrame, arms: Sequence[str], outcome: str, label: str, margin: float
-) -> Figure:
+def against_ratio(pairs: pd.DataFrame, arms: Sequence[str], outcome: Outcome) -> Figure:
     """Δ against the ratio of prompt to response length, a panel per training size.
 
     Args:
         pairs: every seed's difference, with its length ratio.
         arms: without the baseline.
-        outcome: whose difference it is.
-        label: of the y axis.
-        margin: half the height of the band of equivalence.
+        outcome: whose difference it is; its margin is the height of the band.
     """
     sizes = sorted(pairs["n_examples"].unique())
     figure, places = style.grid(len(sizes), 3)
     looks = style.looks(["", *arms])
     for axes, size in zip(places, sizes, strict=True):
-        axes.axhspan(-margin, margin, color="#f0f0f0", zorder=0)
+        axes.axhspan(-outcome.margin, outcome.margin, color="#f0f0f0", zorder=0)
         axes.axhline(0, color="black", lw=0.8, zorder=1)
         for arm in arms:
             own = pairs[(pairs["n_examples"] == size) & (pairs["arm"] == arm)]
             look = looks[arm]
             axes.plot(
                 own["length.ratio"],
-                own[f"delta.{outcome}"],
+                own[outcome.delta],
                 look.marker,
                 color=look.colour,
                 ms=3,
                 alpha=0.4,
                 mew=0,
             )
-            means = own.groupby(own["length.ratio"].round(2))[f"delta.{outcome}"].mean()
+            means = own.groupby(own["length.ratio"].round(2))[outcome.delta].mean()
             axes.plot(means.index, means, look.marker, ls=look.line, color=look.colour, ms=4.5)
         axes.set_xscale("log")
         style.plain_logarithm(axes.xaxis)
         axes.set_title(f"{style.thousands(size)} examples", loc="left")
-        axes.set_xlabel("prompt / answer length")
-        axes.set_ylabel(label)
+        axes.set_xlabel("prompt / response length")
+        style.difference_axis(axes.yaxis, outcome)
     style.same_scale(places)
     style.legend(figure, {arm: looks[arm] for arm in arms})
     return figure

@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+from analysis.outcomes import POINTS, Outcome
+
 COLUMN = 3.4
 WIDE = 7.0
 """Widths of one and of two columns of a paper, in inches."""
@@ -30,6 +32,11 @@ message.
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", ":", "-.")
+
+HANDLE, LETTER, LINE = 0.55, 0.06, 0.17
+"""Inches of a legend: its mark with the space around, a letter, a line."""
+
+MOST_COLUMNS = 4
 
 RC: dict[str, Any] = {
     "axes.grid": True,
@@ -112,20 +119,22 @@ def same_scale(panels: Sequence[Axes]) -> None:
         axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
-def legend(figure: Figure, arms: Mapping[str, Look], columns: int = 4) -> None:
-    """One legend for all panels, below them.
+def legend(figure: Figure, arms: Mapping[str, Look]) -> None:
+    """One legend for all panels, below them; the figure grows by the lines that it takes.
 
     Made from the looks and not from what was drawn: matplotlib hides names that begin with "_".
     """
+    if not arms:
+        return
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, ls=look.line, ms=4.5)
         for look in arms.values()
     ]
-    if handles:
-        width = 2 if figure.get_figwidth() < WIDE else columns
-        figure.legend(
-            handles, list(arms), loc="outside lower center", ncols=min(width, len(handles))
-        )
+    each = HANDLE + LETTER * max(map(len, arms))
+    columns = max(1, min(len(arms), MOST_COLUMNS, int(figure.get_figwidth() / each)))
+    lines = math.ceil(len(arms) / columns)
+    figure.set_figheight(figure.get_figheight() + (lines - 1) * LINE)
+    figure.legend(handles, list(arms), loc="outside lower center", ncols=columns)
 
 
 def size_axis(axes: Axes, sizes: Sequence[float], label: str = "training examples") -> None:
@@ -143,6 +152,19 @@ def plain_logarithm(axis: Axis) -> None:
     """Numbers written out on a logarithmic axis, since mathematical text is switched off."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def axis_name(outcome: Outcome) -> str:
+    """An outcome as the label of an axis, its note and unit on a line of their own."""
+    name, _, note = outcome.name.partition(" (")
+    return f"{name}\n({note[:-1]}, {outcome.unit})" if note else f"{name}\n({outcome.unit})"
+
+
+def difference_axis(axis: Axis, outcome: Outcome) -> None:
+    """An axis of Δ, in the outcome's unit."""
+    axis.set_label_text(f"Δ {axis_name(outcome)}")
+    if outcome.unit == POINTS:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
 
 
 def thousands(size: float) -> str:

@@ -64,9 +64,10 @@ def mechanism(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell]) 
         cells: a panel each.
     """
     figure, places = style.grid(len(cells), 3)
-    answer = curves[(curves["role"] == "answer") & curves["split"].isin(["train", "test"])]
+    answer = same_examples(curves[(curves["role"] == "answer")])
     keys = ["condition", "n_examples", "arm", "row", "step"]
-    both = answer.pivot_table(index=keys, columns="split", values="nll").dropna().reset_index()
+    both = answer.pivot_table(index=keys, columns="split", values="nll")
+    both = both[["train", "test"]].dropna().reset_index()
     for axes, (condition, size) in zip(places, cells, strict=True):
         here = both[(both["condition"] == condition) & (both["n_examples"] == size)]
         for arm, look in style.looks(arms).items():
@@ -91,10 +92,24 @@ def mechanism(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell]) 
             )
         _diagonal(axes)
         axes.set_title(titled(condition, size), loc="left")
-        axes.set_xlabel("train response NLL")
-        axes.set_ylabel("held-out response NLL")
+        axes.set_xlabel("response NLL (training)")
+        axes.set_ylabel("response NLL (held-out)")
     style.legend(figure, style.looks(arms))
     return figure
+
+
+def same_examples(curves: pd.DataFrame) -> pd.DataFrame:
+    """Of each run's evaluations of a split, those on the examples that most of them used.
+
+    In mid-training fewer may be measured than at the start and at the end, and losses of different
+    examples do not lie on one curve.
+    """
+    counts = curves.groupby(["row", "split", "tokens"])["step"].transform("nunique")
+    # Of two sets used equally often, the larger one.
+    rank = counts + curves["tokens"] / (curves["tokens"].max() + 1)
+    most = rank.groupby([curves["row"], curves["split"]]).transform("max")
+    kept: pd.DataFrame = curves.loc[rank == most]
+    return kept
 
 
 def _diagonal(axes: Axes) -> None:

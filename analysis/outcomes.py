@@ -1,0 +1,109 @@
+"""What runs are compared in, as data: the one name of each measure, its unit, sign and margin."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+PRIMARY = "nll.test.answer"
+EXACT_MATCH = "scores.exact_match"
+
+NATS = "nats/token"
+POINTS = "points"
+
+FLOOR, CEILING = 0.05, 0.95
+"""Below and above these mean scores, that two arms agree says nothing of them."""
+
+NOT_COMPARED = ("base", "train")
+"""Splits whose NLL says nothing of a mask: before training, and on what was trained."""
+
+
+class Outcome(NamedTuple):
+    """One measure of a run.
+
+    Attributes:
+        column: where it stands in the run table.
+        name: what every table, figure and sentence calls it.
+        unit: of a difference: nats/token, or points of a hundred.
+        sign: 1 where more is better, −1 where less is.
+        margin: the difference that counts as none.
+    """
+
+    column: str
+    name: str
+    unit: str
+    sign: int
+    margin: float
+
+    @property
+    def delta(self) -> str:
+        """The column of its differences in the pairs' table."""
+        return f"delta.{self.column}"
+
+
+KNOWN = (
+    Outcome(PRIMARY, "response NLL (held-out)", NATS, -1, 0.02),
+    Outcome(EXACT_MATCH, "exact match", POINTS, 1, 0.02),
+    Outcome("scores.verified", "checks passed", POINTS, 1, 0.02),
+    Outcome("scores.rouge_l", "ROUGE-L", POINTS, 1, 0.02),
+    Outcome("scores.chrf", "chrF", POINTS, 1, 0.02),
+)
+"""In the order of tables. Further losses and scores of a run are outcomes too, after these."""
+
+
+def outcome(column: str) -> Outcome:
+    """The declaration of an outcome, made for those that are not listed.
+
+    Raises:
+        KeyError: the column is no outcome.
+    """
+    for known in KNOWN:
+        if known.column == column:
+            return known
+    kind, _, rest = column.partition(".")
+    if kind == "scores":
+        return Outcome(column, rest.replace("_", " "), POINTS, 1, 0.02)
+    split, _, role = rest.rpartition(".")
+    if kind == "nll" and role == "answer" and split not in NOT_COMPARED:
+        name = f"response NLL ({split.replace('_', ' ')})"
+        return Outcome(column, name, NATS, -1, 0.02)
+    raise KeyError(column)
+
+
+def measured(runs: pd.DataFrame) -> list[Outcome]:
+    """The outcomes that these runs have, in the order of tables; the primary one always."""
+    order = {known.column: place for place, known in enumerate(KNOWN)}
+    found = []
+    for column in runs.columns:
+        try:
+            declared = outcome(column)
+        except KeyError:
+            continue
+        if column == PRIMARY or runs[column].notna().any():
+            found.append(declared)
+    return sorted(found, key=lambda one: (order.get(one.column, len(order)), one.name))
+
+
+def main_score(runs: pd.DataFrame) -> Outcome | None:
+    """The score that stands beside the loss: the first that leaves its floor and its ceiling.
+
+    Exact match comes first, and gives way on data where no arm, or every arm, answers right.
+
+    Returns:
+        None where no score was measured; the first where all lie at a bound.
+    """
+    scores = [one for one in measured(runs) if one.unit == POINTS]
+    for score in scores:
+        if not at_bound(runs.groupby("arm")[score.column].mean().dropna(), score):
+            return score
+    return scores[0] if scores else None
+
+
+def at_bound(means: pd.Series, score: Outcome) -> str:
+    """Where all these means of a score lie: at its "floor", its "ceiling", or "" for neither."""
+    if score.unit != POINTS or means.empty:
+        return ""
+    if (means < FLOOR).all():
+        return "floor"
+    return "ceiling" if (means > CEILING).all() else ""

@@ -1,0 +1,58 @@
+"""What is compared, what each measure is called, and which score stands beside the loss."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from analysis.outcomes import POINTS, PRIMARY, at_bound, main_score, measured, outcome
+
+
+def runs(**scores: list[float | None]) -> pd.DataFrame:
+    """Two runs, of 'full' and 'none', with these scores."""
+    columns = {f"scores.{name}": values for name, values in scores.items()}
+    return pd.DataFrame({"arm": ["full", "none"], PRIMARY: [1.0, 1.1]} | columns)
+
+
+def test_every_measure_has_one_name() -> None:
+    assert outcome(PRIMARY).name == "response NLL (held-out)"
+    assert outcome("nll.test_families.answer").name == "response NLL (test families)"
+    assert outcome("scores.rouge_l").name == "ROUGE-L"
+    assert outcome("scores.my_own").name == "my own"
+
+
+@pytest.mark.parametrize("column", ["nll.base.answer", "nll.train.answer", "nll.test.end", "seed"])
+def test_training_losses_and_single_roles_are_never_compared(column: str) -> None:
+    with pytest.raises(KeyError):
+        outcome(column)
+
+
+def test_what_no_run_has_is_no_outcome() -> None:
+    found = [one.column for one in measured(runs(exact_match=[None, None], chrf=[0.2, 0.3]))]
+    assert found == [PRIMARY, "scores.chrf"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ({"exact_match": [0.4, 0.5], "rouge_l": [0.4, 0.5]}, "exact match"),
+        ({"exact_match": [0.0, 0.01], "rouge_l": [0.4, 0.5]}, "ROUGE-L"),
+        ({"exact_match": [0.99, 1.0], "chrf": [0.4, 0.5]}, "chrF"),
+        ({"exact_match": [0.0, 0.3], "rouge_l": [0.4, 0.5]}, "exact match"),
+        ({"exact_match": [0.0, 0.0]}, "exact match"),
+    ],
+)
+def test_exact_match_leads_only_off_its_floor_and_ceiling(
+    scores: dict[str, list[float | None]], expected: str
+) -> None:
+    found = main_score(runs(**scores))
+    assert found is not None and found.name == expected and found.unit == POINTS
+
+
+def test_no_score_no_main_score() -> None:
+    assert main_score(runs()) is None
+
+
+def test_a_loss_has_no_floor() -> None:
+    assert at_bound(pd.Series([0.01, 0.02]), outcome(PRIMARY)) == ""
+    assert at_bound(pd.Series([0.01, 0.02]), outcome("scores.chrf")) == "floor"

@@ -1,0 +1,132 @@
+"""The rule for claims, on seeds whose differences are written out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.claims import Claim, Seeds, known, load_claim
+from analysis.evidence import Cell
+from analysis.sentences import reason
+from analysis.verdict import Verdict, settle
+
+CLAIM = load_claim(known()["small_data"])
+TWELVE = np.array([-3, -2.5, -2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2, 2.5, 3]) / 100
+NONE = np.empty(0)
+
+
+def around(mean: float) -> np.ndarray:
+    """Twelve seeds whose mean is this and whose spread is .02."""
+    return mean + TWELVE
+
+
+def settled(
+    explored: Sequence[float], fresh: Sequence[float] = (), claim: Claim = CLAIM
+) -> Verdict:
+    """The verdict on cells with these means."""
+    cells = [
+        Cell(f"cell {place}", around(mean), around(fresh[place]) if fresh else NONE, gain=2.0)
+        for place, mean in enumerate(explored)
+    ]
+    return settle("small_data", claim, cells, np.random.default_rng(0))
+
+
+def test_an_effect_in_one_cell_that_fresh_seeds_confirm_is_found_there() -> None:
+    verdict = settled([0.1, 0.0, -0.1], fresh=[0.08, 0.0, -0.1])
+    assert verdict.word == "found"
+    assert verdict.region == ("cell 0",) and verdict.against == ("cell 2",)
+    # All twelve above 0: one of 2^12 patterns, times three cells.
+    assert verdict.cells[0].p == 1 / 4096
+    assert verdict.cells[0].adjusted == pytest.approx(3 / 4096)
+    assert verdict.cells[0].fresh_p == 1 / 4096
+    assert verdict.cells[0].share == pytest.approx(0.05)
+
+
+def test_an_effect_that_no_fresh_seed_has_seen_is_unconfirmed() -> None:
+    assert settled([0.1, 0.0]).word == "unconfirmed"
+    assert "seeds 100 to 111, kept to confirm it, have not run" in reason(settled([0.1, 0.0]))
+
+
+def test_an_effect_that_fresh_seeds_do_not_show_is_inconclusive() -> None:
+    verdict = settled([0.1, 0.0], fresh=[0.0, 0.0])
+    assert verdict.word == "inconclusive"
+    assert "12 fresh seeds did not confirm it" in reason(verdict)
+
+
+def test_seeds_that_chose_nothing_need_no_others_to_confirm_them() -> None:
+    cells = [Cell("one", NONE, around(0.1)), Cell("two", NONE, around(0.0))]
+    verdict = settle("small_data", CLAIM, cells, np.random.default_rng(0))
+    assert verdict.word == "found" and verdict.region == ("one",)
+
+
+def test_cells_of_opposite_sign_are_never_pooled() -> None:
+    verdict = settled([0.1, -0.1], fresh=[0.1, -0.1])
+    assert verdict.word == "found"
+    assert "better than 'full' in 1 of 2 declared cells (cell 0)" in reason(verdict)
+    assert "worse in 1 of 2 declared cells (cell 1)" in reason(verdict)
+
+
+def test_an_effect_below_the_margin_in_every_cell_is_not_found() -> None:
+    assert settled([0.0, -0.1]).word == "not found"
+    # There, but smaller than what counts as one: 0 < .012 < .02.
+    tight = [Cell("one", 0.012 + TWELVE / 20, NONE)]
+    verdict = settle("small_data", CLAIM, tight, np.random.default_rng(0))
+    assert verdict.cells[0].adjusted < CLAIM.alpha
+    assert verdict.word == "not found"
+
+
+def test_what_is_neither_shown_nor_excluded_says_how_many_seeds_would_do() -> None:
+    verdict = settled([0.02, 0.0])
+    assert verdict.word == "inconclusive"
+    # Excluded in both cells only if the true mean is below the margin, so found must settle it:
+    # ((z(.995) + z(.8)) · s / .02)² + z(.995)² / 2, s = .020337.
+    assert verdict.needed == math.ceil(((2.5758 + 0.8416) * 0.020337 / 0.02) ** 2 + 3.3174)
+    assert f"about {verdict.needed:.0f} seeds" in reason(verdict)
+
+
+def test_a_declared_cell_without_runs_counts_and_is_named() -> None:
+    cells = [
+        Cell("one", around(0.0), NONE),
+        Cell("two", NONE, NONE, lacking="no fair pair with 'full'"),
+    ]
+    verdict = settle("small_data", CLAIM, cells, np.random.default_rng(0))
+    assert verdict.word == "inconclusive"
+    assert reason(verdict).startswith("1 of 2 declared cells cannot be judged; at two: no fair")
+
+
+def test_a_claim_of_every_cell_falls_with_one() -> None:
+    every = replace(CLAIM, where="every")
+    assert settled([0.1, 0.1], fresh=[0.1, 0.1], claim=every).word == "found"
+    assert settled([0.1, 0.03], fresh=[0.1, 0.0], claim=every).word == "inconclusive"
+    assert settled([0.1, -0.1], claim=every).word == "not found"
+
+
+def test_a_claim_of_harm_looks_the_other_way() -> None:
+    worse = replace(CLAIM, effect="worse")
+    assert settled([-0.1], fresh=[-0.1], claim=worse).word == "found"
+    assert settled([0.1], fresh=[0.1], claim=worse).word == "not found"
+
+
+def test_no_p_changes_when_a_claim_is_added_but_one_does_when_a_cell_is() -> None:
+    alone, beside = settled([0.1]), settled([0.1, 0.0])
+    assert alone.cells[0].p == beside.cells[0].p
+    assert beside.cells[0].adjusted == 2 * alone.cells[0].adjusted
+
+
+def test_one_seed_settles_nothing() -> None:
+    cells = [Cell("the one cell", np.array([0.1]), NONE)]
+    verdict = settle("small_data", CLAIM, cells, np.random.default_rng(0))
+    assert verdict.word == "inconclusive"
+    assert reason(verdict).endswith("Δ = +0.100 nats/token, 1 seed: an interval needs two seeds.")
+
+
+def test_a_claim_without_fresh_seeds_is_never_found() -> None:
+    open_ended = replace(CLAIM, confirm=None)
+    verdict = settled([0.1], claim=open_ended)
+    assert verdict.word == "unconfirmed"
+    assert reason(verdict).endswith("the claim keeps no fresh seeds to confirm it.")
+    assert CLAIM.confirm == Seeds(first=100, last=111)
