@@ -41,7 +41,8 @@ def test_every_label_of_many_masks_lies_within_the_figure(
         whole = figure.bbox
         texts = [text for legend in figure.legends for text in legend.get_texts()]
         for axes in figure.axes:
-            texts += [axes.yaxis.label, axes.xaxis.label, axes.title, *axes.get_yticklabels()]
+            texts += [axes.yaxis.label, axes.xaxis.label, axes.title]
+            texts += [tick for tick in axes.get_yticklabels() if tick.get_text() in MASKS]
         shown = [text for text in texts if text.get_text()]
         assert len(shown) > 19
         for text in shown:

@@ -52,9 +52,7 @@ JUST = World(
     {"a": tuple(MARGIN + 2 * SPREAD / math.sqrt(12))},
 )
 CROSS = World("a crossover: +.15, −.05, −.25", {"a": (0.15, -0.05, -0.25)})
-OPPOSITE = World(
-    "two sets of opposite sign, ±.1", {"a": (0.1, 0.1, 0.1), "b": (-0.1, -0.1, -0.1)}
-)
+OPPOSITE = World("two sets of opposite sign, ±.1", {"a": (0.1, 0.1, 0.1), "b": (-0.1, -0.1, -0.1)})
 
 
 class Words(NamedTuple):
