@@ -25,6 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from harness.models.stacked import StackedLinear
+
 INIT_STD = 0.02
 
 
@@ -104,7 +106,8 @@ class Linear(nn.Module):
         if self.weight.ndim == 2:
             return functional.linear(x, self.weight, self.bias)
         apart = x.view(len(self.weight), -1, x.shape[-1])  # [S, N / S, in]
-        return torch.baddbmm(self.bias[:, None], apart, self.weight.mT).flatten(0, 1)
+        out: Tensor = StackedLinear.apply(apart, self.weight, self.bias)  # type: ignore[no-untyped-call]
+        return out.flatten(0, 1)
 
 
 class LayerNorm(nn.Module):

@@ -15,8 +15,8 @@ from torch.nn import functional
 CACHE_POSITIONS = 256
 """Positions whose logits exist at once on a CPU: 256 × 8,192 × 4 bytes stay in a core's cache."""
 
-GPU_LOGITS = 2**26
-"""Logits that exist at once on a GPU: 256 MiB in fp32, enough to keep its cores at work."""
+GPU_LOGITS = 2**28
+"""Logits that exist at once on a GPU: 1 GiB in fp32, a stack's step in one go or nearly."""
 
 
 class LossSum(NamedTuple):
@@ -34,6 +34,14 @@ class LossSum(NamedTuple):
 def chunk(head: Tensor) -> int:
     """Positions of each run whose logits exist at once."""
     return max(64, GPU_LOGITS // head[..., 0].numel()) if head.is_cuda else CACHE_POSITIONS
+
+
+def _narrowed(hidden: Tensor) -> Tensor:
+    """States in autocast's type: the final norm gives fp32, whose products are many times slower."""
+    kind = hidden.device.type
+    if torch.is_autocast_enabled(kind) and hidden.dtype == torch.float32:
+        return hidden.to(torch.get_autocast_dtype(kind))
+    return hidden
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -59,13 +67,19 @@ class _HeadLoss(torch.autograd.Function):
             weights: [P] or [S, P].
         """
         wanted = any(ctx.needs_input_grad)
+        hidden_dtype = hidden.dtype
+        hidden = _narrowed(hidden)
         grad_hidden = torch.empty_like(hidden) if wanted else None
         exact = torch.promote_types(hidden.dtype, torch.float32)
-        grad_head = torch.zeros_like(head, dtype=exact) if wanted else None
+        size = chunk(head)
+        whole = head.is_cuda and size >= targets.shape[-1] > 0
+        grad_head = None
+        if wanted:
+            empty = torch.empty if whole else torch.zeros
+            grad_head = empty(head.shape, dtype=exact, device=head.device)
         weights = weights.to(exact)
         nll = torch.empty_like(weights)
         matrix = head.to(hidden.dtype)
-        size = chunk(head)
         for start in range(0, targets.shape[-1], size):
             part = slice(start, start + size)
             states = hidden[..., part, :]
@@ -81,14 +95,17 @@ class _HeadLoss(torch.autograd.Function):
                 grad.scatter_add_(-1, target, -weight)
                 grad = grad.to(hidden.dtype)
                 grad_hidden[..., part, :] = grad @ matrix
-                if grad.dtype != exact:
+                if whole:  # nothing to add up
+                    grad_head = grad.mT @ states
+                elif grad.dtype != exact:
                     grad_head += (grad.mT @ states).to(exact)
                 elif grad.ndim == 2:
                     grad_head.addmm_(grad.mT, states)
                 else:
                     grad_head.baddbmm_(grad.mT, states)
         if grad_hidden is not None and grad_head is not None:
-            ctx.save_for_backward(grad_hidden, grad_head.to(head.dtype))
+            ctx.save_for_backward(grad_hidden, grad_head)
+            ctx.dtypes = hidden_dtype, head.dtype
         ctx.mark_non_differentiable(nll)
         return (weights * nll).sum(-1), nll
 
@@ -97,7 +114,9 @@ class _HeadLoss(torch.autograd.Function):
         """Scale the gradients that the forward pass made."""
         scale = grads[0][..., None, None]
         grad_hidden, grad_head = ctx.saved_tensors
-        return grad_hidden * scale.to(grad_hidden.dtype), grad_head * scale, None, None
+        hidden_dtype, head_dtype = ctx.dtypes
+        grad_hidden = (grad_hidden * scale.to(grad_hidden.dtype)).to(hidden_dtype)
+        return grad_hidden, (grad_head * scale).to(head_dtype), None, None
 
 
 def weighted_loss(
@@ -151,11 +170,13 @@ def token_nll(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         targets: int64 [N] or [S, N].
     """
     size = chunk(head)
+    hidden = _narrowed(hidden)
+    matrix = head.to(hidden.dtype).mT
     parts = []
     for states, target in zip(
         torch.split(hidden, size, -2), torch.split(targets, size, -1), strict=True
     ):
-        logits = (states @ head.to(states.dtype).mT).float()
+        logits = (states @ matrix).float()
         nll = functional.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
         parts.append(nll.view(target.shape))
     return torch.cat(parts, -1)
