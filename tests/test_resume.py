@@ -159,7 +159,7 @@ def flip(path: Path) -> None:
         (flip, r"ValueError: \S+ is damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:5000]), "BadZipFile: "),
         (lambda path: path.write_bytes(b""), "BadZipFile: "),
-        (lambda path: put(path, "format", 0), "ValueError: format 0, expected 1"),
+        (lambda path: put(path, "format", 0), "ValueError: format 0, expected 2"),
         (lambda path: put(path, "identity", "0" * 16), "ValueError: of the run 0{16}, expected "),
         (lambda path: put(path, "model", {}), "ValueError: its weights are those of another model"),
         (lambda path: put(path, "totals", {}), "KeyError: 'weight'"),

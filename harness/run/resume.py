@@ -65,8 +65,7 @@ class Checkpoint:
         state = self._state
         if state is None:
             return
-        weight = np.array(state["totals"]["weight"])
-        training.learners[number].totals = Totals(**{**state["totals"], "weight": weight})
+        training.learners[number].totals = _totals(state)
         training.model.put(number, state["model"])
         training.optimizer.put(number, state["first"], state["second"], self.steps)
         training.limit(state["micro_tokens"])
@@ -164,6 +163,7 @@ class Checkpoint:
             raise ValueError(f"format {state['format']}, expected {FORMAT}")
         if state["identity"] != self._cell.identity:
             raise ValueError(f"of the run {state['identity']}, expected {self._cell.identity}")
+        _totals(state)
         for part in ("model", "first", "second"):
             count = sum(tensor.numel() for tensor in state[part].values())
             if count != shape(self._cell.run).parameters:
@@ -171,6 +171,11 @@ class Checkpoint:
         for name, size in state["sizes"].items():
             if os.fstat(self._files[name].fileno()).st_size < size:
                 raise ValueError(f"{name} is shorter than it was")
+
+
+def _totals(state: Mapping[str, Any]) -> Totals:
+    weight = np.array(state["totals"]["weight"])
+    return Totals(**{**state["totals"], "weight": weight})
 
 
 def _copies(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
