@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -38,8 +40,9 @@ class Encoded(NamedTuple):
     truncated: bool
 
 
-class Examples(NamedTuple):
-    """What a run works on.
+@dataclass(frozen=True)
+class Examples:
+    """What a run works on; the same object serves all masks, so what follows from it is kept.
 
     Attributes:
         train: the training subset.
@@ -52,6 +55,25 @@ class Examples(NamedTuple):
     test: list[Encoded]
     test_families: list[Encoded]
     counts: dict[str, int]
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The digest of each set, by its name."""
+        return {
+            "train": digest(self.train),
+            "test": digest(self.test),
+            "test_families": digest(self.test_families),
+        }
+
+    @cached_property
+    def train_tokens(self) -> int:
+        """Tokens of the training subset."""
+        return sum(len(item.tokens.ids) for item in self.train)
+
+    @cached_property
+    def test_lengths(self) -> list[int]:
+        """Tokens of each held-out example."""
+        return [len(item.tokens.ids) for item in self.test]
 
 
 def prepare_examples(run: Run) -> Examples:
@@ -141,23 +163,30 @@ def weighted_rows(
     Raises:
         DataError: the mask leaves no token of any example in the loss; the first example is named.
     """
-    rows = list(_weigh(train, run, surprisal))
+    vocabulary = tokenizer_of(run.model).size
+    idf = inverse_document_frequency((item.tokens for item in train), vocabulary)
+    rows = list(_weigh(train, run, idf, surprisal))
     if not any(row.weights.any() for row in rows):
         raise _weightless(train, run)
     return rows
 
 
 def check_weights(train: Sequence[Encoded], run: Run) -> None:
-    """Raise what `weighted_rows` would, looking no further than the first example with weight."""
-    if not any(row.weights.any() for row in _weigh(train, run, None)):
+    """Raise what `weighted_rows` would, looking no further than the first example with weight.
+
+    All tokens rank alike, as without surprisal: a sweep of thousands checks each of its runs.
+    """
+    alike = np.zeros(tokenizer_of(run.model).size, np.float32)
+    if not any(row.weights.any() for row in _weigh(train, run, alike, None)):
         raise _weightless(train, run)
 
 
 def _weigh(
-    train: Sequence[Encoded], run: Run, surprisal: Sequence[NDArray[np.float32]] | None
+    train: Sequence[Encoded],
+    run: Run,
+    idf: NDArray[np.float32],
+    surprisal: Sequence[NDArray[np.float32]] | None,
 ) -> Iterator[Row]:
-    vocabulary = tokenizer_of(run.model).size
-    idf = inverse_document_frequency((item.tokens for item in train), vocabulary)
     for number, item in enumerate(train):
         nats = (
             np.zeros(len(item.tokens.ids), np.float32) if surprisal is None else surprisal[number]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from harness.config.schema import Run
-from harness.data.examples import Examples, digest
+from harness.data.examples import Examples
 from harness.data.tokens import tokenizer_of
 from harness.models.gpt import Shape
 from harness.records import (
@@ -110,9 +110,7 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
     for key in ("path", "validation_path", "test_path"):
         science["data"].pop(key)
     science["contents"] = {
-        "train": digest(examples.train),
-        "test": digest(examples.test),
-        "test_families": digest(examples.test_families),
+        **examples.digests,
         "weights": weights,
         "tokenizer": tokenizer_of(run.model).digest,
     }
@@ -150,14 +148,12 @@ def shape(run: Run) -> Shape:
 
 def work(run: Run, examples: Examples) -> dict[str, float]:
     """Tokens that each phase puts through the model, a backward pass counted as two more."""
-    tested = float(sum(len(item.tokens.ids) for item in examples.test))
+    tested = float(sum(examples.test_lengths))
     return {
         "base": tested,
-        "train": 3.0 * run.train.epochs * sum(len(item.tokens.ids) for item in examples.train),
+        "train": 3.0 * run.train.epochs * examples.train_tokens,
         "evaluate": tested,
-        "generate": float(
-            sum(len(item.tokens.ids) for item in examples.test[: run.score.responses])
-        ),
+        "generate": float(sum(examples.test_lengths[: run.score.responses])),
     }
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from harness.data.examples import digest
 from harness.data.rows import order_digest
 from harness.records import ROLES, Fairness, ResponseRecord, Result, Score
 from harness.run.identity import provenance
@@ -89,9 +88,9 @@ def _fairness(prepared: Prepared) -> Fairness:
     examples = prepared.examples
     ids = [item.example.id for item in examples.train]
     return Fairness(
-        examples=digest(examples.train),
+        examples=examples.digests["train"],
         batches=order_digest(prepared.plan, ids),
-        test=digest(examples.test),
+        test=examples.digests["test"],
         weights=prepared.base.digest,
     )
 
