@@ -154,19 +154,16 @@ def test_two_data_sets_of_one_sweep_are_no_change_of_data(tmp_path: Path) -> Non
     assert "other contents" not in inline([replace(run, seed=1) for run in both])[1]
 
 
-WIDE = ("model.width=64", "train.epochs=4", "train.batch_tokens=64")
-"""Enough of a model that the number of threads shows in its figures."""
-
-
-def wide(folder: Path, **changes: object) -> list[Run]:
-    first = run_of(*overrides(folder), *WIDE, "threads=0")
+def pair(folder: Path, **changes: object) -> list[Run]:
+    """Two runs of a few steps, with the threads that they take by themselves."""
+    first = run_of(*overrides(folder), "train.epochs=2", "train.batch_tokens=64", "threads=0")
     return [replace(first, seed=seed, **changes) for seed in range(2)]  # type: ignore[arg-type]
 
 
 def test_one_slot_and_two_give_the_same_figures_to_the_last_bit(tmp_path: Path) -> None:
     """Today's cores, whatever they are: threads do not follow from them or from the slots."""
-    sweep(wide(tmp_path, sweep="one"), slots=1)
-    sweep(wide(tmp_path, sweep="two"), slots=2)
+    sweep(pair(tmp_path, sweep="one"), slots=1)
+    sweep(pair(tmp_path, sweep="two"), slots=2)
     assert threads(tmp_path / "one") == threads(tmp_path / "two") == {1}
     for folder in (path.parent for path in (tmp_path / "one").glob(f"*/{RESULT}")):
         assert figures(folder) == figures(tmp_path / "two" / folder.name)
@@ -176,27 +173,27 @@ def test_one_slot_and_two_give_the_same_figures_to_the_last_bit(tmp_path: Path) 
 def test_threads_are_kept_from_the_first_plan_over_a_kill_and_a_relaunch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calm = wide(tmp_path, threads=2, sweep="calm")
+    calm = pair(tmp_path, threads=2, sweep="calm")
     inline(calm)
-    asked = wide(tmp_path, threads=2, checkpoint_seconds=1e-9)
+    asked = pair(tmp_path, threads=2, checkpoint_seconds=1e-9)
     with monkeypatch.context() as patch:
         patch.setenv("HARNESS_FAULT_FLAG", str(tmp_path / "once"))
         for key, value in environment({0: "midway", 1: "diverge"}).items():
             patch.setenv(key, value)
         outcome, _ = sweep(asked, slots=1)
     assert outcome.finished == 1 and outcome.failed == 1
-    outcome, said = inline(wide(tmp_path, threads=1, retry="failed"))
+    outcome, said = inline(pair(tmp_path, threads=1, retry="failed"))
     assert outcome.finished == 1 and threads(tmp_path / "s") == {2}
     assert "threads=1: 2 runs were planned with 2 and keep that" in said
     assert sorted(tries(tmp_path / "s").values()) == [2, 2]
     for folder in (path.parent for path in (tmp_path / "s").glob(f"*/{RESULT}")):
         assert figures(folder) == figures(tmp_path / "calm" / folder.name)
-    inline(wide(tmp_path, threads=1, force=True))
+    inline(pair(tmp_path, threads=1, force=True))
     assert threads(tmp_path / "s") == {1}
 
 
 def test_threads_of_a_run_are_in_the_plan_and_in_its_folder(tmp_path: Path) -> None:
-    inline(wide(tmp_path)[:1])
+    inline(pair(tmp_path)[:1])
     plan = read_plan(tmp_path / "s")
     assert plan and [planned.threads for planned in plan.runs] == [1]
     assert "threads: 1\n" in (folder_of(tmp_path / "s", 0) / CONFIG).read_text()
