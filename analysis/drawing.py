@@ -9,7 +9,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analysis.figures import FIGURES, Unfit
+from analysis.figures import FIGURES
+from analysis.fit import Unfit
 from analysis.plots import style
 from analysis.study import Study
 

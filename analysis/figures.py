@@ -8,6 +8,8 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.fit import Unfit, need_pairs, others
+from analysis.map_figures import landscape, landscape_models, overfitting
 from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
 from analysis.plots import forests, sizes, style, training
 from analysis.study import Study
@@ -27,10 +29,6 @@ MOST_CELLS = 12
 """Cells drawn along training; beyond, the smallest and largest size of each condition stand for the
 rest.
 """
-
-
-class Unfit(ValueError):
-    """These runs do not have what a figure shows: one line why."""
 
 
 class Entry(NamedTuple):
@@ -74,19 +72,19 @@ def delta(study: Study) -> Figure:
 
 def delta_score(study: Study) -> Figure:
     """Δ of the main score."""
-    _need_pairs(study)
+    need_pairs(study)
     if study.score is None or study.effects[study.score.column].empty:
         raise Unfit("no response was scored")
     return _difference(study, study.score, pd.DataFrame())
 
 
 def _difference(study: Study, one: Outcome, trends: pd.DataFrame) -> Figure:
-    _need_pairs(study)
+    need_pairs(study)
     return sizes.difference(
         study.pairs,
         study.effects[one.column],
         trends,
-        _others(study),
+        others(study),
         _paired_conditions(study),
         one,
     )
@@ -94,28 +92,28 @@ def _difference(study: Study, one: Outcome, trends: pd.DataFrame) -> Figure:
 
 def forest(study: Study) -> Figure:
     """Δ response NLL, a line for each mask."""
-    _need_pairs(study)
-    others = _others(study)
-    if len(others) < FEWEST_LINES:
+    need_pairs(study)
+    masks = others(study)
+    if len(masks) < FEWEST_LINES:
         raise Unfit(f"fewer than {FEWEST_LINES} masks beside the baseline: see the figure above")
-    return forests.forest(study.effects[PRIMARY], others, _cells(study), outcome(PRIMARY))
+    return forests.forest(study.effects[PRIMARY], masks, _cells(study), outcome(PRIMARY))
 
 
 def heat_map(study: Study) -> Figure:
     """Δ over model × training size."""
-    _need_pairs(study)
+    need_pairs(study)
     conditions = _paired_conditions(study)
     if len(conditions) < 2 or study.pairs["n_examples"].nunique() < 2:
         raise Unfit("needs two models (or other conditions) and two training sizes")
-    return sizes.heat_map(study.effects[PRIMARY], _others(study), conditions, outcome(PRIMARY))
+    return sizes.heat_map(study.effects[PRIMARY], others(study), conditions, outcome(PRIMARY))
 
 
 def ratio(study: Study) -> Figure:
     """Δ against prompt/response length ratio."""
-    _need_pairs(study)
+    need_pairs(study)
     if "length.ratio" not in study.pairs or study.pairs["length.ratio"].round(2).nunique() < 2:
         raise Unfit("the length ratio does not vary")
-    return sizes.against_ratio(study.pairs, _others(study), outcome(PRIMARY))
+    return sizes.against_ratio(study.pairs, others(study), outcome(PRIMARY))
 
 
 def learning_curves(study: Study) -> Figure:
@@ -168,6 +166,28 @@ FIGURES: dict[str, Entry] = {
         "baseline is better; purple: the arm. Bold: the 95 % interval excludes zero.",
         heat_map,
     ),
+    "landscape": Entry(
+        "The map: passes, length ratio, examples",
+        "Δ of each outcome over passes over the training set and the ratio of prompt to response "
+        "length, a panel for each number of examples. Purple: the mask is better; orange: the "
+        "baseline. Squares are cells, the line is the zero of what is interpolated between them, "
+        "and the hatched band is where the 95 % interval over seeds holds zero. One mask and "
+        "model, those with the most cells.",
+        landscape,
+        column=False,
+    ),
+    "landscape_models": Entry(
+        "The map for each model and mask",
+        "The same for the response NLL, a line of panels for each model and mask.",
+        landscape_models,
+        column=False,
+    ),
+    "overfitting": Entry(
+        "Is it about overfitting?",
+        "Δ response NLL against how much the baseline overfits: its last less its best response "
+        "NLL on validation. Small points are pairs, large ones cells.",
+        overfitting,
+    ),
     "learning_curves": Entry(
         "Learning curves by role",
         "NLL of each role on held-out examples along training. Thin lines are seeds. Evaluations "
@@ -201,19 +221,10 @@ def _has(runs: pd.DataFrame, name: str) -> bool:
     return name in runs and bool(runs[name].notna().any())
 
 
-def _others(study: Study) -> list[str]:
-    return [arm for arm in study.arms if arm != study.baseline]
-
-
 def _paired_conditions(study: Study) -> list[str]:
     return [
         condition for condition in study.conditions if condition in set(study.pairs["condition"])
     ]
-
-
-def _need_pairs(study: Study) -> None:
-    if study.pairs.empty:
-        raise Unfit(f"no run has a fair partner of '{study.baseline}'")
 
 
 def _cells(study: Study) -> list[tuple[str, int]]:

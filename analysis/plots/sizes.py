@@ -219,9 +219,8 @@ def heat_map(
         axes.set_xlabel("training examples")
     if image is not None:
         below = {"location": "bottom", "aspect": 30} if columns == 1 else {"aspect": 12}
-        figure.colorbar(
-            image, ax=places, label=f"Δ {style.axis_name(outcome)}", shrink=0.9, **below
-        )
+        bar = figure.colorbar(image, ax=places, shrink=0.9, **below)
+        style.difference_axis(bar.ax.xaxis if columns == 1 else bar.ax.yaxis, outcome)
     return figure
 
 

@@ -49,6 +49,8 @@ RC: dict[str, Any] = {
     "font.size": 8,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.5,
+    "hatch.color": "#555555",
+    "hatch.linewidth": 0.4,
     "legend.fontsize": 8,
     "legend.frameon": False,
     "lines.linewidth": 1.2,

@@ -1,0 +1,71 @@
+"""The figures of studies that vary passes, length ratio and size at once."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis import landscape as places
+from analysis.fit import Unfit, need_pairs, others
+from analysis.outcomes import PRIMARY, Outcome, outcome
+from analysis.plots import maps
+from analysis.study import Study
+
+MOST_ROWS = 8
+"""Lines of panels on one map."""
+
+
+def landscape(study: Study) -> Figure:
+    """Δ of each outcome over passes, length ratio and training size."""
+    rows = []
+    for one in study.outcomes[:MOST_ROWS]:
+        cells = _on_one_map(_map_cells(study, one))
+        if len(cells):
+            rows.append((one.name.partition(" (")[0], one, cells))
+    return maps.landscape(rows, sorted(rows[0][2]["n_examples"].unique()))
+
+
+def landscape_models(study: Study) -> Figure:
+    """Δ response NLL over passes, length ratio and training size, for each model and mask."""
+    one = outcome(PRIMARY)
+    every = _map_cells(study, one)
+    rows = []
+    for (model, arm), cells in every.groupby(["model", "arm"], sort=False):
+        rows.append((f"{model}, {arm}", one, _on_one_map(cells)))
+    if len(rows) < 2:
+        raise Unfit("one model and one mask: see the figure above")
+    return maps.landscape(rows[:MOST_ROWS], sorted(every["n_examples"].unique()))
+
+
+def _map_cells(study: Study, one: Outcome) -> pd.DataFrame:
+    """The cells that a map can hold.
+
+    Raises:
+        Unfit: passes or length ratios do not vary.
+    """
+    need_pairs(study)
+    if "length.ratio" not in study.pairs:
+        raise Unfit("lengths are not recorded")
+    cells = places.cells(study.pairs, study.runs, one)
+    if len(cells) and cells["epochs"].nunique() > 1 and cells["ratio"].round(2).nunique() > 1:
+        return cells
+    raise Unfit("needs several numbers of passes and several length ratios")
+
+
+def _on_one_map(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of the mask, model and further level that have the most: maps average over nothing."""
+    for name in ("arm", "model", "level"):
+        counts = cells[name].value_counts(sort=False)
+        cells = cells[cells[name] == counts.idxmax()]
+    return cells
+
+
+def overfitting(study: Study) -> Figure:
+    """Δ response NLL against how much the baseline overfits."""
+    need_pairs(study)
+    found = places.overfitting(study.curves[0])
+    pairs = study.pairs.assign(overfitting=study.pairs["baseline_run"].map(found))
+    known = pairs.dropna(subset=["overfitting"])
+    if known.empty:
+        raise Unfit("no run of the baseline measured the validation set along training")
+    return maps.against_overfitting(known, others(study), outcome(PRIMARY), study.baseline)
