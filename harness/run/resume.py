@@ -17,7 +17,7 @@ from harness.records import CHECKPOINT
 from harness.run.identity import Cell, provenance, shape
 from harness.train.loop import Totals, Training
 
-FORMAT = 2
+FORMAT = 3
 """Of a checkpoint; a change to what it holds, or to what a step does with it, raises this."""
 
 
@@ -123,6 +123,7 @@ class Checkpoint:
         return {
             "format": FORMAT,
             "identity": self._cell.identity,
+            "threads": torch.get_num_threads(),
             # Copies: a view would be saved with all of its stack.
             "model": _copies(training.model.of_run(number)),
             "first": _copies(moments.first),
@@ -163,6 +164,9 @@ class Checkpoint:
             raise ValueError(f"format {state['format']}, expected {FORMAT}")
         if state["identity"] != self._cell.identity:
             raise ValueError(f"of the run {state['identity']}, expected {self._cell.identity}")
+        threads = torch.get_num_threads()
+        if state["threads"] != threads:  # another number sums in another order
+            raise ValueError(f"made with {state['threads']} threads, expected {threads}")
         _totals(state)
         for part in ("model", "first", "second"):
             count = sum(tensor.numel() for tensor in state[part].values())
