@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.schema import Run
+from harness.engine.locks import LOCK, owner_note
 from harness.engine.status import status_of
 from harness.records import CHECKPOINT, FAILURE, RESULT, STEPS, Failure, Result, StepRecord
 from harness.records.storage import read_json, read_jsonl
@@ -24,6 +25,7 @@ RUNS = 64
 FAULTS = {60: "raise", 61: "exit", 62: "hang", 63: "eat"}
 GOOD = [seed for seed in range(RUNS) if seed not in FAULTS]
 PARENT_KILLS = 3
+TIMEOUT = 8
 EPOCHS = 20
 """So that some kills come in the middle of training."""
 
@@ -41,11 +43,18 @@ def workers(parent: int) -> list[int]:
         return []
 
 
-def relaunch(folder: Path) -> subprocess.Popen[str]:
+def at_work(folder: Path) -> list[int]:
+    """Process ids of the workers that are at a run."""
+    notes = [owner_note(path.parent) for path in folder.glob(f"*/{LOCK}")]
+    return sorted({note["pid"] for note in notes if note and "pid" in note})
+
+
+def relaunch(folder: Path, stack: int) -> subprocess.Popen[str]:
     arguments = [
         f"seed=range({RUNS})",
+        f"stack={stack}",
         "hydra.launcher.slots=2",
-        "hydra.launcher.timeout=5",
+        f"hydra.launcher.timeout={TIMEOUT}",
         "hydra.launcher.retries=6",
         f"train.epochs={EPOCHS}",
         "checkpoint_seconds=0.05",
@@ -61,11 +70,12 @@ def good(folder: Path) -> list[Run]:
 
 
 @pytest.mark.slow
-def test_no_run_is_lost_torn_or_changed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stack", [1, 8])
+def test_no_run_is_lost_torn_or_changed(tmp_path: Path, stack: int) -> None:
     chance = random.Random(0)
     folder = tmp_path / "s"
     killed = parents = 0
-    launched = relaunch(tmp_path)
+    launched = relaunch(tmp_path, stack)
     marks = [10, 25, 40]  # finished runs at which the parent is killed
     end = time.monotonic() + 1500
     while launched.poll() is None:
@@ -79,14 +89,14 @@ def test_no_run_is_lost_torn_or_changed(tmp_path: Path) -> None:
             parents += 1
             time.sleep(0.5)
             assert not any(alive(pid) for pid in orphans), "a worker outlived its parent"
-            launched = relaunch(tmp_path)
-        elif done < len(GOOD) and killed < 25:
-            found = workers(launched.pid)
-            if found:
-                os.kill(chance.choice(found), signal.SIGKILL)
+            launched = relaunch(tmp_path, stack)
+        elif done < len(GOOD) and killed < (25 if stack == 1 else 15):
+            busy = at_work(folder)
+            if busy:  # to kill one at its imports, which are slow beside other work, hits no run
+                os.kill(chance.choice(busy), signal.SIGKILL)
                 killed += 1
     said, _ = launched.communicate()
-    assert launched.returncode == 1 and parents == PARENT_KILLS and killed >= 10, said
+    assert launched.returncode == 1 and parents == PARENT_KILLS and killed >= 5, said
 
     failed = {
         failure.run: failure
@@ -100,7 +110,7 @@ def test_no_run_is_lost_torn_or_changed(tmp_path: Path) -> None:
     assert set(GOOD) <= set(results) and not set(FAULTS) & set(results)
     reasons = {int(run.split("-")[4][1:]): failure.error for run, failure in failed.items()}
     assert reasons[60] == "RuntimeError: injected" and reasons[61] == "SystemExit: 3"
-    assert reasons[62].startswith("no progress for 5 s") and "MemoryError" in reasons[63]
+    assert reasons[62].startswith(f"no progress for {TIMEOUT} s") and "MemoryError" in reasons[63]
     status = status_of(folder)
     assert (len(status.finished), len(status.failed), status.running, status.waiting) == (
         60,
@@ -119,7 +129,13 @@ def test_no_run_is_lost_torn_or_changed(tmp_path: Path) -> None:
     assert outcome.finished == len(GOOD)
     for result in results.values():
         list(read_jsonl(folder / result.run / STEPS, StepRecord))
-        assert figures(folder / result.run) == figures(calm / "s" / result.run)
+        if stack == 1:
+            assert figures(folder / result.run) == figures(calm / "s" / result.run)
+        else:  # a run may have gone on alone from a checkpoint of its stack, which sums otherwise
+            other = read_json(calm / "s" / result.run / RESULT, Result)
+            assert result.nll["test"]["answer"] == pytest.approx(
+                other.nll["test"]["answer"], rel=1e-3
+            )
     resumed = sum(bool(result.provenance["resumed"]) for result in results.values())
     assert resumed and not list(folder.glob(f"*/{CHECKPOINT}"))
     print(
