@@ -10,11 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis import columns, terminal
+from analysis.archive import write_archive
 from analysis.drawing import draw, write
 from analysis.figures import FIGURES
-from analysis.load import LoadError
-from analysis.report import write_report
-from analysis.study import study
+from analysis.load import LoadError, gather
+from analysis.report import examples, write_report
+from analysis.study import Study, study
+from analysis.traces import curves
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +41,8 @@ def _analyse(given: argparse.Namespace) -> int:
     folders = [Path(folder) for folder in given.runs]
     found = study(folders, given.baseline, given.vary, given.claim)
     # Written where the sweep lies; several sweeps share a folder beside them.
-    beside = folders[0] if len(folders) == 1 else folders[0].resolve().parent / found.name
+    alone = len(folders) == 1 and folders[0].is_dir()
+    beside = folders[0] if alone else folders[0].resolve().parent / found.name
     out = given.out or beside / "report"
     if given.figure:
         drawn, unfit = draw(found, given.figure)
@@ -49,8 +52,30 @@ def _analyse(given: argparse.Namespace) -> int:
         for name, why in unfit.items():
             print(f"{name}: not drawn: {why}", file=sys.stderr)
         return 2 if unfit else 0
+    if given.archive:
+        return _archive(found, folders, given.archive)
     terminal.show(found, Console())
     print(f"report: {write_report(found, out)}")
+    return 0
+
+
+def _archive(found: Study, folders: list[Path], path: Path) -> int:
+    """Keep the runs of folders in one file.
+
+    Raises:
+        LoadError: one of them is an archive already.
+    """
+    if found.archives:
+        raise LoadError(f"{next(iter(found.archives))}: an archive already, expected a folder")
+    texts = {
+        "problems": found.all_problems,
+        "over_prompts": found.over_prompts.to_dict("records"),
+        "examples": examples(found),
+    }
+    rows = gather(folders).runs
+    left_out = write_archive(path, rows, curves(rows)[0], texts)
+    note = f", without the evaluations of {', '.join(left_out)}" if left_out else ""
+    print(f"archive: {path}, {path.stat().st_size:,} bytes, {len(rows):,} runs{note}")
     return 0
 
 
@@ -60,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "runs",
         nargs="*",
         metavar="RUNS",
-        help="folder of a sweep or of a run; several are compared",
+        help="folder of a sweep or of a run, or an archive; several are compared",
     )
     parser.add_argument("--out", type=Path, help="folder of the report; RUNS/report if not given")
     parser.add_argument(
@@ -89,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=FIGURES,
         metavar="NAME",
         help=f"draw these alone: {', '.join(FIGURES)}",
+    )
+    parser.add_argument(
+        "--archive",
+        type=Path,
+        metavar="FILE",
+        help="keep the runs in this one file, such as small_data.parquet, and write no report",
     )
     parser.add_argument(
         "--columns", action="store_true", help="explain the columns of the run table"

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from analysis import columns
+from analysis.archive import Archive, ArchiveError, read_archive
 from analysis.cache import CACHE, cached, keep
 from analysis.labels import arms, conditions, contents
 from analysis.run import read_run, stamp
@@ -47,10 +48,12 @@ class Loaded(NamedTuple):
     Attributes:
         runs: one row per finished run, columns as declared in `columns.COLUMNS`.
         problems: everything else that lies there.
+        archives: path -> what it holds, of the archives among them.
     """
 
     runs: pd.DataFrame
     problems: list[Problem]
+    archives: dict[str, Archive]
 
 
 class LoadError(ValueError):
@@ -66,7 +69,7 @@ def load(*folders: str | Path) -> pd.DataFrame:
     Raises:
         LoadError: a folder is missing or holds no finished run.
     """
-    runs, problems = read([Path(folder) for folder in folders])
+    runs, problems, _ = read([Path(folder) for folder in folders])
     if problems:
         warnings.warn(
             f"{len(problems)} not used, see .attrs['problems']; first: {problems[0]}", stacklevel=2
@@ -76,27 +79,49 @@ def load(*folders: str | Path) -> pd.DataFrame:
 
 
 def read(folders: Sequence[Path]) -> Loaded:
-    """Read folders of sweeps, or of single runs: their finished runs and, apart, everything that is not one.
+    """Read folders of sweeps, of single runs, or archives: their finished runs and, apart,
+    everything that is not one.
 
     Raises:
         LoadError: a folder is missing, or none holds a finished run.
     """
-    frames, problems = [], []
+    runs, problems, archives = gather(folders)
+    runs, duplicates = _without_duplicates(runs)
+    runs = _typed(runs)
+    runs[["contents.data", "contents.weights"]] = contents(runs)
+    runs["arm"] = arms(runs)
+    runs["condition"] = conditions(runs)
+    return Loaded(runs.copy(), problems + duplicates, archives)
+
+
+def gather(folders: Sequence[Path]) -> Loaded:
+    """The rows of runs as they are kept, before types and labels; what an archive is made of.
+
+    Raises:
+        LoadError: as `read`.
+    """
+    frames, problems, archives = [], [], {}
     for folder in folders:
-        frame, found = _read_sweep(folder)
+        if folder.is_file():
+            archives[str(folder)] = archive = _read_archive(folder)
+            frame = archive.runs.assign(path=pd.Series(str(folder), archive.runs.index, object))
+            found = [Problem(*problem) for problem in archive.texts["problems"]]
+        else:
+            frame, found = _read_sweep(folder)
         problems += found
         if not frame.empty:
             frames.append(frame)
     if not frames:
         first = f"; first: {problems[0]}" if problems else ""
         raise LoadError(f"{', '.join(map(str, folders))}: no finished run{first}")
-    runs = pd.concat(frames, ignore_index=True)
-    runs, duplicates = _without_duplicates(runs)
-    runs = _typed(runs)
-    runs[["contents.data", "contents.weights"]] = contents(runs)
-    runs["arm"] = arms(runs)
-    runs["condition"] = conditions(runs)
-    return Loaded(runs.copy(), problems + duplicates)
+    return Loaded(pd.concat(frames, ignore_index=True), problems, archives)
+
+
+def _read_archive(path: Path) -> Archive:
+    try:
+        return read_archive(path)
+    except ArchiveError as error:
+        raise LoadError(str(error)) from None
 
 
 def _read_sweep(folder: Path) -> tuple[pd.DataFrame, list[Problem]]:

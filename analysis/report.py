@@ -109,7 +109,7 @@ def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, st
         claims=_claimed(study),
         setup=setup(study),
         sheets=[sheet for sheet in _sheets(study) if not sheet.frame.empty],
-        examples=_examples(study),
+        examples=examples(study),
         compute=_compute(study.runs),
         checklist=_checklist(study),
         holes=_holes(study),
@@ -165,10 +165,13 @@ def _sheets(study: Study) -> list[Sheet]:
     return [*sheets, Sheet("Trend with training size", trend, table.trends(study))]
 
 
-def _examples(study: Study) -> list[Example]:
+def examples(study: Study) -> list[Example]:
     """The first prompts of the test set, not chosen: what each arm answered at the smallest and
-    largest size.
+    largest size; as archives keep them, where all runs are from one.
     """
+    if len(study.archives) == 1 and set(study.runs["path"]) == set(study.archives):
+        (archive,) = study.archives.values()
+        return [Example(*example) for example in archive.texts["examples"]]
     here = study.runs[study.runs["condition"] == study.conditions[0]]
     sizes = sorted({int(here["n_examples"].min()), int(here["n_examples"].max())})
     found = []

@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis import arms, effects, rates, traces
 from analysis.alike import alike
+from analysis.archive import Archive
 from analysis.arms import ArmVerdict
 from analysis.claims import Claim, ClaimError, known, load_claim
 from analysis.evidence import gather
@@ -42,6 +43,7 @@ class Study:
         conditions: the conditions in that order.
         chosen: learning rates that were swept, and which of them is compared.
         claims: name -> claim, of those that the sweeps test.
+        archives: path -> what it holds, of the archives among the folders.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Study:
     conditions: list[str]
     chosen: Chosen
     claims: dict[str, Claim]
+    archives: dict[str, Archive]
 
     @cached_property
     def outcomes(self) -> list[Outcome]:
@@ -80,18 +83,25 @@ class Study:
     @cached_property
     def curves(self) -> tuple[pd.DataFrame, list[Problem]]:
         """Every evaluation of every run, with the run's labels, and the unreadable ones."""
-        frame, problems = traces.curves(self.runs)
+        frame, problems = traces.curves(self._in_folders)
+        kept = [frame, *(self._archived_curves(archive) for archive in self.archives.values())]
+        every = pd.concat([part for part in kept if len(part)] or [frame], ignore_index=True)
         labels = self.runs[["arm", "condition", "n_examples", "seed"]]
-        return frame.join(labels, on="row"), problems
+        return every.join(labels, on="row"), problems
 
     @cached_property
     def responses(self) -> tuple[pd.DataFrame, list[Problem]]:
         """The figures of every response to the test set, and the unreadable ones."""
-        return traces.responses(self.runs)
+        return traces.responses(self._in_folders)
 
     @cached_property
     def over_prompts(self) -> pd.DataFrame:
-        """Intervals over seeds × prompts in each cell."""
+        """Intervals over seeds × prompts in each cell; as archives keep them, where all runs are
+        from one.
+        """
+        if len(self.archives) == 1 and self._in_folders.empty:
+            (archive,) = self.archives.values()
+            return pd.DataFrame(archive.texts["over_prompts"])
         return effects.over_prompts(self.pairs, self.responses[0], self.outcomes, _rng())
 
     @cached_property
@@ -135,6 +145,20 @@ class Study:
         """Problems of folders, pairs, evaluations and responses."""
         return [*self.problems, *self.curves[1], *self.responses[1]]
 
+    @property
+    def _in_folders(self) -> pd.DataFrame:
+        """The runs that are not from archives."""
+        return self.runs[~self.runs["path"].isin(self.archives)]
+
+    def _archived_curves(self, archive: Archive) -> pd.DataFrame:
+        """The evaluations of an archive, at the rows that its runs have here."""
+        own = self.runs["sweep"] + "/" + self.runs["run"]
+        place = dict(zip(own, self.runs.index, strict=True))
+        names = archive.runs["sweep"] + "/" + archive.runs["run"]
+        rows = pd.Series([place.get(name, -1) for name in names], dtype="int64")
+        here = archive.curves.assign(row=rows.reindex(archive.curves["row"]).to_numpy())
+        return here[here["row"] >= 0]
+
     def _pairs_of(self, key: str) -> pd.DataFrame:
         """The pairs of runs that were made for a claim, or of all where none says so."""
         named = claim_names(self.runs)
@@ -160,7 +184,7 @@ def study(
     Raises:
         LoadError: nothing there can be analysed, or a claim's file is faulty; one line.
     """
-    every, problems = read(folders)
+    every, problems, archives = read(folders)
     order = arm_order(every["arm"])
     if baseline and baseline not in order:
         raise LoadError(
@@ -192,6 +216,7 @@ def study(
         conditions=condition_order(runs),
         chosen=chosen,
         claims=named,
+        archives=archives,
     )
 
 

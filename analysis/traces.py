@@ -118,7 +118,8 @@ def _evaluations(path: Path) -> pd.DataFrame:
             if tokens:
                 kept = (record.step, record.epoch, record.split, role)
                 rows.append((*kept, tokens, nats / tokens))
-    return pd.DataFrame(rows, columns=list(CURVES[1:]))
+    # Losses in single precision: more than a curve shows, and what archives keep.
+    return pd.DataFrame(rows, columns=list(CURVES[1:])).astype({"nll": "float32"})
 
 
 def _responses(path: Path) -> pd.DataFrame:
