@@ -7,7 +7,6 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import hydra
@@ -20,8 +19,9 @@ from rich.console import Console
 from analysis.__main__ import main as analysis_main
 from harness.config.compose import parse_all
 from harness.config.implied import implied
+from harness.config.launch_keys import PREFIX, spelled_out
 from harness.config.launchers import Pool, Slurm
-from harness.config.schema import Run
+from harness.config.schema import Run, with_launch
 from harness.config.validate import ConfigError, keys
 from harness.data.prompt import template_faults
 from harness.paths import CONF
@@ -46,12 +46,12 @@ def run_sweep(
     try:
         runs = parse_all(jobs, [template_faults])
         name = automatic_name(overrides)
-        runs = [replace(run, sweep=name) if run.sweep == "auto" else run for run in runs]
+        runs = [with_launch(run, sweep=name) if run.launch.sweep == "auto" else run for run in runs]
         launcher = "slurm" if isinstance(settings, Slurm) else "pool"
         outcome = carry_out(runs, launcher, settings, console)
         if outcome.pending:
             return
-        for folder in sorted({Path(run.runs) / run.sweep for run in runs}):
+        for folder in sorted({Path(run.launch.runs) / run.launch.sweep for run in runs}):
             analysis_main([str(folder)])
     except ConfigError as error:
         sys.exit(_fail(error.faults))
@@ -69,7 +69,7 @@ def unknown_keys(arguments: Sequence[str]) -> list[str]:
     """Faults of `key=value` arguments whose key no config has, all at once; Hydra would stop at the
     first.
     """
-    known = keys(Run)
+    known = [key.removeprefix(PREFIX) for key in keys(Run)]
     faults = []
     for argument in arguments:
         if "=" not in argument or argument.startswith("-"):
@@ -78,7 +78,7 @@ def unknown_keys(arguments: Sequence[str]) -> list[str]:
             key = OverridesParser.create().parse_override(argument).key_or_group
         except OverrideParseException:
             continue  # Hydra says what is wrong with it
-        key = key.split("@")[0].replace("/", ".")
+        key = key.split("@")[0].replace("/", ".").removeprefix(PREFIX)
         free = key.split(".")[0] in FREE or any(
             key.startswith(f"mask.{part}.") for part in ("weight", "keep")
         )
@@ -117,7 +117,7 @@ def _single(config: DictConfig) -> None:
 
 def main() -> None:
     """The command line."""
-    sys.argv[1:] = implied(presets(sys.argv[1:]))
+    sys.argv[1:] = spelled_out(implied(presets(sys.argv[1:])))
     completing = {"-sc", "--shell-completion"} & set(sys.argv)
     faults = [] if completing else unknown_keys(sys.argv[1:])
     if faults:

@@ -77,11 +77,13 @@ def config(
         "train": {"epochs": 3, "batch_tokens": 4096, "lr": "auto", "normalize": normalize},
         "score": {"every": 1, "responses": 40},
         "seed": seed,
-        "claim": "",
-        "sweep": sweep,
-        "runs": "runs",
-        "device": "cpu",
-        "threads": 1,
+        "launch": {
+            "claim": "",
+            "sweep": sweep,
+            "runs": "runs",
+            "device": "cpu",
+            "threads": 1,
+        },
     }
 
 
@@ -235,7 +237,8 @@ def write_sweep(
     for mask, size, seed, model, normalize in itertools.product(
         masks, sizes, seeds, models, normalizers
     ):
-        settings = config(folder.name, mask, model, size, seed, normalize) | {"claim": claim}
+        settings = config(folder.name, mask, model, size, seed, normalize)
+        settings["launch"]["claim"] = claim
         write_run(folder / f"{mask}-{model}-{size}-{normalize}-{seed}", settings, effect, **how)
     return folder
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from safetensors.torch import load_file
 from harness.commands.generate import answer
 from harness.config.command_line import command_line
 from harness.config.commands import Generate
+from harness.config.schema import with_launch
 from harness.config.validate import ConfigError
 from harness.engine.cells import cells_of
 from harness.engine.sweep import work_of
@@ -110,7 +110,7 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
         match="no model.safetensors there, expected a run made with save_weights=true",
     ):
         open_model(cell.run.model, str(cell.folder))
-    kept = replace(cell.run, save_weights=True)
+    kept = with_launch(cell.run, save_weights=True)
     console = Console(record=True, file=open(os.devnull, "w"), width=200)
     assert work_of([kept], console).todo == []
     assert (

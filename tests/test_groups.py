@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.config.schema import Run
+from harness.config.schema import Run, with_launch
 from harness.engine.job import Job, went_down
 from harness.engine.launchers import Outcome
 from harness.engine.queue import Queue
@@ -123,7 +122,7 @@ def test_one_run_of_a_group_fails_alone_and_the_stack_is_recorded(
 ) -> None:
     for key, value in environment({1: "diverge"}).items():
         monkeypatch.setenv(key, value)
-    runs = [replace(run, stack=4) for run in toy_runs(tmp_path, 4)]
+    runs = [with_launch(run, stack=4) for run in toy_runs(tmp_path, 4)]
     outcome, said = sweep(runs, slots=1, retries=0)
     assert outcome == Outcome(3, 0, 1)
     finished, failed = outcomes(tmp_path / "s")
@@ -140,7 +139,7 @@ def test_a_run_that_takes_its_worker_down_twice_costs_its_group_nothing_but_time
 ) -> None:
     for key, value in environment({2: "leave"}).items():
         monkeypatch.setenv(key, value)
-    runs = [replace(run, stack=3) for run in toy_runs(tmp_path, 3)]
+    runs = [with_launch(run, stack=3) for run in toy_runs(tmp_path, 3)]
     outcome, said = sweep(runs, slots=1, retries=0)
     assert outcome == Outcome(2, 0, 1)
     finished, failed = outcomes(tmp_path / "s")
@@ -155,7 +154,7 @@ def test_a_group_that_memory_does_not_suffice_for_is_halved(
 ) -> None:
     for key, value in environment({seed: "wide" for seed in range(4)}).items():
         monkeypatch.setenv(key, value)
-    runs = [replace(run, stack=4) for run in toy_runs(tmp_path, 4)]
+    runs = [with_launch(run, stack=4) for run in toy_runs(tmp_path, 4)]
     outcome, said = sweep(runs, slots=1, retries=0)
     assert outcome == Outcome(4, 0, 0)
     assert said.count("and 3 more: OutOfMemoryError: too many at once; again in halves") == 1
@@ -170,7 +169,7 @@ def test_a_hanging_group_is_ended_and_its_sound_runs_finish(
 ) -> None:
     for key, value in environment({0: "hang", 1: "raise", 2: "exit"}).items():
         monkeypatch.setenv(key, value)
-    runs = [replace(run, stack=6) for run in toy_runs(tmp_path, 6)]
+    runs = [with_launch(run, stack=6) for run in toy_runs(tmp_path, 6)]
     outcome, _ = sweep(runs, slots=1, retries=0, timeout=4.0)
     assert outcome == Outcome(3, 0, 3)
     finished, failed = outcomes(tmp_path / "s")

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from harness.config.launchers import Slurm
-from harness.config.schema import Run
+from harness.config.schema import Run, with_launch
 from harness.config.validate import ConfigError
 from harness.engine.attempt import Message, Try, attempt
 from harness.engine.cells import cells_of
@@ -62,7 +62,7 @@ def test_a_missing_gpu_is_said_before_the_first_run_and_leaves_nothing(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     runs = toy_runs(tmp_path, 2)
     with pytest.raises(ConfigError) as caught:
-        inline([replace(run, device="cuda") for run in runs])
+        inline([with_launch(run, device="cuda") for run in runs])
     assert caught.value.faults == ["device=cuda: no such GPU, 0 present"]
     assert not (tmp_path / "s").exists()
     assert inline(runs)[0].finished == 2
@@ -71,7 +71,7 @@ def test_a_missing_gpu_is_said_before_the_first_run_and_leaves_nothing(
 def shipped_to(folder: Path) -> Path:
     """A copy of the weights that a toy run kept."""
     (run,) = toy_runs(folder, 1)
-    inline([replace(run, save_weights=True, sweep="base")])
+    inline([with_launch(run, save_weights=True, sweep="base")])
     (weights,) = (folder / "base").glob("*/model.safetensors")
     return Path(shutil.copy(weights, folder / "base.safetensors"))
 

@@ -18,6 +18,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from harness.config.schema import with_launch
 from harness.engine.cells import cells_of
 from harness.engine.locks import lock
 from harness.engine.sweep import work_of
@@ -268,9 +269,9 @@ def test_force_starts_anew_unless_another_launch_is_at_the_run(tmp_path: Path) -
     held = lock(cell.folder)
     assert held
     with held:
-        work_of([replace(cell.run, force=True)], quiet)
+        work_of([with_launch(cell.run, force=True)], quiet)
         assert path.exists()
-    work_of([replace(cell.run, force=True)], quiet)
+    work_of([with_launch(cell.run, force=True)], quiet)
     assert not path.exists()
 
 
@@ -280,16 +281,14 @@ def test_the_pool_goes_on_with_the_run_of_a_killed_worker(
     for key, value in environment({0: "midway"}).items():
         monkeypatch.setenv(key, value)
     monkeypatch.setenv("HARNESS_FAULT_FLAG", str(tmp_path / "once"))
-    (run,) = (
-        replace(run, checkpoint_seconds=1e-9, train=replace(run.train, epochs=4))
-        for run in toy_runs(tmp_path, 1)
-    )
+    (run,) = toy_runs(tmp_path, 1)
+    run = with_launch(replace(run, train=replace(run.train, epochs=4)), checkpoint_seconds=1e-9)
     outcome, _ = sweep([run], slots=1)
     assert outcome.finished == 1
     (folder,) = (path.parent for path in tmp_path.glob(f"s/*/{RESULT}"))
     assert tries(folder.parent) == {folder.name: 2}
     (resumed,) = read_json(folder / RESULT, Result).provenance["resumed"]
     assert f"goes on after step {resumed['step']}, " in (folder / LOG).read_text()
-    (calm,) = cells_of([replace(run, sweep="calm")])
+    (calm,) = cells_of([with_launch(run, sweep="calm")])
     execute(calm, lambda phase, share: None, Warm())
     assert figures(folder) == figures(calm.folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.launchers import Pool
+from harness.config.schema import with_launch
 from harness.config.validate import ConfigError
 from harness.engine.launchers import Outcome
 from harness.engine.locks import owner_note
@@ -35,7 +36,9 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome, str
         for key, value in environment(FAULTS).items():
             patch.setenv(key, value)
         runs = toy_runs(folder, 17)
-        outcome, said = sweep([*runs, replace(runs[0], threads=3)], slots=2, retries=0, timeout=4.0)
+        outcome, said = sweep(
+            [*runs, with_launch(runs[0], threads=3)], slots=2, retries=0, timeout=4.0
+        )
     return folder / "s", outcome, said
 
 
@@ -92,13 +95,13 @@ def test_failed_runs_are_tried_again_where_asked_for_and_a_finished_one_by_force
     folder = faulty[0]
     before = tries(folder)
     runs = toy_runs(folder.parent, 17)
-    wanted = [runs[0], *(replace(run, retry="failed") for run in runs[12:14])]
+    wanted = [runs[0], *(with_launch(run, retry="failed") for run in runs[12:14])]
     outcome, _ = sweep(wanted, slots=1)
     assert outcome == Outcome(2, 1, 0)
     assert not list(folder.glob(f"*-s12-*/{FAILURE}"))
     (result,) = folder.glob(f"*-s1-*/{RESULT}")
     old = read_json(result, Result)
-    assert sweep([replace(runs[1], force=True)], slots=1)[0] == Outcome(1, 0, 0)
+    assert sweep([with_launch(runs[1], force=True)], slots=1)[0] == Outcome(1, 0, 0)
     new = read_json(result, Result)
     assert new.nll == old.nll and new.identity == old.identity
     begun = {
@@ -177,8 +180,8 @@ def test_workers_are_spread_over_gpus_or_cores(
     assert workers(["4", "7"], Pool(slots_per_gpu=2), runs) == 4
     assert workers(["4", "7"], Pool(slots=3), runs) == workers([], Pool(slots=3), runs) == 3
     assert workers([], Pool(), runs) == 16
-    assert workers([], Pool(), [*runs, replace(runs[0], threads=6)]) == 2
-    assert workers([], Pool(), [replace(runs[0], threads=20)]) == 1
+    assert workers([], Pool(), [*runs, with_launch(runs[0], threads=6)]) == 2
+    assert workers([], Pool(), [with_launch(runs[0], threads=20)]) == 1
     assert places(["4", "7"], 3) == ["4", "7", "4"] and places([], 2) == [None, None]
 
 
@@ -217,7 +220,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_costs_its_run_alone(
     blocked = tmp_path / "t" / made.name
     blocked.parent.mkdir()
     blocked.write_text("a file where the run's folder should be")
-    outcome, said = sweep([replace(run, sweep="t") for run in runs], slots=1, retries=0)
+    outcome, said = sweep([with_launch(run, sweep="t") for run in runs], slots=1, retries=0)
     assert outcome == Outcome(1, 0, 1)
     assert f"{made.name}: its failure cannot be recorded: " in said and "Traceback" not in said
 

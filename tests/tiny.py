@@ -11,6 +11,7 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from harness.config.launch_keys import spelled_out
 from harness.config.schema import Mask, Run
 from harness.config.validate import parse
 from harness.data.example import Example, Message, alpaca
@@ -29,7 +30,7 @@ BPE = load_tokenizer("bpe8k")
 def run_of(*overrides: str) -> Run:
     """The run that a command line with these overrides composes."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        content = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
+        content = OmegaConf.to_container(compose("config", spelled_out(overrides)), resolve=True)
     assert isinstance(content, dict)
     content.pop("hydra", None)
     return parse(content, Run, [template_faults])

@@ -116,6 +116,15 @@ def start(
     )  # fmt: skip
 
 
+def command_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A single run's command line, carried out in `folder`, on the CPU."""
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        capture_output=True, text=True, cwd=folder,
+        env={**os.environ, **environment({}), "COLUMNS": "200"},
+    )  # fmt: skip
+
+
 def figures(folder: Path) -> dict[str, Any]:
     """All that a finished run leaves behind, but for times and where it was made."""
     result = json.loads((folder / RESULT).read_text())

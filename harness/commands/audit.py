@@ -23,6 +23,7 @@ from rich.text import Text
 
 from harness.config.compose import parse_all
 from harness.config.implied import implied
+from harness.config.launch_keys import spelled_out
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.data.errors import DataError
@@ -137,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keys = [argument for argument in given if argument.partition("=")[0] not in own]
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            (run,) = parse_all([compose("config", implied(keys))], [template_faults])
+            (run,) = parse_all([compose("config", spelled_out(implied(keys)))], [template_faults])
         if not own.get("n", "3").isdigit():
             raise ConfigError([f"n={own['n']}: expected a number of examples"])
         page = show(audit(run, int(own.get("n", "3"))), run)

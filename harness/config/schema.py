@@ -4,7 +4,8 @@ fills them.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked
@@ -201,11 +202,12 @@ class Score:
 
 
 @checked(frozen=True, kw_only=True, config=strict)
-class Run:
-    """Everything that one run may be told.
+class Launch:
+    """How a run is carried out: nothing here changes what it is, nor, but for rounding, its figures.
+
+    On the command line these keys are written short: `device=cpu` for `launch.device=cpu`.
 
     Attributes:
-        seed: drives subset, order and every random choice of the run.
         claim: the claim of `docs/statistics.md` that a stored sweep tests; "" for none.
         sweep: name of the folder under `runs`; "auto" derives one from the swept keys.
         runs: the folder in which sweeps lie.
@@ -224,12 +226,6 @@ class Run:
             writes none; 0 for none.
     """
 
-    mask: Mask
-    model: Model
-    data: Data
-    train: Train
-    score: Score
-    seed: Count
     claim: str
     sweep: str
     runs: str
@@ -240,3 +236,26 @@ class Run:
     stack: Positive | Literal["auto"]
     save_weights: bool
     checkpoint_seconds: Weight
+
+
+@checked(frozen=True, kw_only=True, config=strict)
+class Run:
+    """Everything that one run may be told: what it is, and how it is carried out.
+
+    Attributes:
+        seed: drives subset, order and every random choice of the run.
+        launch: no part of the run's identity.
+    """
+
+    mask: Mask
+    model: Model
+    data: Data
+    train: Train
+    score: Score
+    seed: Count
+    launch: Launch
+
+
+def with_launch(run: Run, **changes: Any) -> Run:
+    """The same run, carried out otherwise: with other values for some keys of its launch."""
+    return replace(run, launch=replace(run.launch, **changes))

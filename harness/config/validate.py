@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.config.commands import Assess, Export, Generate, Pretrain
 from harness.config.hints import hint
+from harness.config.launch_keys import PREFIX
 from harness.config.names import data_name, folder_faults, name_faults
 from harness.config.schema import SIZES, Data, Run
 from harness.records import ROLES
@@ -70,7 +71,7 @@ def _lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
         parts = [str(part) for part in fault["loc"]]
         key = ".".join(
             part for part in parts if re.fullmatch(r"[\w<|>-]+", part) and part not in _BRANCHES
-        )
+        ).removeprefix(PREFIX)
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             lines.append(f"{key}={fault['input']!r}: no such key{_nearest(key)}")
         elif fault["type"] in ("missing", "missing_argument"):
@@ -109,8 +110,9 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
         faults.append(
             f"model.heads={model.heads}: expected a divisor of model.width={model.width}, one of {divisors}"
         )
-    if not isinstance(config, Export) and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", config.device):
-        faults.append(f"device={config.device!r}: expected auto, cpu, cuda or cuda:N")
+    device = config.launch.device if isinstance(config, Run) else getattr(config, "device", "auto")
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        faults.append(f"device={device!r}: expected auto, cpu, cuda or cuda:N")
     if isinstance(config, Pretrain):
         for key in ("micro_tokens", "batch_tokens"):
             if getattr(config, key) % model.context:
@@ -137,10 +139,10 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
         ("mask.name", config.mask.name),
         ("model.name", model.name),
         ("data.name", config.data.name),
-        ("sweep", config.sweep),
+        ("sweep", config.launch.sweep),
     ):
         faults += name_faults(key, name)
-    faults += folder_faults("runs", config.runs)
+    faults += folder_faults("runs", config.launch.runs)
     tops = [tier.top for tier in config.mask.tiers]
     if tops != sorted(set(tops)):
         faults.append(f"mask.tiers: tops {tops}, expected rising fractions")

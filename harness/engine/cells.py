@@ -58,7 +58,7 @@ def _examples_key(run: Run) -> tuple[str, ...]:
 def missing_devices(runs: Sequence[Run]) -> list[str]:
     """A line for each device that runs name and this machine has not."""
     faults = []
-    for name in sorted({run.device for run in runs}):
+    for name in sorted({run.launch.device for run in runs}):
         try:
             device.resolve(name)
         except device.DeviceError as error:

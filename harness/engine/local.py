@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rich.console import Console
 
 from harness.config.launchers import Pool as Settings
+from harness.config.schema import with_launch
 from harness.engine.job import Job
 from harness.engine.launchers import Outcome
 from harness.engine.pool import Pool
@@ -29,13 +29,13 @@ def launch(jobs: Sequence[Job], settings: Settings, console: Console) -> Outcome
         KeyboardInterrupt: stopped by Ctrl-C; what had finished by then is kept.
     """
     runs = [job.cell.run for job in jobs]
-    visible = gpus({run.device for run in runs})
+    visible = gpus({run.launch.device for run in runs})
     count = min(workers(visible, settings, runs), len(jobs))
     by_name = {job.name: job for job in jobs}
     if len(visible) == 1:  # a worker sees its one GPU under another name
         for job in jobs:
-            if job.cell.run.device.startswith("cuda:"):
-                job.cell = job.cell._replace(run=replace(job.cell.run, device="cuda"))
+            if job.cell.run.launch.device.startswith("cuda:"):
+                job.cell = job.cell._replace(run=with_launch(job.cell.run, device="cuda"))
     stacked = stackable(
         [job.cell for job in jobs],
         lambda alike: stack_limit(alike, len(visible), count),

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from harness.config.schema import Run
-
-LAUNCH = ("claim", "sweep", "runs", "device", "threads", "retry", "force", "stack", "save_weights",
-          "checkpoint_seconds")  # fmt: skip
+from harness.config.launch_keys import PREFIX
+from harness.config.schema import Launch, Run
 
 TOLD = ("mask.name", "model.name", "data.name", "data.size", "seed")
 """Keys that a run's folder tells in its name."""
@@ -26,7 +24,7 @@ def automatic_name(overrides: Sequence[Sequence[str]]) -> str:
     lines = []
     for job in overrides:
         pairs = [override.lstrip("+").partition("=") for override in job]
-        science = [(key, value) for key, _, value in pairs if key not in LAUNCH]
+        science = [(key, value) for key, _, value in pairs if not key.startswith(PREFIX)]
         lines.append(" ".join(sorted(f"{key}={value}" for key, value in science)))
         for key, value in science:
             values.setdefault(key, set()).add(value)
@@ -54,8 +52,10 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for field in fields(value):
         key, inner = prefix + field.name, getattr(value, field.name)
+        if isinstance(inner, Launch):
+            continue
         if is_dataclass(inner):
             found |= _flat(inner, f"{key}.")
-        elif key not in LAUNCH:
+        else:
             found[key] = str(inner)
     return found

@@ -104,7 +104,7 @@ def workers(visible: Sequence[str], settings: Pool, runs: Sequence[Run]) -> int:
     if settings.slots != "auto":
         return int(settings.slots)
     if not visible:
-        return max(1, cpus() // max(run.threads for run in runs))
+        return max(1, cpus() // max(run.launch.threads for run in runs))
     if settings.slots_per_gpu != "auto":
         return len(visible) * int(settings.slots_per_gpu)
     return len(visible) * shared_by(runs, len(visible))
@@ -123,7 +123,7 @@ def stack_limit(alike: Sequence[Run], n_gpus: int, n_workers: int) -> int:
         n_gpus: GPUs that the workers share; 0 for the CPU, where one run fills its threads.
         n_workers: all workers.
     """
-    wanted = alike[0].stack
+    wanted = alike[0].launch.stack
     if wanted != "auto":
         return int(wanted)
     if not n_gpus:
@@ -143,6 +143,6 @@ def threads_of(run: Run, cores: int) -> int:
         run: its config.
         cores: CPU cores of the machine.
     """
-    if run.threads:
-        return run.threads
+    if run.launch.threads:
+        return run.launch.threads
     return 1 if shape(run).parameters < SMALL else min(MOST_THREADS, cores)

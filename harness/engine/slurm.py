@@ -84,7 +84,7 @@ def _groups(jobs: Sequence[Job], settings: Slurm) -> list[Group]:
     by_name = {job.name: job for job in jobs}
     stacked = stackable(
         [job.cell for job in jobs],
-        lambda alike: 1 if alike[0].stack == "auto" else int(alike[0].stack),
+        lambda alike: 1 if alike[0].launch.stack == "auto" else int(alike[0].launch.stack),
         settings.at_once,
     )
     return [[by_name[cell.folder.name] for cell in group] for group in stacked]

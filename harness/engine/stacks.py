@@ -47,8 +47,8 @@ def _kind(run: Run) -> object:
         run.train.precision,
         run.train.micro_tokens,
         repr(run.score),
-        run.device,
-        run.threads,
+        run.launch.device,
+        run.launch.threads,
     )
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
-from harness.config.schema import Run
+from harness.config.schema import Run, with_launch
 from harness.config.validate import ConfigError
 from harness.data.sources import load
 from harness.engine.cells import cells_of, missing_devices
@@ -77,8 +76,8 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
         notes = dict.fromkeys(note for data in sources for note in load(data).notes)
     for note in notes:
         _say(console, note)
-    force = any(run.force for run in runs)
-    again = any(run.retry == "failed" for run in runs)
+    force = any(run.launch.force for run in runs)
+    again = any(run.launch.retry == "failed" for run in runs)
     labels = swept_keys([cell.run for cell in cells])
     jobs: list[Job] = []
     todo: list[Job] = []
@@ -95,7 +94,7 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
         left = found.state == "finished" or (found.state == "failed" and not again)
         if force or not left:
             todo.append(jobs[-1])
-        elif found.state == "finished" and cell.run.save_weights:
+        elif found.state == "finished" and cell.run.launch.save_weights:
             bare += not (cell.folder / WEIGHTS).is_file()
     todo.sort(key=lambda job: -job.cell.cost)
     skipped = 0 if force else states["finished"]
@@ -140,9 +139,9 @@ def _plan(work: Work, launcher: str, cores: int, console: Console) -> None:
             _say(console, f"warning: {line}")
         for job in jobs:
             run, count = job.cell.run, threads[job.name]
-            if run.threads not in (0, count):
-                kept[run.threads, count] += 1
-            job.cell = job.cell._replace(run=replace(run, threads=count))
+            if run.launch.threads not in (0, count):
+                kept[run.launch.threads, count] += 1
+            job.cell = job.cell._replace(run=with_launch(run, threads=count))
     for (asked, count), runs in kept.items():
         _say(
             console,

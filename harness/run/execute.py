@@ -73,7 +73,7 @@ def execute_group(cells: Sequence[Cell], progress: Progress, warm: Warm) -> list
     """
     clock = Clock()
     outcomes: dict[str, Outcome] = {}
-    chosen = device.resolve(cells[0].run.device)
+    chosen = device.resolve(cells[0].run.launch.device)
     prepared: list[Prepared] = []
     with clock.phase("prepare"):
         for cell in cells:
@@ -265,7 +265,7 @@ class _Group:
         result = summarise(journal, totals, measures, answered, seconds, self._launched())
         self._progress(self._numbers[number], RECORD, 1.0)
         try:
-            if cell.run.save_weights:
+            if cell.run.launch.save_weights:
                 digest = tokenizer_of(cell.run.model).digest
                 about = {"tokenizer": digest, "heads": model.shape.heads}
                 path = cell.folder / WEIGHTS

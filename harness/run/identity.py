@@ -8,14 +8,14 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import OmegaConf
 
-from harness.config.schema import Run
+from harness.config.schema import Run, with_launch
 from harness.data.examples import Examples
 from harness.data.tokens import tokenizer_of
 from harness.models.gpt import Shape
@@ -32,20 +32,6 @@ from harness.records import (
     Failure,
 )
 from harness.records.storage import write_json
-
-NOT_SCIENCE = (
-    "claim",
-    "sweep",
-    "runs",
-    "device",
-    "threads",
-    "retry",
-    "force",
-    "stack",
-    "save_weights",
-    "checkpoint_seconds",
-)
-"""Keys that change neither what a run does nor, but for rounding, its figures."""
 
 
 class Cell(NamedTuple):
@@ -100,8 +86,7 @@ def weights_digest(run: Run, path: Path | None) -> str:
 def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
     """Name a run. `weights` is `weights_digest`'s answer."""
     science = asdict(run)
-    for key in NOT_SCIENCE:
-        del science[key]
+    del science["launch"]
     count = len(examples.train)
     science["train"]["lr"] = peak_rate(run, count)
     science["data"]["size"] = count
@@ -115,16 +100,14 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
         "tokenizer": tokenizer_of(run.model).digest,
     }
     identity, contents = _hash(science), _hash(science["contents"])
-    run = replace(
-        run, retry="none", force=False
-    )  # of the launch; config.yaml tells what the run is
+    run = with_launch(run, retry="none", force=False)  # said of one launch alone
     name = f"{run.mask.name}-{run.model.name}-{run.data.name}-n{count}-s{run.seed}-{identity[:8]}"
     size = 12 * run.model.layers * run.model.width**2
     return Cell(
         run,
         identity,
         contents,
-        Path(run.runs) / run.sweep / name,
+        Path(run.launch.runs) / run.launch.sweep / name,
         count,
         float(size * sum(work(run, examples).values())),
     )

@@ -74,7 +74,7 @@ class Checkpoint:
     @property
     def due(self) -> bool:
         """Whether the last checkpoint is old enough for another."""
-        every = self._cell.run.checkpoint_seconds
+        every = self._cell.run.launch.checkpoint_seconds
         return bool(every) and time.monotonic() - self._written >= every
 
     def save(

@@ -13,6 +13,8 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper, BasicSweepe
 from hydra.core.config_store import ConfigStore
 from omegaconf import open_dict
 
+from harness.config.launch_keys import spelled_out
+
 
 @dataclass
 class GridConfig(BasicSweeperConf):
@@ -39,6 +41,10 @@ class GridSweeper(BasicSweeper):
         with tempfile.TemporaryDirectory() as folder, open_dict(self.config):
             self.config.hydra.sweep.dir = folder
             return super().sweep(arguments)
+
+    def _parse_config(self) -> list[str]:
+        """The parameters that a stored sweep names, short spellings spelled out."""
+        return spelled_out(super()._parse_config())
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Leave that to the launcher."""

@@ -26,7 +26,7 @@ def write(folder: Path, count: int) -> None:
         run = folder / f"run{number:05}"
         run.mkdir()
         (run / records.CONFIG).write_text(
-            config.replace("seed: 0\nclaim", f"seed: {number}\nclaim"), "utf-8"
+            config.replace("\nseed: 0\n", f"\nseed: {number}\n"), "utf-8"
         )
         content = result | {"seed": number, "identity": f"{number:016x}"}
         (run / records.RESULT).write_text(json.dumps(content), "utf-8")
