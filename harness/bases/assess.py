@@ -67,12 +67,19 @@ class HeldOut(NamedTuple):
 
 @torch.no_grad()
 def held_out(model: GPT, texts: list[str], tokenizer: Tokenizer, batch_tokens: int) -> HeldOut:
-    """Measure the documents `texts` joined by end tokens, in windows that share no token."""
+    """Measure the documents `texts` joined by end tokens, in windows that share no token.
+
+    Raises:
+        ValueError: they hold no text.
+    """
     where, context = model.head.device, model.shape.context
     rows = tokenizer.encoding.encode_ordinary_batch(texts)
     ids = torch.tensor([token for row in rows for token in (*row, tokenizer.end)], device=where)
     whole = ids[: len(ids) // context * context].view(-1, context)
     batches = [*torch.split(whole, max(1, batch_tokens // context)), ids[None, whole.numel() :]]
+    size = sum(len(text.encode()) for text in texts)
+    if not size or len(ids) < 2:
+        raise ValueError(f"{len(texts)} documents of {size} bytes, expected text to predict")
     nats, tokens = 0.0, 0
     for batch in track(batches, "held-out loss"):
         if batch.shape[1] < 2:
@@ -81,7 +88,7 @@ def held_out(model: GPT, texts: list[str], tokenizer: Tokenizer, batch_tokens: i
         nll = token_nll(hidden.flatten(0, 1), model.head, batch[:, 1:].flatten())
         nats += float(nll.double().sum())
         tokens += len(nll)
-    return HeldOut(nats, tokens, len(ids), sum(len(text.encode()) for text in texts))
+    return HeldOut(nats, tokens, len(ids), size)
 
 
 @torch.no_grad()
@@ -120,6 +127,8 @@ def assess(config: Assess) -> dict[str, object]:
         CheckpointError, OSError, ValueError: as their one-line messages say.
     """
     where = device.resolve(config.device)
+    out = Path(config.out)
+    out.parent.mkdir(parents=True, exist_ok=True)  # said before the measuring, not after
     tokenizer = tokenizer_of(config.model)
     sizes = config.model
     shape = Shape(
@@ -132,7 +141,10 @@ def assess(config: Assess) -> dict[str, object]:
     path = checkpoint.find(sizes.weights, sizes.name)
     model = checkpoint.load(path, shape).to(where)
     texts = list(documents(Path(config.valid)))[:: config.every]
-    loss = held_out(model, texts, tokenizer, config.batch_tokens)
+    try:
+        loss = held_out(model, texts, tokenizer, config.batch_tokens)
+    except ValueError as error:
+        raise ValueError(f"valid={config.valid}: {error}") from None
     right = last_words(model, passages(texts), tokenizer, config.batch_tokens)
     prompts = [tokenizer.encode(opening) for opening in OPENINGS]
     samples = generate(model, prompts, tokenizer.end, SAMPLE_TOKENS, config.batch_tokens, "fp32")
@@ -152,8 +164,6 @@ def assess(config: Assess) -> dict[str, object]:
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
     }  # fmt: skip
-    out = Path(config.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out, figures)
     return figures
 

@@ -26,29 +26,41 @@ def documents(path: Path) -> Iterator[str]:
 
     Raises:
         FileNotFoundError: the shard is missing; the message names it.
+        ValueError: it is no text, or not the whole of an xz file; likewise.
     """
-    if not path.is_file():
+    _check(path)
+    opener = lzma.open if path.suffix == ".xz" else open
+    lines: list[str] = []
+    try:
+        with opener(path, "rt", encoding="utf-8") as file:
+            for line in file:
+                if line.rstrip("\n") == END_OF_DOCUMENT:
+                    yield "".join(lines).rstrip("\n")
+                    lines = []
+                else:
+                    lines.append(line)
+    except (lzma.LZMAError, EOFError, UnicodeDecodeError) as error:
+        raise ValueError(f"corpus shard {path}: {error}, expected UTF-8 text") from None
+    if lines:
+        yield "".join(lines).rstrip("\n")
+
+
+def _check(path: Path) -> None:
+    if not path.is_file():  # a pipe or device neither, which might never end
         raise FileNotFoundError(
             f"corpus shard {path}: no such file, expected a .txt or .txt.xz file"
         )
-    opener = lzma.open if path.suffix == ".xz" else open
-    lines: list[str] = []
-    with opener(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            if line.rstrip("\n") == END_OF_DOCUMENT:
-                yield "".join(lines).rstrip("\n")
-                lines = []
-            else:
-                lines.append(line)
-    if lines:
-        yield "".join(lines).rstrip("\n")
 
 
 def token_array(path: Path, tokenizer: Tokenizer, cache: Path) -> NDArray[np.uint16]:
     """Token ids of a shard, an end token after each document; encoded once, then read from `cache`.
 
     The cached file's name holds the hash of the shard's bytes and of the tokenizer.
+
+    Raises:
+        FileNotFoundError, ValueError: as `documents`, or there is no document in the shard.
     """
+    _check(path)
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     cached = cache / f"{path.name}-{content}-{tokenizer.digest}.npy"
@@ -56,6 +68,8 @@ def token_array(path: Path, tokenizer: Tokenizer, cache: Path) -> NDArray[np.uin
         texts = list(documents(path))
         threads = os.cpu_count() or 1
         rows = tokenizer.encoding.encode_ordinary_batch(texts, num_threads=threads)
+        if not rows:
+            raise ValueError(f"corpus shard {path}: no document, expected text")
         ids = np.concatenate([np.array([*row, tokenizer.end], np.uint16) for row in rows])
         cache.mkdir(parents=True, exist_ok=True)
         partial = cached.with_suffix(f".{os.getpid()}.npy")

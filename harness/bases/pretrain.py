@@ -24,12 +24,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from torch.nn import functional
 
+from harness.bases import midway
 from harness.bases.corpus import token_array
 from harness.bases.muon import Muon
 from harness.config.command_line import command_line
 from harness.config.commands import Pretrain
 from harness.config.validate import ConfigError
-from harness.data.tokens import tokenizer_of
+from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.models import device
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Layout, Shape
@@ -131,26 +132,44 @@ def gather(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tensor]:
     return block[:, :-1], block[:, 1:]
 
 
+def texts(config: Pretrain, tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
+    """The ids of the corpus and of the held-out text, int32 [tokens] each.
+
+    Raises:
+        FileNotFoundError, ValueError: a shard cannot be read, or is shorter than one window.
+    """
+    if not config.corpus:
+        raise ValueError("corpus=[]: expected at least one shard")
+    cache = Path(config.out).parent / "tokens"
+    shards = [token_array(Path(shard), tokenizer, cache) for shard in config.corpus]
+    train = torch.from_numpy(np.concatenate(shards).astype(np.int32))
+    valid = torch.from_numpy(token_array(Path(config.valid), tokenizer, cache).astype(np.int32))
+    least = config.model.context + 2
+    for key, name, ids in (
+        ("corpus", ", ".join(config.corpus), train),
+        ("valid", config.valid, valid),
+    ):
+        if len(ids) < least:
+            raise ValueError(f"{key}={name}: {len(ids)} tokens, expected {least} or more")
+    return train, valid
+
+
 def pretrain(config: Pretrain) -> dict[str, object]:
     """Train to the end, continuing from `out/checkpoint.pt` where there is one; return the figures.
 
     Raises:
         FileNotFoundError: a shard is missing.
-        ValueError: the device is not present, or a held-out shard is shorter than one window.
+        ValueError: the device is not present, a text is shorter than one window, the checkpoint is
+            damaged, or the loss is no number any more.
     """
-    out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
     where = device.resolve(config.device)
     tokenizer = tokenizer_of(config.model)
     context = config.model.context
-    shards = [token_array(Path(shard), tokenizer, out.parent / "tokens") for shard in config.corpus]
-    train = torch.from_numpy(np.concatenate(shards).astype(np.int32)).to(where)
-    held_out = token_array(Path(config.valid), tokenizer, out.parent / "tokens")
-    valid = torch.from_numpy(held_out.astype(np.int32)).to(where)
-    if min(len(train), len(valid)) < context + 2:
-        raise ValueError(
-            f"corpus and valid: {len(train)} and {len(valid)} tokens, expected above {context + 1} each"
-        )
+    train, held_out = texts(config, tokenizer)
+    valid = held_out.to(where)
+    train = train.to(where)
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
 
     torch.set_float32_matmul_precision("high")
     shape = Shape(
@@ -164,7 +183,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
     loss = loss_function(model, config.compile, config.precision, context)
     steps = math.ceil(config.tokens / config.batch_tokens)
     rows = config.micro_tokens // context
-    done, seconds = _resume(out, model, optimisers, where)
+    done, seconds = midway.resume(out, model, optimisers, where)
     batches = windows(len(train), context, config.batch_tokens // context, config.seed)
     for _ in range(done):
         next(batches)
@@ -176,7 +195,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as progress, (out / "steps.jsonl").open("a", encoding="utf-8") as log:
+    with Progress(*columns) as progress, (out / midway.STEPS).open("a", encoding="utf-8") as log:
         bar = progress.add_task(config.model.name, total=steps, completed=done)
         began = time.perf_counter()
         for step in range(done, steps):
@@ -195,13 +214,18 @@ def pretrain(config: Pretrain) -> dict[str, object]:
                 if (step + 1) % config.evaluate_every == 0 or last:
                     with device.precision(config.precision, where):
                         entry["valid"] = nats = evaluate(loss, valid, context, rows)
+                if not math.isfinite(entry["loss"] + entry.get("valid", 0.0)):
+                    raise ValueError(
+                        f"step {step + 1}: the loss is no finite number any more, expected a lower "
+                        f"rate than lr={config.lr:g} or muon_lr={config.muon_lr:g}"
+                    )
                 log.write(json.dumps({**entry, "seconds": spent}) + "\n")
                 log.flush()
                 speed = (step + 1 - done) * config.batch_tokens / (time.perf_counter() - began)
                 text = f"{config.model.name} loss {value:.3f} {speed / 1e6:.2f}M tokens/s"
                 progress.update(bar, completed=step + 1, description=text)
             if config.checkpoint_every and (step + 1) % config.checkpoint_every == 0 and not last:
-                _save_state(out, model, optimisers, step + 1, seconds + time.perf_counter() - began)
+                midway.save(out, model, optimisers, step + 1, seconds + time.perf_counter() - began)
         seconds += time.perf_counter() - began
     characters = len(tokenizer.encoding.decode_bytes(held_out.tolist()))
     speed, peak = steps * config.batch_tokens / seconds, device.peak(where)
@@ -224,7 +248,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
     about = {"tokenizer": tokenizer.digest, "heads": shape.heads}
     checkpoint.save(model.of_run(0), out / "model.safetensors", torch.bfloat16, about)
     write_json(out / "pretrain.json", figures)
-    (out / "checkpoint.pt").unlink(missing_ok=True)
+    (out / midway.CHECKPOINT).unlink(missing_ok=True)
     return figures
 
 
@@ -256,41 +280,6 @@ def update(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return total
-
-
-def _save_state(
-    out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], step: int, seconds: float
-) -> None:
-    state = {
-        "model": model.state_dict(),
-        "optimizers": [optimizer.state_dict() for optimizer in optimisers],
-        "step": step,
-        "seconds": seconds,
-    }
-    partial = out / ".checkpoint.pt.partial"
-    torch.save(state, partial)
-    partial.replace(out / "checkpoint.pt")
-
-
-def _resume(
-    out: Path, model: GPT, optimisers: list[torch.optim.Optimizer], where: torch.device
-) -> tuple[int, float]:
-    """Steps done and seconds spent so far; what the log holds beyond the checkpoint is cut off."""
-    path, log = out / "checkpoint.pt", out / "steps.jsonl"
-    if not path.is_file():
-        log.unlink(missing_ok=True)
-        return 0, 0.0
-    state = torch.load(path, map_location=where, weights_only=True)
-    model.load_state_dict(state["model"])
-    for optimizer, stored in zip(optimisers, state["optimizers"], strict=True):
-        optimizer.load_state_dict(stored)
-    kept = [
-        line
-        for line in log.read_text("utf-8").splitlines()
-        if json.loads(line)["step"] <= state["step"]
-    ]
-    log.write_text("".join(line + "\n" for line in kept), "utf-8")
-    return state["step"], state["seconds"]
 
 
 def main() -> None:

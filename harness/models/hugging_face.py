@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from harness.data.tokens import CHARACTERS, END, Tokenizer
 from harness.models.gpt import GPT, Shape
 from harness.models.stored import hugging_face_name, is_transposed
+from harness.models.weights import write
 from harness.records.storage import write_json
 
 
@@ -27,9 +27,7 @@ def export(model: GPT, tokenizer: Tokenizer, out: Path) -> None:
         tensors[f"transformer.{hugging_face_name(name)}"] = (
             tensor.T if is_transposed(name, tensor) else tensor
         ).contiguous()
-    partial = out / ".model.safetensors.partial"
-    save_file(tensors, partial, metadata={"format": "pt"})
-    partial.replace(out / "model.safetensors")
+    write(tensors, out / "model.safetensors", {"format": "pt"})
     write_json(out / "config.json", model_config(model.shape, tokenizer))
     write_json(
         out / "generation_config.json",

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -119,9 +120,22 @@ def save(
         about: what no tensor tells: "heads", which reading holds against the model, "tokenizer".
     """
     written = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in tensors.items()}
-    partial = path.with_name(f".{path.name}.partial")
     # One key, since safetensors writes several in a random order, and bytes shall repeat.
-    save_file(written, partial, {"about": json.dumps(about, sort_keys=True)})
+    write(written, path, {"about": json.dumps(about, sort_keys=True)})
+
+
+def write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file, atomically.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        save_file(tensors, partial, metadata)
+    except SafetensorError as error:  # whatever the system said, without the file
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path}: cannot be written ({error})") from None
     partial.replace(path)
 
 

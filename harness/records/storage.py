@@ -4,9 +4,11 @@ torch.
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -38,8 +40,10 @@ def write_json(path: Path, record: object) -> None:
         ValueError: a number is not finite (JSON has none); nothing is written.
         OSError: the disk is full or the folder cannot be written.
     """
+    if path.exists() and not path.is_file():  # a device would be replaced like a file
+        raise OSError(errno.EEXIST, "is no regular file", str(path))
     content = record if isinstance(record, Mapping) else asdict(record)  # type: ignore[call-overload]
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = _text(content, str(path), indent=2)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8") as file:
@@ -61,8 +65,29 @@ def append(file: IO[str], record: object) -> None:
         ValueError: a number is not finite.
         OSError: the disk is full.
     """
-    file.write(json.dumps(asdict(record), ensure_ascii=False, allow_nan=False) + "\n")  # type: ignore[call-overload]
+    file.write(_text(asdict(record), file.name))  # type: ignore[call-overload]
     file.flush()
+
+
+def _text(content: Mapping[str, Any], place: str, indent: int | None = None) -> str:
+    try:
+        return json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        key = _not_finite(content)
+        raise ValueError(f"{place}: {key or error}: expected a finite number") from None
+
+
+def _not_finite(value: Any, key: str = "") -> str:
+    """The dotted key of the first number in nested mappings and lists that is not finite."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else f"{key} is {value}"
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    places = (_not_finite(item, f"{key}.{name}" if key else str(name)) for name, item in items)
+    return next(filter(None, places), "")
 
 
 def read_json(path: Path, kind: type[Record]) -> Record:

@@ -156,7 +156,8 @@ for name, content in {
     refuse(f"assess: an xz that is {name}", XZ, r"b\.txt\.xz",
            make=several(SOUND, data("b.txt.xz", content)))  # fmt: skip
 refuse("assess: into no folder", [*ASSESS[:-1], "out=/proc/x/o.json"], "/proc/x", make=BASE)
-refuse("assess: onto a full device", [*ASSESS[:-1], "out=/dev/full"], "/dev/full|/dev", make=BASE)
+refuse("assess: onto a full disk", [*ASSESS[:-1], "out=disk/o.json"], "disk|space", disk=1,
+       make=several(BASE, text("fill", "")), writes=True)  # fmt: skip
 refuse("assess: every 0th", [*ASSESS, "every=0"], "every", make=BASE)
 refuse("assess: no out", ASSESS[:-1], "out", make=BASE)
 
@@ -229,7 +230,8 @@ refuse("quantize: weights that are no numbers", ["quantize", FILE, "q.gz"], r"mo
        make=stored(NANS))  # fmt: skip
 refuse("quantize: into no folder", ["quantize", FILE, "no/such/q.gz"], "no/such", make=SOUND)
 refuse("quantize: into a folder", ["quantize", FILE, "w"], "w", make=SOUND)
-refuse("quantize: onto a full device", ["quantize", FILE, "/dev/full"], "/dev/full", make=SOUND)
+refuse("quantize: onto a full disk", ["quantize", FILE, "disk/q.gz"], "disk|space", make=SOUND,
+       disk=16, writes=True)  # fmt: skip
 refuse("quantize: a folder", ["quantize", "w", "q.gz"], "w", make=SOUND)
 
 # Describe.
