@@ -159,7 +159,11 @@ def said(taken: Sequence[Taken]) -> str:
 
 def section(records: Records) -> str:
     """What one machine measured."""
-    every = [*records.measurements, *records.floors, *records.sweeps]
+    every: list[Measurement | Floor | Sweep] = [
+        *records.measurements,
+        *records.floors,
+        *records.sweeps,
+    ]
     text = f"\n## {records.machine}, {records.cores} cores\n\n{said([r.taken for r in every])}.\n"
     trained = [m for m in records.measurements if m.steps]
     answered = [m for m in records.measurements if not m.steps]

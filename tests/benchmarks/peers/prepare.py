@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.config.schema import Run
-from harness.data.examples import Encoded, prepare
+from harness.data.examples import Encoded, prepare_examples
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.models.gpt import GPT, Shape
 from harness.models.hugging_face import export
@@ -24,7 +24,7 @@ from tests.tiny import run_of
 KINDS = {
     "micro": ["model=micro", "data.size=1000", "train.lr=6e-4"],
     "nano": ["model=nano", "data.size=100", "train.lr=1e-3"],
-    "gpt2": ["data=jsonl", "data.template=headers", "data.size=full", "data.validation=0",
+    "gpt2": ["data=file", "data.template=headers", "data.size=full", "data.validation=0",
              "data.test=110", "score.responses=110", "train.epochs=1", "train.lr=5e-4",
              "model=gpt2"],
     "toy": ["model=nano", "data.size=20", "data.test=8", "score.responses=4", "train.epochs=1",
@@ -42,9 +42,9 @@ def describe(name: str, run: Run, folder: Path, overrides: list[str]) -> Work:
     """A run of the harness as a work for everybody; its base is not written yet.
 
     Raises:
-        DataError: as `harness.data.examples.prepare`.
+        DataError: as `harness.data.examples.prepare_examples`.
     """
-    examples = prepare(run)
+    examples = prepare_examples(run)
     train = run.train
     targets = sum(len(item.tokens.ids) - 1 for item in examples.train)
     steps = max(1, round(targets / train.batch_tokens))
