@@ -1,12 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
+PEERS := .venv-peers/bin
 SWEEP ?= main
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep report finding test test-all traps check bench clean
+.PHONY: help setup sweep report finding test test-all traps check bench bench-engine clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready  ## make .venv with pinned packages
 
@@ -40,9 +41,20 @@ check: setup  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup  ## what the sweep engine costs beside the runs, and how fast 10,000 runs load
+bench: .venv-peers/.ready  ## ours beside TRL, Hugging Face and a loop from scratch, 10 minutes; makes docs/performance.md
+	$(PEERS)/python -m tests.benchmarks.cpu --out docs/results/performance
+	$(PEERS)/python -m tests.benchmarks.performance
+
+.venv-peers/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-peers
+	$(PEERS)/python -m pip install -q --upgrade pip
+	$(PEERS)/python -m pip install -q -c constraints.txt torch==2.13.0
+	$(PEERS)/python -m pip install -q -c constraints.txt -e '.[peers]'
+	@touch $@
+
+bench-engine: setup  ## what the sweep engine costs beside the runs, and how fast 10,000 runs load
 	$(BIN)/python tests/benchmarks/engine.py
 	$(BIN)/python -m tests.benchmarks.load
 
 clean:  ## remove the virtual environment and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis
