@@ -157,7 +157,7 @@ def test_two_data_sets_of_one_sweep_are_no_change_of_data(tmp_path: Path) -> Non
 def pair(folder: Path, **changes: object) -> list[Run]:
     """Two runs of a few steps, with the threads that they take by themselves."""
     first = run_of(*overrides(folder), "train.epochs=2", "train.batch_tokens=64", "threads=0")
-    return [replace(first, seed=seed, **changes) for seed in range(2)]  # type: ignore[arg-type]
+    return [with_launch(replace(first, seed=seed), **changes) for seed in range(2)]
 
 
 def test_one_slot_and_two_give_the_same_figures_to_the_last_bit(tmp_path: Path) -> None:
@@ -203,12 +203,14 @@ def test_a_sweeps_automatic_name_does_not_tell_how_it_is_carried_out() -> None:
     plain = automatic_name([["mask=none", "seed=1"], ["mask=full", "seed=1"]])
     assert plain.startswith("mask-")
     other = [
-        ["mask=none", "seed=1", "device=cpu", "threads=2"],
-        ["mask=full", "seed=1", "force=true"],
+        ["mask=none", "seed=1", "launch.device=cpu", "launch.threads=2"],
+        ["mask=full", "seed=1", "launch.force=true"],
     ]
     assert automatic_name(other) == plain
     assert (
-        automatic_name([["device=cpu"]]) == automatic_name([["threads=3"]]) == automatic_name([[]])
+        automatic_name([["launch.device=cpu"]])
+        == automatic_name([["launch.threads=3"]])
+        == automatic_name([[]])
     )
     assert automatic_name([["seed=2"]]) != automatic_name([["seed=3"]])
 
