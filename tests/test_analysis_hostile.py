@@ -161,7 +161,7 @@ def _sparse(path: Path, size: int) -> None:
 def test_a_bad_run_is_one_line_and_left_out(sweep: Path, kind: str) -> None:
     spoil, says = FAULTS[kind]
     spoil(sweep / BAD)
-    runs, problems = read([sweep])
+    runs, problems, _ = read([sweep])
     assert [(found.run, found.kind) for found in problems] == [(BAD, "corrupt")]
     assert says in problems[0].message
     assert len(str(problems[0])) < 400 and "\n" not in str(problems[0])
@@ -263,7 +263,7 @@ def _flipped(path: Path) -> None:
 @pytest.mark.parametrize("kind", CACHES)
 def test_a_foreign_or_damaged_cache_is_made_again(sweep: Path, kind: str) -> None:
     CACHES[kind](sweep / CACHE)
-    runs, problems = read([sweep])
+    runs, problems, _ = read([sweep])
     assert problems == []
     assert sorted(runs["mask"]) == ["full", "none", "template"]
 
