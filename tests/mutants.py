@@ -70,7 +70,7 @@ MUTANTS = [
     Mutant("8", "response and end count as one token each example", "harness/train/steps.py",
            "np.add.reduceat(answer.astype(np.int64), begins)", "np.maximum.reduceat(answer.astype(np.int64), begins)",
            "test_loss.py::test_trap_8_golden_value_of_each_normaliser"),
-    Mutant("9", "evaluation stops on roles without weight", "harness/run/execute.py",
+    Mutant("9", "evaluation stops on roles without weight", "harness/run/group.py",
            "plain_rows(items))",
            "[type(row)(*(part[row.weights > 0] for part in row)) for row in __import__('harness.data.examples', fromlist=['']).weighted_rows(items, journal.prepared.run)])",
            "test_run.py::test_trap_9_every_strategy_trains_and_is_evaluated"),

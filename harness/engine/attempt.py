@@ -158,7 +158,7 @@ class _SignsOfLife:
         Raises:
             LockLost: somebody took the run away.
         """
-        from harness.run.execute import RECORD
+        from harness.run.group import RECORD
 
         self._shares[number] = share
         now = time.monotonic()

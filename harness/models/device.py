@@ -25,10 +25,13 @@ def resolve(device: str) -> torch.device:
         DeviceError: that GPU is not present; one line.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = torch.device(device)
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise DeviceError(f"device={device}: no such GPU, {torch.cuda.device_count()} present")
+    if chosen.type == "cuda":
+        # cuDNN's attention makes a plan for every new shape; here nearly every batch has one.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     return chosen
 
 

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.models.stacked import StackedLinear
+from harness.models.layers import Embedding, LayerNorm, Linear
 
 INIT_STD = 0.02
 
@@ -90,58 +90,6 @@ class Layout(NamedTuple):
         return self._replace(
             slots=None if slots is None else slots.to(device, non_blocking=True),
             starts=None if starts is None else starts.to(device, non_blocking=True),
-        )
-
-
-class Linear(nn.Module):
-    """A linear layer, or one of each run of a stack."""
-
-    def __init__(self, wide: int, narrow: int, lead: tuple[int, ...]) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(*lead, narrow, wide))
-        self.bias = nn.Parameter(torch.empty(*lead, narrow))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map flat [N, in] to [N, out]."""
-        if self.weight.ndim == 2:
-            return functional.linear(x, self.weight, self.bias)
-        apart = x.view(len(self.weight), -1, x.shape[-1])  # [S, N / S, in]
-        out: Tensor = StackedLinear.apply(apart, self.weight, self.bias)  # type: ignore[no-untyped-call]
-        return out.flatten(0, 1)
-
-
-class LayerNorm(nn.Module):
-    """Layer normalisation, or one of each run of a stack."""
-
-    def __init__(self, width: int, lead: tuple[int, ...]) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(*lead, width))
-        self.bias = nn.Parameter(torch.empty(*lead, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map flat [N, D] to [N, D]."""
-        width = x.shape[-1:]
-        if self.weight.ndim == 1:
-            return functional.layer_norm(x, width, self.weight, self.bias)
-        apart = functional.layer_norm(x, width).view(len(self.weight), -1, *width)
-        return torch.addcmul(self.bias[:, None], apart, self.weight[:, None]).flatten(0, 1)
-
-
-class Embedding(nn.Module):
-    """A table of vectors, or one of each run of a stack."""
-
-    def __init__(self, count: int, width: int, lead: tuple[int, ...]) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(*lead, count, width))
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Map flat ids [N] to [N, D]."""
-        if self.weight.ndim == 2:
-            return functional.embedding(ids, self.weight)
-        runs, count, _ = self.weight.shape
-        first = torch.arange(0, runs * count, count, device=ids.device)[:, None]
-        return functional.embedding(
-            (ids.view(runs, -1) + first).flatten(), self.weight.flatten(0, 1)
         )
 
 

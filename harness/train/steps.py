@@ -16,7 +16,7 @@ from harness.data.masks import prompt_scale
 from harness.data.rows import RESPONSE_ROLES, Row, split
 from harness.records import ROLES
 from harness.train.batch import Flat
-from harness.train.normalisers import normaliser
+from harness.train.normalisers import NORMALISERS
 from harness.train.schedules import learning_rate
 
 
@@ -113,7 +113,7 @@ def course(
         begins = ends[first:past] - ends[first]
         sums = np.add.reduceat(own.astype(np.float64), begins)
         answers = np.add.reduceat(answer.astype(np.int64), begins)
-        divisors, denominator = normaliser(train.normalize)(sums, answers)
+        divisors, denominator = NORMALISERS.get(train.normalize)(sums, answers)
         if divisors is not None:
             own /= np.repeat(divisors, laid.lengths[first:past]).astype(own.dtype)
         exact = own.astype(np.float64)
