@@ -61,7 +61,7 @@ def training_of(prepared: list[Prepared], chosen: torch.device) -> Training:
 def measure(overrides: list[str], count: int, steps: int, profile: str) -> dict[str, object]:
     """The figures of one stack."""
     runs = [run_of(*overrides, f"seed={seed}") for seed in range(count)]
-    chosen = device.resolve(runs[0].device)
+    chosen = device.resolve(runs[0].launch.device)
     warm = Warm()
     began = time.perf_counter()
     prepared = [prepare(cell, warm, chosen) for cell in cells_of(runs)]
