@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,19 @@ from rich.console import Console
 
 from harness.config.launchers import Slurm
 from harness.config.validate import ConfigError
+from harness.engine import slurm
+from harness.engine.attempt import Try
 from harness.engine.cells import cells_of
+from harness.engine.job import Job, Tally
 from harness.engine.launchers import LaunchError, carry_out
 from harness.engine.locks import owner_note
 from harness.engine.slurm import known_jobs
 from harness.engine.status import status_of
+from harness.engine.view import View
 from harness.records import FAILURE, RESULT, Failure, Result
 from harness.records.storage import read_json
-from harness.run.execute import execute
+from harness.run.execute import Outcome, Progress, execute, execute_group
+from harness.run.identity import Cell, stamp
 from harness.run.warm import Warm
 from tests.tiny import run_of
 from tests.tiny_sweep import ROOT, figures, overrides, start, toy_runs, tries
@@ -46,6 +52,54 @@ def test_without_slurm_there_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(LaunchError, match="^Slurm: ") as caught:
         carry_out(toy_runs(tmp_path, 1), "slurm", Slurm(), Console(quiet=True))
     assert "\n" not in str(caught.value)
+
+
+def test_a_job_tries_the_runs_of_a_group_alone_that_fail_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a Slurm job does, in this process: 1 diverges, 2 breaks as often as it is tried."""
+    sizes = []
+
+    def failing(cells: Sequence[Cell], progress: Progress, warm: Warm) -> list[Outcome]:
+        sizes.append(len(cells))
+        if any(cell.run.seed == 2 for cell in cells):
+            raise RuntimeError("broken")
+        if cells[0].run.seed == 1:
+            return [FloatingPointError("loss nan")]
+        return execute_group(cells, progress, warm)
+
+    monkeypatch.setattr("harness.run.execute.execute_group", failing)
+    monkeypatch.setattr("harness.engine.slurm.BACKOFF", 0.0)
+    cells = sorted(cells_of(toy_runs(tmp_path, 3)), key=lambda cell: cell.run.seed)
+    slurm.carry_out([Try(cell, stamp(cell.folder), 1) for cell in cells], retries=1)
+    assert sizes == [3, 1, 1, 1, 1]
+    assert (cells[0].folder / RESULT).is_file()
+    failures = [read_json(cell.folder / FAILURE, Failure) for cell in cells[1:]]
+    assert [(failure.error, failure.attempts) for failure in failures] == [
+        ("FloatingPointError: loss nan", 1),
+        ("RuntimeError: broken", 2),
+    ]
+
+
+def test_the_runs_of_a_lost_job_are_submitted_again_together_and_then_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[list[int]] = []
+
+    def submit(groups: Sequence[list[Job]], settings: Slurm, sweep: Path) -> list[object]:
+        submitted.extend([job.cell.run.seed for job in group] for group in groups)
+        return []
+
+    monkeypatch.setattr("harness.engine.slurm._submit", submit)
+    cells = sorted(cells_of(toy_runs(tmp_path, 2)), key=lambda cell: cell.run.seed)
+    jobs = [Job(cell, stamp(cell.folder)) for cell in cells]
+    view, tally = View(Console(quiet=True), jobs), Tally()
+    for lost in ([jobs], [jobs], [[jobs[0]], [jobs[1]]], [[jobs[0]]]):
+        slurm._again(lost, Slurm(retries=1), tmp_path / "s", tally, view)
+    view.stop()
+    assert submitted == [[0, 1], [0], [1], [0], [1]]
+    failure = read_json(cells[0].folder / FAILURE, Failure)
+    assert failure.attempts == 2 and failure.signal == "SIGKILL" and tally.failed == 1
 
 
 @pytest.mark.slurm

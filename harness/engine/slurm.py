@@ -139,6 +139,10 @@ def carry_out(tries: Sequence[Try], retries: int) -> None:
         messages: list[Message] = []
         attempt(waiting, messages.append, warm)
         ended = {message.run: message for message in messages if message.kind != "progress"}
+        if "" in ended:  # all of them ended with an error, or are too many for the memory
+            for each in waiting:
+                carry_out([each], retries)
+            return
         pause = 0.0
         for place, each in enumerate(waiting):
             message = ended.get(each.cell.folder.name)
