@@ -156,7 +156,7 @@ def test_two_data_sets_of_one_sweep_are_no_change_of_data(tmp_path: Path) -> Non
 
 def pair(folder: Path, **changes: object) -> list[Run]:
     """Two runs of a few steps, with the threads that they take by themselves."""
-    first = run_of(*overrides(folder), "train.epochs=2", "train.batch_tokens=64", "threads=0")
+    first = run_of(*overrides(folder), "train.epochs=2", "train.batch_tokens=64", "threads=auto")
     return [with_launch(replace(first, seed=seed), **changes) for seed in range(2)]
 
 

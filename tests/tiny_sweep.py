@@ -90,16 +90,17 @@ def carry_out_inline(jobs: Sequence[Job], settings: Inline, console: Console) ->
     return Outcome(finished, 0, len(jobs) - finished)
 
 
+LAUNCHERS.add("inline", Launcher(Inline, carry_out_inline))
+
+
 def inline(runs: list[Run]) -> tuple[Outcome, str]:
     """As `sweep`, without the seconds that a worker takes to start."""
-    LAUNCHERS["inline"] = Launcher(Inline, carry_out_inline)
     threads = torch.get_num_threads()
     console = Console(record=True, width=300, file=open(os.devnull, "w"))
     try:
         outcome = carry_out(runs, "inline", Inline(), console)
     finally:
         torch.set_num_threads(threads)
-        del LAUNCHERS["inline"]
     return outcome, console.export_text()
 
 

@@ -57,7 +57,7 @@ class Slurm:
     Attributes:
         partition: where the jobs run; "" for the cluster's default.
         minutes: time limit of a job, which carries out one run.
-        cpus: CPU cores of a job, and threads of a run that sets none.
+        cpus: CPU cores of a job.
         gpus: GPUs of a job.
         memory_gb: memory of a job; 0 for the cluster's default.
         at_once: most jobs of the array that run at the same time.

@@ -15,6 +15,7 @@ SIZES = {"tiny": 30, "small": 100, "medium": 300, "large": 1_000, "huge": 10_000
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
+Threads = Annotated[int, Field(gt=0, le=1024)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -212,9 +213,9 @@ class Launch:
         sweep: name of the folder under `runs`; "auto" derives one from the swept keys.
         runs: the folder in which sweeps lie.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        threads: CPU threads of one run; 0 for one with a model below 50 million parameters, and
-            with a larger one as many as there are cores, at most eight. Fixed when a run is first
-            planned.
+        threads: CPU threads of one run; "auto" for one with a model below 50 million parameters,
+            and with a larger one as many as there are cores, at most eight. Fixed when a run is
+            first planned.
         retry: "failed" tries runs again that an earlier launch recorded as failed; "none" leaves
             them.
         force: whether finished and failed runs are carried out again, from their beginning.
@@ -230,7 +231,7 @@ class Launch:
     sweep: str
     runs: str
     device: str
-    threads: Count
+    threads: Threads | Literal["auto"]
     retry: Literal["none", "failed"]
     force: bool
     stack: Positive | Literal["auto"]

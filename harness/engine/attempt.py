@@ -113,7 +113,7 @@ def _carry_out(locked: Sequence[tuple[Try, Lock]], tell: Tell, warm: Warm) -> li
 
     tries = [each for each, _ in locked]
     cells = [each.cell for each in tries]
-    torch.set_num_threads(cells[0].run.launch.threads)
+    torch.set_num_threads(int(cells[0].run.launch.threads))
     try:
         with logged(tries):
             outcomes = execute_group(cells, _SignsOfLife(locked, tell), warm)

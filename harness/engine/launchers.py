@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from rich.console import Console
 
 from harness.config.launchers import Pool, Slurm
+from harness.config.registry import Registry
 from harness.config.schema import Run
 
 if TYPE_CHECKING:
@@ -82,8 +83,11 @@ def _slurm(jobs: Sequence[Job], settings: Slurm, console: Console) -> Outcome:
     return launch(jobs, settings, console)
 
 
-LAUNCHERS: dict[str, Launcher] = {"pool": Launcher(Pool, _pool), "slurm": Launcher(Slurm, _slurm)}
+LAUNCHERS: Registry[Launcher] = Registry("hydra/launcher")
 """Launchers by name; a plugin adds its own."""
+
+LAUNCHERS.add("pool", Launcher(Pool, _pool))
+LAUNCHERS.add("slurm", Launcher(Slurm, _slurm))
 
 
 def carry_out(runs: Sequence[Run], launcher: str, settings: Settings, console: Console) -> Outcome:

@@ -104,7 +104,7 @@ def workers(visible: Sequence[str], settings: Pool, runs: Sequence[Run]) -> int:
     if settings.slots != "auto":
         return int(settings.slots)
     if not visible:
-        return max(1, cpus() // max(run.launch.threads for run in runs))
+        return max(1, cpus() // max(int(run.launch.threads) for run in runs))
     if settings.slots_per_gpu != "auto":
         return len(visible) * int(settings.slots_per_gpu)
     return len(visible) * shared_by(runs, len(visible))
@@ -143,6 +143,6 @@ def threads_of(run: Run, cores: int) -> int:
         run: its config.
         cores: CPU cores of the machine.
     """
-    if run.launch.threads:
+    if run.launch.threads != "auto":
         return run.launch.threads
     return 1 if shape(run).parameters < SMALL else min(MOST_THREADS, cores)

@@ -58,7 +58,7 @@ def launch(runs: Sequence[Run], launcher: str, settings: Settings, console: Cons
             raise ConfigError(faults)
     _plan(work, launcher, settings.cores or cpus(), console)
     with under_way(sorted({job.cell.folder.parent for job in work.todo})):
-        ended = LAUNCHERS[launcher].launch(work.todo, settings, console)
+        ended = LAUNCHERS.get(launcher).launch(work.todo, settings, console)
     return Outcome(
         ended.finished, work.skipped + ended.skipped, work.failed + ended.failed, ended.pending
     )
@@ -139,8 +139,8 @@ def _plan(work: Work, launcher: str, cores: int, console: Console) -> None:
             _say(console, f"warning: {line}")
         for job in jobs:
             run, count = job.cell.run, threads[job.name]
-            if run.launch.threads not in (0, count):
-                kept[run.launch.threads, count] += 1
+            if run.launch.threads not in ("auto", count):
+                kept[int(run.launch.threads), count] += 1
             job.cell = job.cell._replace(run=with_launch(run, threads=count))
     for (asked, count), runs in kept.items():
         _say(
