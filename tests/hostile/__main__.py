@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     cases = chosen(given.wanted, given.sample or 1)
     warm()
-    verdicts = []
+    console = Console(width=160)
+    verdicts: list[Verdict] = []
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # for cases without a superuser's rights
         for number, case in enumerate(track(cases, console=Console(stderr=True), transient=True)):
@@ -74,9 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if given.sample
                 else carry_out(case, root, given.limit, alone=given.alone)
             )
-    console = Console(width=160)
-    for line in details(verdicts):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+            for line in details(verdicts[-1]):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(table(verdicts))
     failed = unmet(verdicts)
     for line in failed:

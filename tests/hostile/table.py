@@ -54,19 +54,18 @@ def row(name: str, verdicts: Sequence[Verdict]) -> list[str]:
     ]
 
 
-def details(verdicts: Sequence[Verdict]) -> list[str]:
-    """A few lines for each case that went wrong: what, the command, and the end of its error."""
-    lines = []
-    for verdict in verdicts:
-        if not verdict.faults:
-            continue
-        case, measured = verdict.case, verdict.measured
-        lines.append(f"{case.id}: {', '.join(verdict.faults)}")
-        own = [word for word in case.command if word not in TOY]
-        lines.append(f"    {' '.join(own)[:200]!r}")
-        said = [line for line in measured.stderr.splitlines() if line.strip()][-2:]
-        lines += [f"    {line[:300]}" for line in said]
-    return lines
+def details(verdict: Verdict) -> list[str]:
+    """A few lines for a case that went wrong: what, the command, and the end of its error."""
+    if not verdict.faults:
+        return []
+    case, measured = verdict.case, verdict.measured
+    own = [word for word in case.command if word not in TOY]
+    said = [line for line in measured.stderr.splitlines() if line.strip()][-2:]
+    return [
+        f"{case.id}: {', '.join(verdict.faults)} ({measured.seconds:.1f} s)",
+        f"    {' '.join(own)[:200]!r}",
+        *(f"    {line[:300]}" for line in said),
+    ]
 
 
 def unmet(verdicts: Sequence[Verdict]) -> list[str]:

@@ -86,7 +86,7 @@ refuse("decay of 1e300", toy("train.weight_decay=1e300"), "train.weight_decay")
 for key, value in {
     "mask.importance": "beauty", "mask.turns": "second", "mask.schedule": "rising",
     "train.decay": "steep", "train.normalize": "mean", "train.precision": "fp8",
-    "data.source": "csvv", "data.too_long": "ignore", "data.template": "fancy",
+    "data.source": "filez", "data.too_long": "ignore", "data.template": "fancy",
     "model.tokenizer": "words", "device": "tpu", "retry": "all",
 }.items():  # fmt: skip
     refuse(f"{key}={value}", toy(f"{key}={value}"), key)
