@@ -1,11 +1,14 @@
 """Run folders to the run table: every column, every fault, the cache."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import subprocess
 import sys
 import time
 from dataclasses import fields
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,11 +24,11 @@ from tests import fakes
 
 
 @pytest.fixture
-def sweep(tmp_path):
+def sweep(tmp_path: Path) -> Path:
     return fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4)
 
 
-def problem(folder):
+def problem(folder: Path) -> tuple[str, str]:
     """The only problem of a sweep, as kind and message."""
     (found,) = read([folder]).problems
     assert "\n" not in str(found)
@@ -33,13 +36,13 @@ def problem(folder):
     return found.kind, found.message
 
 
-def test_analysis_imports_no_torch():
+def test_analysis_imports_no_torch() -> None:
     code = "import sys, analysis, analysis.__main__; print('torch' in sys.modules, 'harness.train.loop' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 
 
-def test_every_run_is_a_row_with_its_values(sweep):
+def test_every_run_is_a_row_with_its_values(sweep: Path) -> None:
     frame = analysis.load(sweep)
     assert len(frame) == 3 and frame.attrs["problems"] == []
     row = frame[frame["mask"] == "none"].iloc[0]
@@ -62,11 +65,11 @@ def test_every_run_is_a_row_with_its_values(sweep):
     )
 
 
-def test_what_could_not_be_scored_is_missing_and_not_zero(sweep):
+def test_what_could_not_be_scored_is_missing_and_not_zero(sweep: Path) -> None:
     assert analysis.load(sweep)["scores.checked"].isna().all()
 
 
-def test_the_column_table_declares_every_column_and_every_field_of_a_result(sweep):
+def test_the_column_table_declares_every_column_and_every_field_of_a_result(sweep: Path) -> None:
     frame = analysis.load(sweep)
     kinds = {
         "str": pd.api.types.is_string_dtype,
@@ -86,7 +89,7 @@ def test_the_column_table_declares_every_column_and_every_field_of_a_result(swee
 @pytest.mark.parametrize(
     "column", [c for c in columns.COLUMNS if c.name != "families.*"], ids=lambda c: c.name
 )
-def test_each_declared_column_is_filled(sweep, column):
+def test_each_declared_column_is_filled(sweep: Path, column: columns.Column) -> None:
     frame = analysis.load(sweep)
     stem = column.name.removesuffix("*")
     found = [
@@ -100,7 +103,7 @@ def test_each_declared_column_is_filled(sweep, column):
     )
 
 
-def spoil(kind, sweep):
+def spoil(kind: str, sweep: Path) -> None:
     run = sweep / "none-nano-100-joint-0"
     result, config = run / records.RESULT, run / records.CONFIG
     if kind == "truncated result":
@@ -160,7 +163,9 @@ def spoil(kind, sweep):
         ("duplicate", "duplicate", "same identity as sweep/full-nano-100-joint-0"),
     ],
 )
-def test_a_broken_folder_gives_one_clear_line_and_stops_nothing(sweep, kind, expected, says):
+def test_a_broken_folder_gives_one_clear_line_and_stops_nothing(
+    sweep: Path, kind: str, expected: str, says: str
+) -> None:
     spoil(kind, sweep)
     found, message = problem(sweep)
     assert found == expected
@@ -170,7 +175,7 @@ def test_a_broken_folder_gives_one_clear_line_and_stops_nothing(sweep, kind, exp
         assert len(analysis.load(sweep).attrs["problems"]) == 1
 
 
-def test_files_and_hidden_folders_beside_the_runs_are_no_problem(sweep):
+def test_files_and_hidden_folders_beside_the_runs_are_no_problem(sweep: Path) -> None:
     (sweep / "sweep.yaml").write_text("a: 1")
     (sweep / ".cache").mkdir()
     (sweep / "report").mkdir()
@@ -178,7 +183,7 @@ def test_files_and_hidden_folders_beside_the_runs_are_no_problem(sweep):
 
 
 @pytest.mark.parametrize("name", ["absent", "empty"])
-def test_a_folder_that_is_no_sweep_is_an_error_of_one_line(tmp_path, name):
+def test_a_folder_that_is_no_sweep_is_an_error_of_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     folder = tmp_path / name
     with pytest.raises(LoadError) as error:
@@ -186,13 +191,13 @@ def test_a_folder_that_is_no_sweep_is_an_error_of_one_line(tmp_path, name):
     assert str(folder) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_the_cache_gives_the_same_table(sweep):
+def test_the_cache_gives_the_same_table(sweep: Path) -> None:
     first = read([sweep]).runs
     assert (sweep / CACHE).exists()
     pd.testing.assert_frame_equal(first, read([sweep]).runs)
 
 
-def test_the_cache_is_rebuilt_when_a_run_changes_comes_or_goes(sweep):
+def test_the_cache_is_rebuilt_when_a_run_changes_comes_or_goes(sweep: Path) -> None:
     read([sweep])
     path = sweep / "none-nano-100-joint-0" / records.RESULT
     result = json.loads(path.read_text())
@@ -206,20 +211,20 @@ def test_the_cache_is_rebuilt_when_a_run_changes_comes_or_goes(sweep):
     assert again.loc["none", "nll.test.answer"] == 9.5
 
 
-def test_a_broken_cache_is_made_again(sweep):
+def test_a_broken_cache_is_made_again(sweep: Path) -> None:
     first = read([sweep]).runs
     (sweep / CACHE).write_bytes(b"not parquet")
     pd.testing.assert_frame_equal(first, read([sweep]).runs)
 
 
-def test_the_cache_keeps_nothing_of_where_the_sweep_lay(sweep, tmp_path):
+def test_the_cache_keeps_nothing_of_where_the_sweep_lay(sweep: Path, tmp_path: Path) -> None:
     read([sweep])
     moved = sweep.rename(tmp_path / "moved")
     runs = read([moved]).runs
     assert set(runs["sweep"]) == {"moved"} and runs["path"].str.contains("moved").all()
 
 
-def test_arms_of_one_mask_are_told_apart_by_what_differs(tmp_path):
+def test_arms_of_one_mask_are_told_apart_by_what_differs(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     for number, keep in enumerate([{}, {"response": 1.0}, {"response": 0.5}]):
         settings = fakes.config("sweep", "full", "nano", 100, number)
@@ -228,7 +233,7 @@ def test_arms_of_one_mask_are_told_apart_by_what_differs(tmp_path):
     assert analysis.load(folder)["arm"].tolist() == ["full", "full", "full keep.response=0.5"]
 
 
-def test_conditions_name_what_varies_and_not_what_follows_from_it(tmp_path):
+def test_conditions_name_what_varies_and_not_what_follows_from_it(tmp_path: Path) -> None:
     folder = fakes.write_sweep(
         tmp_path / "sweep",
         sizes=(100, 300),
@@ -244,7 +249,7 @@ def test_conditions_name_what_varies_and_not_what_follows_from_it(tmp_path):
     ]
 
 
-def test_sizes_may_be_given_by_name_or_number(tmp_path):
+def test_sizes_may_be_given_by_name_or_number(tmp_path: Path) -> None:
     folder = fakes.write_sweep(tmp_path / "sweep", masks=("full",), sizes=(300,), prompts=4)
     settings = fakes.config("sweep", "none", "nano", 300, 0)
     fakes.write_run(folder / "named", settings, fakes.no_effect, prompts=4)

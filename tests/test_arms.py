@@ -65,7 +65,7 @@ def test_equality_must_show_in_every_cell_and_goes_before_a_difference() -> None
 
 
 def test_a_score_at_its_floor_or_ceiling_is_never_called_equal() -> None:
-    floor = {"equivalence": math.nan, "bound": "floor"}
+    floor: dict[str, Any] = {"equivalence": math.nan, "bound": "floor"}
     found = verdict(cell(0.0, **floor), outcome=EXACT)
     assert found.word == "inconclusive"
     assert found.reason == "all at the floor of the score, which tells nothing of masks"

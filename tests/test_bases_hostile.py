@@ -44,7 +44,7 @@ def config(folder: Path, **other: Any) -> Pretrain:
         "warmup_steps": 0, "evaluate_every": 50, "precision": "fp32", "compile": False,
         "device": "cpu", **other,
     }  # fmt: skip
-    return parse(content, Pretrain)
+    return parse({str(key): value for key, value in content.items()}, Pretrain)
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ def test_an_example_above_the_context_is_an_error_unless_a_policy_is_chosen() ->
 def hidden(model: GPT, rows: list[Row]) -> torch.Tensor:
     batch = assemble(rows)
     with torch.no_grad():
-        return model(batch.inputs, batch.layout)
+        states: torch.Tensor = model(batch.inputs, batch.layout)
+    return states
 
 
 def test_trap_30_examples_of_one_batch_do_not_see_each_other() -> None:

@@ -21,7 +21,7 @@ from harness.models.hugging_face import export
 from tests.benchmarks import cpu, gpu, performance
 from tests.benchmarks.arithmetic import flops, parameters
 from tests.benchmarks.driver import PartError, call
-from tests.benchmarks.measured import Floor, Measurement, Records, Sweep, Taken, processor
+from tests.benchmarks.measured import ROOT, Floor, Measurement, Records, Sweep, Taken, processor
 from tests.benchmarks.peers import work as works
 from tests.benchmarks.peers.from_scratch import answer, collate, rate
 from tests.benchmarks.peers.measure import held_out
@@ -224,9 +224,7 @@ def test_a_processor_is_named_with_its_bf16_units(tmp_path: Path) -> None:
 def test_a_rehearsal_leaves_records_from_which_a_page_is_made(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.benchmarks.cpu", "--toy", "--out", str(tmp_path)]
     parts = ["floor", "ours", "from-scratch", "answers-ours", "runs-nano-100"]
-    done = subprocess.run(
-        [*command, "--parts", *parts], capture_output=True, text=True, cwd=performance.ROOT
-    )
+    done = subprocess.run([*command, "--parts", *parts], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout
     (records,) = performance.kept(tmp_path)
     assert [m.part for m in records.measurements] == ["ours", "from-scratch", "answers-ours"]

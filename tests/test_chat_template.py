@@ -49,9 +49,9 @@ def _joined(segments: object) -> list[tuple[str, str]]:
 
 def test_the_text_is_what_transformers_renders(chatml: str) -> None:
     messages = [{"role": m.speaker, "content": m.content} for m in DIALOGUE.messages]
-    (expected,), _ = render_jinja_template([messages], chat_template=CHATML)
+    rendered = render_jinja_template([messages], chat_template=CHATML)[0]
     ours = "".join(segment.text for segment in render(DIALOGUE, chatml))
-    assert expected.rstrip("\n") == ours
+    assert rendered[0].rstrip("\n") == ours
 
 
 def test_trap_19_hostile_texts_never_reach_the_template(chatml: str) -> None:

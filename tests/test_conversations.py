@@ -77,9 +77,9 @@ def test_every_conversation(example: Example, template: str, name: str) -> None:
         return
     sums = []
     for rows in (
-        [row, row._replace(weights=row.weights / 2)],
+        [row, row._replace(weights=row.weights / np.float32(2))],
         [row],
-        [row._replace(weights=row.weights / 2)],
+        [row._replace(weights=row.weights / np.float32(2))],
     ):
         batch = assemble(rows)
         with torch.no_grad():

@@ -47,7 +47,8 @@ def theirs(nano: tuple[GPT, Path]) -> PreTrainedTokenizerBase:
 
 def logits(model: GPT, ids: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
-        return (model(ids.flatten(), Layout(*ids.shape)) @ model.head.T).view(*ids.shape, -1)
+        flat: torch.Tensor = model(ids.flatten(), Layout(*ids.shape)) @ model.head.T
+    return flat.view(*ids.shape, -1)
 
 
 def test_logits_of_transformers_are_ours_in_fp32(tmp_path: Path) -> None:
@@ -102,7 +103,8 @@ def test_what_was_exported_comes_back_bit_for_bit(nano: tuple[GPT, Path]) -> Non
 
 def test_what_transformers_saves_again_comes_back(nano: tuple[GPT, Path], tmp_path: Path) -> None:
     model, folder = nano
-    AutoModelForCausalLM.from_pretrained(folder).to(torch.bfloat16).save_pretrained(tmp_path)
+    loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    loaded.save_pretrained(tmp_path)
     again = checkpoint.load(checkpoint.find(str(tmp_path), "nano"), model.shape)
     assert checkpoint.digest(again) == checkpoint.digest(model)  # nano is shipped in bf16
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -67,7 +68,8 @@ def test_the_map_is_drawn_with_a_square_for_each_cell(grid: Study) -> None:
         figure = figures.FIGURES["landscape"].draw(grid)
         figure.draw_without_rendering()
     squares = figure.axes[0].collections[-1]
-    assert sorted(map(tuple, squares.get_offsets().tolist())) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    offsets = np.asarray(squares.get_offsets())
+    assert sorted(map(tuple, offsets.tolist())) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def test_what_else_varies_is_never_averaged_into_a_map(tmp_path: Path) -> None:

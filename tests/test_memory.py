@@ -12,6 +12,7 @@ from harness.data.rows import Row, shift
 from harness.models.device import within_memory
 from harness.records import StepRecord
 from harness.train import loop as train
+from harness.train.loss import weighted_loss
 from harness.train.steps import Course, course, cut
 from tests.tiny import MASKS, run_of, tokens_of, toy
 
@@ -28,7 +29,7 @@ def fitted(
     fits: int, monkeypatch: pytest.MonkeyPatch, micro_tokens: int = 100_000
 ) -> tuple[list[StepRecord], train.Totals]:
     """Two steps of eight rows where `fits` rows' tokens fit into memory at once."""
-    honest = train.weighted_loss
+    honest = weighted_loss
     length = len(rows()[0].inputs)
 
     def limited(hidden: torch.Tensor, *rest: torch.Tensor) -> object:

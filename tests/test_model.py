@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,7 +39,8 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[GPT2LMHeadModel
 
 def logits(model: GPT, ids: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
-        return (model(ids.flatten(), Layout(*ids.shape)) @ model.head.T).view(*ids.shape, -1)
+        flat: torch.Tensor = model(ids.flatten(), Layout(*ids.shape)) @ model.head.T
+    return flat.view(*ids.shape, -1)
 
 
 def test_logits_agree_with_transformers(reference: tuple[GPT2LMHeadModel, Path]) -> None:
@@ -54,6 +56,7 @@ def test_greedy_generation_agrees_with_transformers(
     reference: tuple[GPT2LMHeadModel, Path],
 ) -> None:
     theirs, folder = reference
+    generating: Any = theirs  # by its stub, `generate` is for a class that GPT-2's is not
     ours = checkpoint.load(checkpoint.find(str(folder), "gpt2"), SHAPE)
     prompts = [
         torch.randint(0, 211, (n,), generator=torch.Generator().manual_seed(n)).tolist()
@@ -61,7 +64,7 @@ def test_greedy_generation_agrees_with_transformers(
     ]
     expected = []
     for prompt in prompts:
-        found = theirs.generate(
+        found = generating.generate(
             torch.tensor([prompt]),
             max_new_tokens=20,
             do_sample=False,
@@ -82,7 +85,7 @@ def test_cached_generation_equals_recomputing_everything(budget: int) -> None:
     ]
 
     def naive(prompt: list[int]) -> list[int]:
-        ids, said = list(prompt), []
+        ids, said = list(prompt), list[int]()
         while len(said) < 20 and len(ids) <= 40:
             chosen = int(logits(model, torch.tensor([ids]))[0, -1].argmax())
             if chosen == 7:

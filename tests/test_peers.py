@@ -53,7 +53,7 @@ def from_scratch_labels(example: Example, length: int, mask_instructions: bool) 
     assert "".join(part.text for part in instruction).startswith(asked)
     ids = tokenize(render(example, "alpaca"), BPE).ids.tolist()[:-1]
     padded = ids + [BPE.end] * (length + 1 - len(ids))
-    targets = padded[1:]
+    targets: list[int] = padded[1:]
     first_pad = len(ids) - 1
     targets[first_pad + 1 :] = [IGNORED] * (length - first_pad - 1)
     if mask_instructions:
@@ -134,7 +134,8 @@ def trl_rows(kind: str, rows: list[dict[str, object]], folder: str) -> list[str]
         model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
     )
     batch = [trainer.data_collator([row])["labels"][0].tolist() for row in trainer.train_dataset]
-    return [tokenizer.decode([label for label in labels if label != IGNORED]) for labels in batch]
+    kept = ([label for label in labels if label != IGNORED] for labels in batch)
+    return [str(tokenizer.decode(ids)) for ids in kept]
 
 
 def letters_of(example: Example) -> str:

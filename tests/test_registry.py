@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from harness.config.registry import Registry, UnknownName
@@ -16,7 +18,7 @@ def test_entries_are_found_by_name_in_the_order_in_which_they_were_added() -> No
 
 
 def test_a_function_is_added_where_it_is_defined() -> None:
-    measures: Registry[object] = Registry("measure")
+    measures: Registry[Callable[[], int]] = Registry("measure")
 
     @measures.register("length")
     def length() -> int:

@@ -2,10 +2,13 @@
 sight.
 """
 
+from __future__ import annotations
+
 import html
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +22,7 @@ from tests import browser, fakes
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two masks less one run, one broken folder; responses with markup."""
     folder = tmp_path_factory.mktemp("runs") / "demo"
     fakes.write_sweep(folder, masks=("full", "none"), sizes=(100, 1000), seeds=(0, 1), prompts=6)
@@ -30,16 +33,16 @@ def sweep(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(sweep):
+def page(sweep: Path) -> str:
     return (sweep / "report" / "index.html").read_text("utf-8")
 
 
-def rendered(*folders):
+def rendered(*folders: Path) -> str:
     """The page without its figures, which take the time."""
     return render(study(folders), {}, {})
 
 
-def files(folder):
+def files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -47,7 +50,7 @@ def files(folder):
     }
 
 
-def test_the_same_runs_give_the_same_bytes(sweep, tmp_path):
+def test_the_same_runs_give_the_same_bytes(sweep: Path, tmp_path: Path) -> None:
     assert main([str(sweep), "--out", str(tmp_path / "again")]) == 0
     first, again = files(sweep / "report"), files(tmp_path / "again")
     assert {"index.html", "verdict.json", "tables/results.md", "figures/main.pdf"} <= set(first)
@@ -56,14 +59,14 @@ def test_the_same_runs_give_the_same_bytes(sweep, tmp_path):
     } == set()
 
 
-def test_the_page_needs_nothing_from_elsewhere(page):
+def test_the_page_needs_nothing_from_elsewhere(page: str) -> None:
     plain = re.sub(r' xmlns(:\w+)?="[^"]*"', "", page)  # names of XML vocabularies, not addresses
     assert re.findall(r"https?:|src=|@import|<link(?! rel=\"icon\" href=\"data:,\")", plain) == []
     assert set(re.findall(r'href="(.)', plain)) <= {"#", "d"}
     assert not re.search(r"url\((?!#)", plain)
 
 
-def test_the_advice_comes_first_then_what_was_run(page, sweep):
+def test_the_advice_comes_first_then_what_was_run(page: str, sweep: Path) -> None:
     advice = json.loads((sweep / "report" / "verdict.json").read_text())["advice"]
     text = re.sub(r"<[^>]+>", "", page[page.index("<body>") :]).split()
     assert html.unescape(" ".join(text[: len(advice.split())])) == advice
@@ -83,7 +86,7 @@ def test_the_advice_comes_first_then_what_was_run(page, sweep):
     assert targets <= set(re.findall(r'id="([\w-]+)"', page))
 
 
-def test_a_claims_verdict_comes_before_the_advice(tmp_path):
+def test_a_claims_verdict_comes_before_the_advice(tmp_path: Path) -> None:
     folder = fakes.write_sweep(
         tmp_path / "s", sizes=(100, 300, 1000), seeds=(0, 1), claim="small_data", prompts=2
     )
@@ -93,7 +96,7 @@ def test_a_claims_verdict_comes_before_the_advice(tmp_path):
     assert body.index("The more data, the less not masking gains") < body.index("Open: 2 seeds")
 
 
-def test_model_output_is_escaped(page):
+def test_model_output_is_escaped(page: str) -> None:
     assert fakes.HOSTILE not in page
     assert (
         "&lt;script&gt;console.error(&#39;escaped?&#39;)&lt;/script&gt; &amp; &lt;b&gt;bold&lt;/b&gt;"
@@ -102,23 +105,25 @@ def test_model_output_is_escaped(page):
     assert page.count("<script>") == 1
 
 
-def test_control_characters_are_shown():
+def test_control_characters_are_shown() -> None:
     assert visible("a\x1b[31m\x00b\nc\x7f") == "a␛[31m␀b\nc␡"
 
 
-def test_what_is_missing_or_unusable_stands_above_the_figures(page):
+def test_what_is_missing_or_unusable_stands_above_the_figures(page: str) -> None:
     above = page[: page.index("<h2>")]
     assert "1 cell of this sweep has no run" in above
     assert "&#39;none&#39;, 1,000 examples: 1 seed missing" in above
     assert "demo/notes: foreign: not a run: no config.yaml" in above
 
 
-def test_a_whole_sweep_has_no_warning(tmp_path):
+def test_a_whole_sweep_has_no_warning(tmp_path: Path) -> None:
     folder = fakes.write_sweep(tmp_path / "whole", masks=("full", "none"), sizes=(100,), prompts=4)
     assert 'class="warning"' not in rendered(folder)
 
 
-def test_one_figure_can_be_made_again(sweep, tmp_path, capsys):
+def test_one_figure_can_be_made_again(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([str(sweep), "--figure", "delta", "--out", str(tmp_path)]) == 0
     assert sorted(files(tmp_path)) == [
         f"figures/delta.{kind}" for kind in ("column.svg", "pdf", "png", "svg")
@@ -130,19 +135,21 @@ def test_one_figure_can_be_made_again(sweep, tmp_path, capsys):
     assert "ratio: not drawn: the length ratio does not vary" in capsys.readouterr().err
 
 
-def test_an_unknown_figure_is_refused_with_the_known_ones(sweep, capsys):
+def test_an_unknown_figure_is_refused_with_the_known_ones(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         main([str(sweep), "--figure", "pie"])
     error = capsys.readouterr().err
     assert all(name in error for name in figures.FIGURES)
 
 
-def test_a_missing_folder_is_one_line(tmp_path, capsys):
+def test_a_missing_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "absent")]) == 2
     assert capsys.readouterr().err == f"analysis: {tmp_path / 'absent'}: no such folder\n"
 
 
-def test_sweeps_are_compared_in_one_report(tmp_path):
+def test_sweeps_are_compared_in_one_report(tmp_path: Path) -> None:
     first = fakes.write_sweep(tmp_path / "a", masks=("full",), sizes=(100,), prompts=4)
     second = fakes.write_sweep(tmp_path / "b", masks=("none",), sizes=(100,), prompts=4)
     assert "2 runs, 2 masks, 1 fair pair against" in rendered(first, second)
@@ -150,7 +157,7 @@ def test_sweeps_are_compared_in_one_report(tmp_path):
     assert (tmp_path / "a+b" / "report" / "figures" / "main.svg").exists()
 
 
-def test_a_truncated_file_of_responses_is_named_and_stops_nothing(tmp_path):
+def test_a_truncated_file_of_responses_is_named_and_stops_nothing(tmp_path: Path) -> None:
     folder = fakes.write_sweep(tmp_path / "sweep", masks=("full", "none"), sizes=(100,), prompts=4)
     path = folder / "none-nano-100-joint-0" / records.RESPONSES
     path.write_text(path.read_text()[:-40])
@@ -160,14 +167,16 @@ def test_a_truncated_file_of_responses_is_named_and_stops_nothing(tmp_path):
 @pytest.mark.skipif(
     browser.find() is None, reason="no Chromium on this machine: the page is not opened"
 )
-def test_chromium_finds_no_fault_and_runs_no_model_output(sweep, tmp_path):
+def test_chromium_finds_no_fault_and_runs_no_model_output(sweep: Path, tmp_path: Path) -> None:
     dom, console = browser.opened(sweep / "report" / "index.html", tmp_path)
     assert console == []
     assert dom.count("<script>") == 1 and "<b>bold" not in dom
     assert 'tabindex="0"' in dom  # the page's own script ran: tables can be sorted
 
 
-def test_a_single_run_gets_its_own_short_report(tmp_path, capsys):
+def test_a_single_run_gets_its_own_short_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = fakes.write_sweep(tmp_path / "single", masks=("partial",), sizes=(100,), prompts=4)
     assert main([str(folder)]) == 0
     printed = capsys.readouterr().out
@@ -178,14 +187,16 @@ def test_a_single_run_gets_its_own_short_report(tmp_path, capsys):
     assert 'class="warning"' not in page and "1 run, 1 mask" in page
 
 
-def test_a_runs_own_folder_will_do(tmp_path, capsys):
+def test_a_runs_own_folder_will_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = fakes.write_sweep(tmp_path / "s", masks=("full", "none"), sizes=(100,), prompts=4)
     run = folder / "none-nano-100-joint-0"
     assert main([str(run), "--figure", "main"]) == 0
     assert (run / "report" / "figures" / "main.svg").exists()
 
 
-def test_a_sweep_without_full_is_compared_with_the_first_of_its_masks(tmp_path, capsys):
+def test_a_sweep_without_full_is_compared_with_the_first_of_its_masks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = fakes.write_sweep(
         tmp_path / "s", masks=("none", "partial", "template"), sizes=(100,), prompts=4
     )
@@ -197,7 +208,7 @@ def test_a_sweep_without_full_is_compared_with_the_first_of_its_masks(tmp_path, 
     )
 
 
-def test_runs_that_were_kept_without_responses_are_no_fault(tmp_path):
+def test_runs_that_were_kept_without_responses_are_no_fault(tmp_path: Path) -> None:
     folder = fakes.write_sweep(tmp_path / "s", masks=("full", "none"), sizes=(100,), prompts=4)
     for path in folder.glob(f"*/{records.RESPONSES}"):
         path.unlink()

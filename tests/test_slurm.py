@@ -28,7 +28,8 @@ from harness.engine.status import status_of
 from harness.engine.view import View
 from harness.records import FAILURE, RESULT, Failure, Result
 from harness.records.storage import read_json
-from harness.run.execute import Outcome, Progress, execute, execute_group
+from harness.run.execute import execute, execute_group
+from harness.run.group import Outcome, Progress
 from harness.run.identity import Cell, stamp
 from harness.run.warm import Warm
 from tests.tiny import run_of

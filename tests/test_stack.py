@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from harness.config.schema import Train
 from harness.data.rows import Row, plan
 from harness.models.gpt import GPT
 from harness.records import StepRecord
 from harness.train.decoding import generate, generate_all
 from harness.train.evaluate import evaluate, evaluate_all
 from harness.train.loop import Learner, Training, fit
-from harness.train.steps import course, cut
+from harness.train.steps import Course, course, cut
 from tests.tiny import MASKS, random_rows, run_of, toy
 
 V = 61
@@ -35,10 +35,11 @@ def learner(
 ) -> Learner:
     seed, count, epochs, mask, normalize, usual = RUNS[number]
     rows = random_rows(count, V, seed, mask)
-    settings: Train = replace(TRAIN, normalize=normalize, epochs=epochs)
+    changes: dict[str, Any] = {"normalize": normalize, "epochs": epochs}
+    settings = replace(TRAIN, **changes)
     steps = plan([len(row.inputs) for row in rows], settings.batch_tokens, epochs, seed)
 
-    def lay_out(limit: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def lay_out(limit: int) -> Course:
         return course(rows, cut(rows, steps, limit), settings, MASKS[mask], rate or usual)
 
     return Learner(settings, lay_out, records.append, lay_out(micro_tokens))

@@ -1,23 +1,21 @@
 """The terminal's table: what it says, and that 80 columns hold it."""
 
-import io
+from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from analysis.study import study
-from analysis.terminal import show
 from tests import fakes
 
 
-def printed(folder, width=80):
-    console = Console(file=io.StringIO(), width=width)
-    show(study([folder]), console)
-    return console.file.getvalue()
+def printed(folder: Path, width: int = 80) -> str:
+    return fakes.shown(study([folder]), width)
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_every_cell_is_one_line_with_scores_loss_and_difference(tmp_path, width):
+def test_every_cell_is_one_line_with_scores_loss_and_difference(tmp_path: Path, width: int) -> None:
     folder = fakes.write_sweep(
         tmp_path / "sweep",
         masks=("full", "hierarchical"),
@@ -41,14 +39,14 @@ def test_every_cell_is_one_line_with_scores_loss_and_difference(tmp_path, width)
     assert row[-3].startswith("[") and row[-2].endswith("]") and row[-1] == ".500"
 
 
-def test_one_seed_has_no_interval_and_says_so(tmp_path):
+def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
     text = printed(fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4))
     assert "One seed per cell: no intervals, so no Δ can be told from chance." in text
     table = text[: text.index("One seed shows nothing")]
     assert "[" not in table and " p" not in table.splitlines()[5]
 
 
-def test_conditions_share_one_head_and_numbers_in_names_sort_by_value(tmp_path):
+def test_conditions_share_one_head_and_numbers_in_names_sort_by_value(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     for epochs in (10, 4):
         for mask in ("full", "none"):
@@ -60,7 +58,7 @@ def test_conditions_share_one_head_and_numbers_in_names_sort_by_value(tmp_path):
     assert text.index("epochs 4") < text.index("epochs 10")
 
 
-def test_problems_and_holes_are_printed(tmp_path):
+def test_problems_and_holes_are_printed(tmp_path: Path) -> None:
     folder = fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4)
     fakes.write_run(
         folder / "more", fakes.config("sweep", "full", "nano", 300, 0), fakes.fades, prompts=4

@@ -15,7 +15,7 @@ from harness.data.tokens import CHARACTERS, ROLE_ID, load_tokenizer, tokenize
 from harness.records import ROLES
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, tokens_of
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 def conversations() -> st.SearchStrategy[Example]:

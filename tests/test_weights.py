@@ -60,7 +60,10 @@ def test_saved_weights_tell_their_heads(tmp_path: Path) -> None:
 
 
 def spoilt(name: str, value: float) -> Callable[[dict[str, Tensor]], None]:
-    return lambda stored: stored[name].view(-1)[3:4].fill_(value) and None
+    def spoil(stored: dict[str, Tensor]) -> None:
+        stored[name].view(-1)[3:4].fill_(value)
+
+    return spoil
 
 
 @pytest.mark.parametrize(

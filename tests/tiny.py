@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from harness.config.launch_keys import spelled_out
-from harness.config.schema import Mask, Run
+from harness.config.schema import Mask, Run, Train
 from harness.config.validate import parse
 from harness.data.example import Example, Message, alpaca
 from harness.data.masks import weigh
@@ -33,7 +34,12 @@ def run_of(*overrides: str) -> Run:
         content = OmegaConf.to_container(compose("config", spelled_out(overrides)), resolve=True)
     assert isinstance(content, dict)
     content.pop("hydra", None)
-    return parse(content, Run, [template_faults])
+    return parse({str(key): value for key, value in content.items()}, Run, [template_faults])
+
+
+def training(**changes: Any) -> Train:
+    """The settings of training with other values."""
+    return replace(run_of("model=nano").train, **changes)
 
 
 def mask_of(name: str, *overrides: str) -> Mask:
@@ -87,7 +93,7 @@ def one_step(
 ) -> Course:
     """One optimiser step of these rows, in micro-batches of these row numbers."""
     cuts = [np.array(part) for part in parts or [range(len(rows))]]
-    train = replace(run_of("model=nano").train, normalize=normalize)
+    train = training(normalize=normalize)
     return course(rows, [cuts], train, MASKS["none"], 1e-3)
 
 
@@ -102,7 +108,7 @@ def normalise(rows: Sequence[Row], normalize: str) -> tuple[list[Row], float]:
 
 def accumulate(model: GPT, step: Course) -> StepSums:
     """Add the gradient of a one-step course to the model's."""
-    train = replace(run_of("model=nano").train, micro_tokens=10**9)
+    train = training(micro_tokens=10**9)
     learner = Learner(train, lambda _: step, lambda _: None, step)
     return Training(model, [learner], train.micro_tokens).accumulate(train.micro_tokens)
 

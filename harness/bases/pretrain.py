@@ -269,7 +269,7 @@ def update(
             part = loss(*gather(data, starts, config.model.context)) / len(
                 micro
             )  # micro-batches are equal in size
-        part.backward()  # type: ignore[no-untyped-call]
+        part.backward()
         total += part.detach()
     if config.clip:
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)

@@ -212,7 +212,7 @@ class Training:
             for number in range(max(len(step.parts) for step in steps)):
                 batch = self._batch(learners, number).to(where)
                 loss = weighted_sum(self._active, batch, learners[0].train.precision)
-                (loss.total / divisor).sum().backward()  # type: ignore[no-untyped-call]
+                (loss.total / divisor).sum().backward()
                 total = total + loss.total.detach()
                 prompt = prompt + loss.prompt
         except torch.OutOfMemoryError:

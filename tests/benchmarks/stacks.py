@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -92,7 +93,7 @@ def measure(overrides: list[str], count: int, steps: int, profile: str) -> dict[
         asked = each.examples.test[: each.run.score.responses]
         prompts.append([item.tokens.ids[: item.prompt].tolist() for item in asked])
     # An end that no token is: every answer then has its full length.
-    ask = lambda: generate_all(model, prompts, -1, ANSWER_TOKENS, 65_536, precision)  # noqa: E731
+    ask = partial(generate_all, model, prompts, -1, ANSWER_TOKENS, 65_536, precision)
     ask()
     seconds["generate"] = timed(ask, chosen)
     answered = ANSWER_TOKENS * sum(map(len, prompts))

@@ -6,8 +6,8 @@ import gzip
 import io
 import json
 
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tests.hostile.case import Area, Make, toy
 from tests.hostile.make import (

@@ -166,8 +166,8 @@ for name, make in {
 
 
 def _foreign(folder: Path) -> None:
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"a": [1, 2]}), folder / ".analysis.parquet")
 
