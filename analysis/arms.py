@@ -136,7 +136,7 @@ def _delta(row: dict[str, Any]) -> float:
 
 
 def _why_equal(
-    rows: list[dict[str, Any]], varied: Sequence[str], outcome: Outcome, family: int
+    rows: list[dict[str, Any]], _varied: Sequence[str], outcome: Outcome, _family: int
 ) -> str:
     largest = max(rows, key=lambda row: float(row["equivalence"]))
     each = f" in each of {len(rows)} cells" if len(rows) > 1 else ""

@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ def ladder(folder: Path) -> list[Base]:
             f"{folder}: no NAME.assessed.json, expected the records of at least one base"
         )
     bases.sort(key=lambda base: base.assessed["parameters"])
-    for smaller, larger in zip(bases, bases[1:], strict=False):
+    for smaller, larger in pairwise(bases):
         if larger.loss >= smaller.loss:
             raise LadderError(
                 f"{folder}: held-out loss of {larger.name} is {larger.loss:.4f}, expected below {smaller.name}'s "

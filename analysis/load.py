@@ -176,8 +176,8 @@ def _run_folders(folder: Path) -> dict[str, str]:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name in RESERVED or entry.name.startswith("."):
             continue
-        # Not `entry.is_dir()`, which raises at a link that leads to itself.
-        if os.path.isdir(entry.path):
+        # Not `entry.is_dir()` or a Path's, which raise at a link to itself or what may not be read.
+        if os.path.isdir(entry.path):  # noqa: PTH112
             found[label(entry.name)] = entry.path
     return found
 

@@ -29,8 +29,16 @@ EXACT = 2**53
 """Beyond this, a float does not hold every whole number."""
 
 LEAST = {
-    **{"n_examples": 1, "seed": 0, "steps": 0, "epochs": 0, "prompt_share": 0},
-    **{"nll": 0, "counts": 0, "tokens": 0, "seconds": 0, "weight_mass": 0},
+    "n_examples": 1,
+    "seed": 0,
+    "steps": 0,
+    "epochs": 0,
+    "prompt_share": 0,
+    "nll": 0,
+    "counts": 0,
+    "tokens": 0,
+    "seconds": 0,
+    "weight_mass": 0,
 }
 """Column, or the first part of its name -> its least value."""
 
@@ -155,7 +163,7 @@ def stamp(folder: str) -> str:
     parts = [VERSION]
     for name in (records.CONFIG, records.RESULT, records.EVALS):
         try:
-            state = os.stat(f"{folder}/{name}")
+            state = Path(folder, name).stat()
             parts.append(f"{state.st_mtime_ns}:{state.st_size}")
         except OSError:
             parts.append("-")

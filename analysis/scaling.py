@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +74,7 @@ def crossings(sizes: ArrayLike, curve: ArrayLike) -> list[float]:
     ]
     return [
         float(10 ** (x0 + (x1 - x0) * y0 / (y0 - y1)))
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False)
+        for (x0, y0), (x1, y1) in pairwise(points)
         if (y0 > 0) != (y1 > 0)
     ]
 

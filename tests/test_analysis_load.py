@@ -103,7 +103,7 @@ def test_each_declared_column_is_filled(sweep: Path, column: columns.Column) -> 
     )
 
 
-def spoil(kind: str, sweep: Path) -> None:
+def spoil(kind: str, sweep: Path) -> None:  # noqa: C901  # a list of faults
     run = sweep / "none-nano-100-joint-0"
     result, config = run / records.RESULT, run / records.CONFIG
     if kind == "truncated result":

@@ -40,7 +40,7 @@ def test_a_larger_base_that_is_no_better_is_one_line(tmp_path: Path) -> None:
     measured["held_out"]["nats_per_token"] = 3.9
     file.write_text(json.dumps(measured), "utf-8")
     with pytest.raises(
-        LadderError, match="held-out loss of mini is 3.9000, expected below micro's"
+        LadderError, match=r"held-out loss of mini is 3.9000, expected below micro's"
     ):
         ladder(tmp_path)
     with pytest.raises(LadderError, match="expected the records of at least one base"):

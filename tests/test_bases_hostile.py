@@ -65,7 +65,7 @@ def test_a_damaged_shard_is_named(name: str, content: bytes, message: str, tmp_p
 def test_a_pipe_is_no_shard(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.txt")
     for read in (lambda path: list(documents(path)), lambda path: token_array(path, BPE, tmp_path)):
-        with pytest.raises(FileNotFoundError, match="corpus shard .*a.txt: no such file"):
+        with pytest.raises(FileNotFoundError, match=r"corpus shard .*a.txt: no such file"):
             read(tmp_path / "a.txt")
 
 
@@ -95,12 +95,12 @@ def test_a_checkpoint_of_another_model_is_named(tmp_path: Path) -> None:
     other = toy(context=16)
     midway.save(tmp_path, other, [], 3, 1.0)
     (tmp_path / midway.STEPS).write_text("")
-    with pytest.raises(ValueError, match="checkpoint.pt: cannot be gone on from"):
+    with pytest.raises(ValueError, match=r"checkpoint.pt: cannot be gone on from"):
         midway.resume(tmp_path, toy(context=32), [], torch.device("cpu"))
 
 
 def test_a_rate_that_ends_in_no_number_leaves_no_weights(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="step 4: the loss is no finite number .*lr=1e"):
+    with pytest.raises(ValueError, match=r"step 4: the loss is no finite number .*lr=1e"):
         pretrain(config(tmp_path, lr=1e30))
     assert not (tmp_path / "o" / "model.safetensors").exists()
 
@@ -112,11 +112,11 @@ def test_text_of_nothing_has_no_loss() -> None:
 
 
 def test_a_record_names_the_number_that_json_has_not(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a.json: x.1.y is nan: expected a finite number"):
+    with pytest.raises(ValueError, match=r"a.json: x.1.y is nan: expected a finite number"):
         write_json(tmp_path / "a.json", {"x": [1.0, {"y": float("nan")}]})
     with (
         (tmp_path / "b.jsonl").open("w") as file,
-        pytest.raises(ValueError, match="b.jsonl: nats is inf: expected a finite number"),
+        pytest.raises(ValueError, match=r"b.jsonl: nats is inf: expected a finite number"),
     ):
         append(file, RoleLoss(nats=float("inf"), tokens=1))
     assert not (tmp_path / "a.json").exists() and (tmp_path / "b.jsonl").read_text() == ""
@@ -124,7 +124,7 @@ def test_a_record_names_the_number_that_json_has_not(tmp_path: Path) -> None:
 
 def test_a_device_is_not_replaced_by_a_record(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.json")
-    with pytest.raises(OSError, match="is no regular file: .*a.json"):
+    with pytest.raises(OSError, match=r"is no regular file: .*a.json"):
         write_json(tmp_path / "a.json", {})
     assert (tmp_path / "a.json").is_fifo()
 

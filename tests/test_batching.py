@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -34,9 +35,8 @@ def test_every_epoch_holds_every_example_once(
     assert len(steps) % epochs == 0 and all(steps)
     each = len(steps) // epochs
     for epoch in range(epochs):
-        assert sorted(sum(steps[epoch * each : (epoch + 1) * each], [])) == list(
-            range(len(lengths))
-        )
+        taken = sorted(chain.from_iterable(steps[epoch * each : (epoch + 1) * each]))
+        assert taken == list(range(len(lengths)))
 
 
 def test_steps_are_equal_in_tokens() -> None:
@@ -50,7 +50,7 @@ def test_micro_batches_hold_every_row_once_and_keep_the_limit(
     lengths: list[int], limit: int
 ) -> None:
     parts = split(lengths, limit)
-    assert sorted(sum(parts, [])) == list(range(len(lengths)))
+    assert sorted(chain.from_iterable(parts)) == list(range(len(lengths)))
     assert all(
         len(part) == 1 or len(part) * max(lengths[n] for n in part) <= limit for part in parts
     )

@@ -208,7 +208,7 @@ def test_a_part_that_fails_or_lasts_too_long_is_one_line(tmp_path: Path) -> None
     log = tmp_path / "log"
     with pytest.raises(PartError, match=f"^exit code 1: no; all of it in {log}$"):
         call([sys.executable, "-c", "raise SystemExit('no')"], 60, log)
-    with pytest.raises(PartError, match="^above 0.2 s, given up$"):
+    with pytest.raises(PartError, match=r"^above 0.2 s, given up$"):
         call([sys.executable, "-c", "import time; time.sleep(60)"], 0.2, log)
 
 

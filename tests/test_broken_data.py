@@ -40,9 +40,11 @@ BROKEN: list[tuple[str, bytes, str]] = [
     (
         "f.jsonl",
         b'{"frage": "a", "antwort": "b", "input": null}',
-        "f.jsonl:1: found 'frage', 'antwort', expected messages, or conversations, or segments, or "
-        "one of 'instruction', 'prompt', 'question' with one of 'output', 'completion', "
-        "'response', 'answer', or data.columns to map them",
+        (
+            "f.jsonl:1: found 'frage', 'antwort', expected messages, or conversations, or segments, or "
+            "one of 'instruction', 'prompt', 'question' with one of 'output', 'completion', "
+            "'response', 'answer', or data.columns to map them"
+        ),
     ),
     ("g.jsonl", b'{"text": "only a text"}', "g.jsonl:1: found 'text', expected messages"),
     ("h.jsonl", b"{}", "h.jsonl:1: found no keys, expected messages"),
@@ -78,8 +80,10 @@ BROKEN: list[tuple[str, bytes, str]] = [
     (
         "r.jsonl",
         b'{"instruction": "a", "output": "b", "response": "c"}',
-        "r.jsonl:1: 'output', 'response' could each be the output, expected one of them; "
-        "data.columns={output: output, ...} says which",
+        (
+            "r.jsonl:1: 'output', 'response' could each be the output, expected one of them; "
+            "data.columns={output: output, ...} says which"
+        ),
     ),
     ("s.jsonl", b" \n\n", "s.jsonl: no record in it, expected some"),
     ("t.json", b"", "t.json: no record in it"),
@@ -193,7 +197,9 @@ def test_paths_that_are_no_files_are_one_line(tmp_path: Path) -> None:
     for path, fault in cases.items():
         with pytest.raises(DataError, match=fault) as caught:
             read_examples(path)
-        assert "\n" not in str(caught.value) and "data.path" in str(caught.value) or fault[0] == "n"
+        assert ("\n" not in str(caught.value) and "data.path" in str(caught.value)) or fault[
+            0
+        ] == "n"
 
 
 def test_the_library_of_the_hub_is_named_where_it_is_missing(

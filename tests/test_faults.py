@@ -59,7 +59,7 @@ def relaunch(folder: Path, stack: int) -> subprocess.Popen[str]:
         f"train.epochs={EPOCHS}",
         "checkpoint_seconds=0.05",
     ]
-    slow = {seed: "nap" for seed in GOOD}  # so that a kill at a random moment has something to hit
+    slow = dict.fromkeys(GOOD, "nap")  # so that a kill at a random moment has something to hit
     return start(folder, *arguments, faults={**slow, **FAULTS})
 
 

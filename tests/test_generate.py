@@ -4,7 +4,7 @@ refuses.
 
 from __future__ import annotations
 
-import os
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_texts_are_taken_as_they_stand() -> None:
         "generate", Generate, [f"prompt={text}", "tokens=3"], texts=("prompt", "input")
     )
     assert config.prompt == text and config.tokens == 3
-    with pytest.raises(ConfigError, match="tokns=3: no such key tokns, did you mean tokens?"):
+    with pytest.raises(ConfigError, match=r"tokns=3: no such key tokns, did you mean tokens?"):
         command_line("generate", Generate, ["tokns=3"])
 
 
@@ -107,11 +107,11 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
     execute(cell, lambda phase, share: None, Warm())
     with pytest.raises(
         CheckpointError,
-        match="no model.safetensors there, expected a run made with save_weights=true",
+        match=r"no model.safetensors there, expected a run made with save_weights=true",
     ):
         open_model(cell.run.model, str(cell.folder))
     kept = with_launch(cell.run, save_weights=True)
-    console = Console(record=True, file=open(os.devnull, "w"), width=200)
+    console = Console(record=True, file=io.StringIO(), width=200)
     assert work_of([kept], console).todo == []
     assert (
         "1 of 1 runs are finished and kept no weights; force=true makes them again"

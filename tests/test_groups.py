@@ -152,7 +152,7 @@ def test_a_run_that_takes_its_worker_down_twice_costs_its_group_nothing_but_time
 def test_a_group_that_memory_does_not_suffice_for_is_halved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for key, value in environment({seed: "wide" for seed in range(4)}).items():
+    for key, value in environment(dict.fromkeys(range(4), "wide")).items():
         monkeypatch.setenv(key, value)
     runs = [with_launch(run, stack=4) for run in toy_runs(tmp_path, 4)]
     outcome, said = sweep(runs, slots=1, retries=0)

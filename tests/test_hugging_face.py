@@ -113,7 +113,7 @@ def test_another_shape_is_one_line_with_every_key(nano: tuple[GPT, Path]) -> Non
     path = checkpoint.find(str(nano[1]), "nano")
     other = Shape(layers=6, width=128, heads=8, vocabulary=BPE.size, context=1024)
     with pytest.raises(
-        CheckpointError, match="config.json: n_layer is 4, expected 6, n_head is 4, expected 8$"
+        CheckpointError, match=r"config.json: n_layer is 4, expected 6, n_head is 4, expected 8$"
     ):
         checkpoint.load(path, other)
 
@@ -127,7 +127,7 @@ def test_other_files_of_weights_are_named(name: str, tmp_path: Path) -> None:
 
 def test_a_broken_config_is_one_line(nano: tuple[GPT, Path], tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{", "utf-8")
-    with pytest.raises(CheckpointError, match="config.json: .*expected a JSON object"):
+    with pytest.raises(CheckpointError, match=r"config.json: .*expected a JSON object"):
         checkpoint.check_config(tmp_path / "config.json", nano[0].shape)
 
 

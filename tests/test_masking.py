@@ -256,7 +256,7 @@ def test_tiers_grade_by_rank_within_each_role() -> None:
 
 def test_trap_26_a_mask_without_any_weight_is_an_error_that_names_the_example() -> None:
     run = run_of("mask=full", "mask.weight={system: 1.0, response: 0.0, end: 0.0}")
-    item = Encoded(EXAMPLE, tokens_of(), 1, False)
+    item = Encoded(EXAMPLE, tokens_of(), 1, truncated=False)
     with pytest.raises(
         DataError,
         match=f"no token of any training example has weight, the first being {EXAMPLE.id}",

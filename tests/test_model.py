@@ -154,14 +154,14 @@ def test_shipped_weights_load_and_know_english(name: str) -> None:
 def test_faulty_checkpoints_are_one_line_each(tmp_path: Path) -> None:
     model = toy(211, 64, width=48)
     path = tmp_path / "m.safetensors"
-    with pytest.raises(CheckpointError, match="no file .*m.safetensors, expected a folder"):
+    with pytest.raises(CheckpointError, match=r"no file .*m.safetensors, expected a folder"):
         checkpoint.find(str(path), "x")
     checkpoint.save(model.of_run(0), path, torch.float32, {})
     wider = Shape(layers=2, width=64, heads=4, vocabulary=211, context=64)
     with pytest.raises(CheckpointError, match=r"model.width is 48 there, expected 64"):
         checkpoint.load(path, wider)
     deeper = Shape(layers=3, width=48, heads=4, vocabulary=211, context=64)
-    with pytest.raises(CheckpointError, match="model.layers is 2 there, expected 3"):
+    with pytest.raises(CheckpointError, match=r"model.layers is 2 there, expected 3"):
         checkpoint.load(path, deeper)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="cannot be read as safetensors"):

@@ -15,8 +15,26 @@ KEYS = keys(Run)
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", ".hidden", "a/b", "/abs", "../x", "a\\b", "a\nb", "a\x00", "a b", "a:b", "-rf"]
-    + ["*", "a\u2028b", "n\x1b[31m", "x" * 65, "é" * 33],
+    [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "a/b",
+        "/abs",
+        "../x",
+        "a\\b",
+        "a\nb",
+        "a\x00",
+        "a b",
+        "a:b",
+        "-rf",
+        "*",
+        "a\u2028b",
+        "n\x1b[31m",
+        "x" * 65,
+        "é" * 33,
+    ],
 )
 def test_what_leaves_its_folder_or_hides_is_no_name(name: str) -> None:
     (fault,) = name_faults("mask.name", name)
@@ -66,8 +84,16 @@ def test_a_word_of_elsewhere_is_offered_only_where_its_key_exists() -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["mask.name=/abs/x", "mask.name=../../../x", "data.name=../x", "model.name=../x", "sweep=.."]
-    + ["runs=''", "sweep='a\nb'", "mask.name='a\nb'"],
+    [
+        "mask.name=/abs/x",
+        "mask.name=../../../x",
+        "data.name=../x",
+        "model.name=../x",
+        "sweep=..",
+        "runs=''",
+        "sweep='a\nb'",
+        "mask.name='a\nb'",
+    ],
 )
 def test_no_run_takes_a_name_that_leaves_its_folder(override: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -65,7 +65,7 @@ def from_scratch_labels(example: Example, length: int, mask_instructions: bool) 
 @pytest.mark.parametrize("example", RECORDS, ids=lambda example: example.id)
 def test_none_equals_the_unmasked_collate_of_llms_from_scratch(example: Example) -> None:
     ids, weights = ours(example, "none")
-    labels = from_scratch_labels(example, len(ids) + 5, False)
+    labels = from_scratch_labels(example, len(ids) + 5, mask_instructions=False)
     assert labels == [*ids[1:], *[IGNORED] * 6]
     assert [label != IGNORED for label in labels[: len(ids) - 1]] == [
         weight > 0 for weight in weights[1:]
@@ -78,7 +78,7 @@ def test_full_equals_the_masked_collate_but_for_the_header_that_it_leaves_in(
 ) -> None:
     tokens = tokens_of(example, "alpaca")
     ids, weights = ours(example, "full")
-    labels = from_scratch_labels(example, len(ids) + 2, True)
+    labels = from_scratch_labels(example, len(ids) + 2, mask_instructions=True)
     theirs = np.array([label != IGNORED for label in labels[: len(ids) - 1]])
     mine = np.array(weights[1:]) > 0
     assert not (mine & ~theirs).any()

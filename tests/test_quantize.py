@@ -50,7 +50,7 @@ def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
     for name, parameter in loaded.named_parameters():
         assert torch.equal(parameter, expected[name].float()), name
     small.write_bytes(first[:2000])
-    with pytest.raises(CheckpointError, match="m.safetensors.gz: cannot be read as safetensors"):
+    with pytest.raises(CheckpointError, match=r"m.safetensors.gz: cannot be read as safetensors"):
         checkpoint.load(small, model.shape)
 
 

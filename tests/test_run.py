@@ -175,7 +175,7 @@ def test_the_same_run_gives_the_same_figures(done: tuple[Cell, Result], tmp_path
 
 def test_what_cannot_be_scored_is_null_and_not_zero(done: tuple[Cell, Result]) -> None:
     """A .jsonl source has no checks, so no response is verified."""
-    cell, result = done
+    result = done[1]
     assert result.scores["verified"] is None and result.scored["verified"] == 0
     assert result.scored["exact_match"] == 4
 
@@ -189,7 +189,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(tmp_path: Pat
     assert not (cell.folder / records.RESULT).exists()
 
 
-def testsurprisal_is_the_bases_loss_of_each_token(tmp_path: Path) -> None:
+def test_surprisal_is_the_bases_loss_of_each_token(tmp_path: Path) -> None:
     from harness.run.prepare import surprisal
 
     cell = tiny_cell(tmp_path, mask="surprisal")
@@ -220,7 +220,7 @@ def test_data_that_changed_after_planning_gives_no_result_under_the_old_name(
 ) -> None:
     cell = tiny_cell(tmp_path)
     write_records(tmp_path / "records.jsonl", 41)
-    files._load.cache_clear()  # as in a worker that starts only now
+    files._load.cache_clear()  # noqa: SLF001  # as in a worker that starts only now
     with pytest.raises(
         DataError,
         match=f"^{cell.folder.name}: its data or weights have changed since the sweep was",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,10 +48,7 @@ def test_a_straight_line_crosses_where_it_was_made_to(zero: float, sign: float) 
 def test_crossings_are_never_extrapolated() -> None:
     assert scaling.crossings(SIZES, [5, 4, 3, 2, 1]) == []
     assert scaling.crossings(SIZES, [1, -1, 1, -1, -1]) == pytest.approx(
-        [
-            10 ** ((math.log10(a) + math.log10(b)) / 2)
-            for a, b in zip(SIZES[:3], SIZES[1:4], strict=True)
-        ]
+        [10 ** ((math.log10(a) + math.log10(b)) / 2) for a, b in pairwise(SIZES[:4])]
     )
 
 
@@ -88,7 +86,8 @@ def test_an_interval_that_leaves_the_range_is_open_there() -> None:
 
 
 def test_curves_that_cross_often_get_no_interval() -> None:
-    table = np.random.default_rng(1).normal(0, 0.05, (8, 5)) + [0.01, 0.0, 0.01, 0.0, -0.01]
+    noise = np.random.default_rng(1).normal(0, 0.05, (8, 5))
+    table = noise + np.array([0.01, 0.0, 0.01, 0.0, -0.01])
     found = scaling.crossover(SIZES, table, np.random.default_rng(0))
     assert math.isnan(found.low)
     assert found.several > scaling.MOST_SEVERAL

@@ -50,7 +50,7 @@ def test_faulty_settings_are_told_together() -> None:
 
 def test_without_slurm_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(LaunchError, match="^Slurm: ") as caught:
+    with pytest.raises(LaunchError, match=r"^Slurm: ") as caught:
         carry_out(toy_runs(tmp_path, 1), "slurm", Slurm(), Console(quiet=True))
     assert "\n" not in str(caught.value)
 
@@ -96,7 +96,7 @@ def test_the_runs_of_a_lost_job_are_submitted_again_together_and_then_alone(
     jobs = [Job(cell, stamp(cell.folder)) for cell in cells]
     view, tally = View(Console(quiet=True), jobs), Tally()
     for lost in ([jobs], [jobs], [[jobs[0]], [jobs[1]]], [[jobs[0]]]):
-        slurm._again(lost, Slurm(retries=1), tmp_path / "s", tally, view)
+        slurm._again(lost, Slurm(retries=1), tmp_path / "s", tally, view)  # noqa: SLF001
     view.stop()
     assert submitted == [[0, 1], [0], [1], [0], [1]]
     failure = read_json(cells[0].folder / FAILURE, Failure)
@@ -106,7 +106,7 @@ def test_the_runs_of_a_lost_job_are_submitted_again_together_and_then_alone(
 @pytest.mark.slurm
 def test_a_sweep_runs_also_where_a_job_is_killed(tmp_path: Path) -> None:
     launched = start(
-        tmp_path, *COMMAND, "hydra.launcher.at_once=2", faults={seed: "slow" for seed in range(6)}
+        tmp_path, *COMMAND, "hydra.launcher.at_once=2", faults=dict.fromkeys(range(6), "slow")
     )
     end = time.monotonic() + 90
     victim: int | None = None
@@ -159,7 +159,7 @@ def test_a_run_that_fails_is_recorded_by_its_job(tmp_path: Path) -> None:
 @pytest.mark.slurm
 def test_a_detached_sweep_is_seen_and_cancelled(tmp_path: Path) -> None:
     arguments = (*COMMAND, "hydra.launcher.detach=true", "hydra.launcher.at_once=1")
-    launched = start(tmp_path, *arguments, faults={seed: "hang" for seed in range(6)})
+    launched = start(tmp_path, *arguments, faults=dict.fromkeys(range(6), "hang"))
     said, _ = launched.communicate(timeout=60)
     assert launched.returncode == 0 and "submitted 6 runs as Slurm job" in said, said
     folder = tmp_path / "s"

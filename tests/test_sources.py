@@ -87,7 +87,7 @@ def test_sizes_above_the_set_are_told() -> None:
     assert n_examples("full", 77) == 77 and n_examples(5, 77) == 5 and n_examples("tiny", 77) == 30
     with pytest.raises(
         DataError,
-        match="data.size=small: 100 examples, expected at most the 77 of the training set",
+        match=r"data.size=small: 100 examples, expected at most the 77 of the training set",
     ):
         n_examples("small", 77)
 

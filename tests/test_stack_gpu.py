@@ -29,7 +29,7 @@ def test_the_kernel_updates_as_pytorchs_adamw_does() -> None:
         first, second = 1 - beta1**step, 1 - beta2**step
         rows = [[r / first, second**-0.5, 1 - r * decay, beta1, beta2] for r in rates]
         figures = torch.tensor(rows, device="cuda")
-        update(mine, gradient, moments[0], moments[1], factors, figures, True, 1e-8)
+        update(mine, gradient, moments[0], moments[1], factors, figures, decayed=True, epsilon=1e-8)
         for run, rate in enumerate(rates):
             torch._fused_adamw_(
                 [theirs[run]], [gradient[run] * factors[run]], [others[0, run]], [others[1, run]],

@@ -236,7 +236,7 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
     def finished() -> int:
         return len(list(folder.glob(f"*/{RESULT}")))
 
-    launched = start(tmp_path, *arguments, faults={seed: "slow" for seed in range(5)}, group=True)
+    launched = start(tmp_path, *arguments, faults=dict.fromkeys(range(5), "slow"), group=True)
     wait_until(lambda: running() == 2)
     os.killpg(launched.pid, signal.SIGINT)
     said, _ = launched.communicate(timeout=30)
@@ -246,7 +246,7 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
         and "the same command continues" in said
     )
 
-    launched = start(tmp_path, *arguments, faults={seed: "hang" for seed in range(5)}, group=True)
+    launched = start(tmp_path, *arguments, faults=dict.fromkeys(range(5), "hang"), group=True)
     wait_until(lambda: running() == 2)
     os.killpg(launched.pid, signal.SIGINT)
     time.sleep(1.0)

@@ -223,7 +223,7 @@ def test_gpt2_ranks_are_read_from_a_tokenizer_json(tmp_path: Path) -> None:
     assert tokenizer.encode("heyhe") == [257, 256] and tokenizer.end == 258
     load_tokenizer.cache_clear()
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(OSError, match="tokenizer.json: KeyError.*expected a byte-level BPE"):
+    with pytest.raises(OSError, match=r"tokenizer.json: KeyError.*expected a byte-level BPE"):
         load_tokenizer("gpt2", tmp_path)
 
 

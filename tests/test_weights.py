@@ -116,7 +116,7 @@ def test_hugging_face_files_may_hold_masks_and_the_tied_head_twice_but_no_other(
     assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors().items())
     stored["lm_head.weight"] += 1
     save_file(stored, path)
-    with pytest.raises(CheckpointError, match="lm_head.weight is not wte.weight"):
+    with pytest.raises(CheckpointError, match=r"lm_head.weight is not wte.weight"):
         load(path, TOY)
 
 
@@ -125,5 +125,5 @@ def test_a_file_that_has_changed_is_verified_anew(tmp_path: Path) -> None:
     save_file(tensors(), path)
     verify(path, TOY)
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(CheckpointError, match="m.safetensors: cannot be read as safetensors"):
+    with pytest.raises(CheckpointError, match=r"m.safetensors: cannot be read as safetensors"):
         verify(path, TOY)

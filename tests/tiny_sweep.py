@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -56,7 +57,7 @@ def environment(faults: dict[int, str]) -> dict[str, str]:
 
 def sweep(runs: list[Run], **settings: object) -> tuple[Outcome, str]:
     """Launch in this process; how it ended and what it said."""
-    console = Console(record=True, width=300, file=open(os.devnull, "w"))
+    console = Console(record=True, width=300, file=io.StringIO())
     outcome = carry_out(runs, "pool", Pool(**settings), console)  # type: ignore[arg-type]
     return outcome, console.export_text()
 
@@ -96,7 +97,7 @@ LAUNCHERS.add("inline", Launcher(Inline, carry_out_inline))
 def inline(runs: list[Run]) -> tuple[Outcome, str]:
     """As `sweep`, without the seconds that a worker takes to start."""
     threads = torch.get_num_threads()
-    console = Console(record=True, width=300, file=open(os.devnull, "w"))
+    console = Console(record=True, width=300, file=io.StringIO())
     try:
         outcome = carry_out(runs, "inline", Inline(), console)
     finally:

@@ -209,7 +209,7 @@ def heat_map(
                 fontweight="bold" if clear else "normal",
                 color="white" if abs(value) > 0.65 * bound else "black",
             )
-        axes.grid(False)
+        axes.grid(visible=False)
         axes.set_title(arm, loc="left")
         axes.set_xticks(range(len(sizes)), [style.thousands(size) for size in sizes])
         axes.set_yticks(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import matplotlib
@@ -179,7 +180,7 @@ def dodge(sizes: Sequence[float], place: int, count: int) -> float:
     another.
     """
     ordered = sorted(sizes)
-    gap = min((b / a for a, b in zip(ordered, ordered[1:], strict=False)), default=4.0)
+    gap = min((b / a for a, b in pairwise(ordered)), default=4.0)
     # At most a third of the gap between two sizes, and never so much that a point seems to be of
     # another size.
     spread = min(0.3 * math.log(gap), 0.08 * math.log(ordered[-1] / ordered[0]) or 0.2)

@@ -20,8 +20,10 @@ def name_faults(key: str, name: str) -> list[str]:
     """A line where `name`, the value of `key`, cannot name a folder; nothing where it can."""
     if not _NAME.fullmatch(name):
         return [
-            f"{key}={name!r}: expected letters, digits and _ . , = + - alone, a letter, digit or _ "
-            "first: it names a folder"
+            (
+                f"{key}={name!r}: expected letters, digits and _ . , = + - alone, "
+                "a letter, digit or _ first: it names a folder"
+            )
         ]
     if len(name.encode()) > LONGEST:
         return [f"{key}={name!r}: {len(name.encode())} bytes, expected at most {LONGEST}"]

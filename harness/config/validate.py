@@ -114,15 +114,7 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         faults.append(f"device={device!r}: expected auto, cpu, cuda or cuda:N")
     if isinstance(config, Pretrain):
-        for key in ("micro_tokens", "batch_tokens"):
-            if getattr(config, key) % model.context:
-                faults.append(
-                    f"{key}={getattr(config, key)}: expected a multiple of model.context={model.context}"
-                )
-        if config.batch_tokens % config.micro_tokens:
-            faults.append(
-                f"batch_tokens={config.batch_tokens}: expected a multiple of micro_tokens={config.micro_tokens}"
-            )
+        faults += _uneven(config)
     if not isinstance(config, Run):
         return faults
     size = config.data.size
@@ -146,6 +138,21 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     tops = [tier.top for tier in config.mask.tiers]
     if tops != sorted(set(tops)):
         faults.append(f"mask.tiers: tops {tops}, expected rising fractions")
+    return faults
+
+
+def _uneven(config: Pretrain) -> list[str]:
+    """Faults of batches that do not fall into whole contexts and micro-batches."""
+    context, micro = config.model.context, config.micro_tokens
+    faults = [
+        f"{key}={tokens}: expected a multiple of model.context={context}"
+        for key, tokens in (("micro_tokens", micro), ("batch_tokens", config.batch_tokens))
+        if tokens % context
+    ]
+    if config.batch_tokens % micro:
+        faults.append(
+            f"batch_tokens={config.batch_tokens}: expected a multiple of micro_tokens={micro}"
+        )
     return faults
 
 

@@ -79,11 +79,11 @@ def pieces(example: Example, path: str) -> list[Piece]:
         raise ValueError(
             f"data.template={path}: expected each message of {example.id} once and in order"
         )
-    found = [Piece(-1, False, parts[0])]
+    found = [Piece(-1, is_input=False, text=parts[0])]
     for (number, is_input), between in zip(places, parts[2::2], strict=True):
         message = example.messages[number]
         found += [
             Piece(number, is_input, message.input if is_input else message.content),
-            Piece(-1, False, between),
+            Piece(-1, is_input=False, text=between),
         ]
     return found

@@ -107,8 +107,10 @@ def template_faults(run: Run) -> list[str]:
     if name in TEMPLATES or Path(name).is_file():
         return []
     return [
-        f"data.template={name!r}: expected {', '.join(sorted(TEMPLATES))} "
-        "or the path of a chat template in Jinja"
+        (
+            f"data.template={name!r}: expected {', '.join(sorted(TEMPLATES))} "
+            "or the path of a chat template in Jinja"
+        )
     ]
 
 

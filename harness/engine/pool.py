@@ -101,7 +101,7 @@ class Pool:
     def _signals(self) -> Iterator[None]:
         """Take Ctrl-C as the wish to stop, and again, or SIGTERM, as the wish to stop at once."""
 
-        def stop(number: int, frame: FrameType | None) -> None:
+        def stop(number: int, _frame: FrameType | None) -> None:
             if self._stopping or number == signal.SIGTERM:
                 raise KeyboardInterrupt
             self._stopping = True  # said by the loop: to print here could interrupt a print

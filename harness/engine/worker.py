@@ -9,6 +9,7 @@ import faulthandler
 import os
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -67,10 +68,8 @@ def _die_with_parent() -> None:
 
 def _first_when_memory_ends() -> None:
     """Where memory ends, the kernel shall kill a worker and not the parent."""
-    try:
+    with suppress(OSError):  # not Linux, or forbidden: the kernel then chooses by itself
         Path("/proc/self/oom_score_adj").write_text("500")
-    except OSError:  # not Linux, or forbidden: the kernel then chooses by itself
-        pass
 
 
 def _keep_memory() -> None:

@@ -31,7 +31,7 @@ def resolve(device: str) -> torch.device:
         raise DeviceError(f"device={device}: no such GPU, {torch.cuda.device_count()} present")
     if chosen.type == "cuda":
         # cuDNN's attention makes a plan for every new shape; here nearly every batch has one.
-        torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     return chosen
 
 

@@ -71,7 +71,7 @@ def verify(path: Path, shape: Shape) -> None:
 
 
 @cache
-def _verified(path: Path, size: int, changed: int, shape: Shape) -> None:
+def _verified(path: Path, _size: int, _changed: int, shape: Shape) -> None:
     _read(path, shape)
 
 

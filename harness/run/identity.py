@@ -69,7 +69,7 @@ def peak_rate(run: Run, n_examples: int) -> float:
 
 
 @cache
-def file_digest(path: Path, size: int, changed: int) -> str:
+def file_digest(path: Path, _size: int, _changed: int) -> str:
     """Sixteen hex digits of a file's bytes; size and time of change keep the cached answer true."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

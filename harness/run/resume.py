@@ -149,7 +149,7 @@ class Checkpoint:
             self._check(state)
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001  a damaged file may raise anything; the run goes on
+        except Exception as error:
             print(f"starts anew: {self._path}: {_line(error)}", file=sys.stderr)
             return None
         return state

@@ -8,22 +8,23 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from hydra import initialize_config_dir  # noqa: E402
-from hydra.core.global_hydra import GlobalHydra  # noqa: E402
-from hydra.types import RunMode  # noqa: E402
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 
-from harness.config.compose import compose, parse_all  # noqa: E402
-from harness.config.schema import Run  # noqa: E402
-from harness.engine.cells import cells_of  # noqa: E402
-from harness.paths import CONF  # noqa: E402
-from harness.records import RESULT, Result  # noqa: E402
-from harness.records.storage import read_json  # noqa: E402
-from tests.tiny import run_of  # noqa: E402
-from tests.tiny_sweep import sweep  # noqa: E402
+from harness.config.compose import compose, parse_all
+from harness.config.schema import Run
+from harness.engine.cells import cells_of
+from harness.paths import CONF
+from harness.records import RESULT, Result
+from harness.records.storage import read_json
+from tests.tiny import run_of
+from tests.tiny_sweep import sweep
 
 
 def composing(runs: int) -> list[Run]:
@@ -61,7 +62,7 @@ def overhead(runs: int) -> None:
         sweep(found, slots=1)
         paths = sorted(Path(folder).glob(f"s/*/{RESULT}"), key=lambda path: path.stat().st_mtime_ns)
         walls = [
-            b.stat().st_mtime - a.stat().st_mtime for a, b in zip(paths, paths[1:], strict=False)
+            later.stat().st_mtime - earlier.stat().st_mtime for earlier, later in pairwise(paths)
         ]
         results = [read_json(path, Result) for path in paths[1:]]
     work = [

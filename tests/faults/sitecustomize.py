@@ -17,11 +17,17 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 
-def go_wrong(kind: str) -> None:
+def flag() -> Path:
+    """A file that stands for what has happened already."""
+    return Path(os.environ["HARNESS_FAULT_FLAG"])
+
+
+def go_wrong(kind: str) -> None:  # noqa: C901  # a list of faults, one beside the other
     if kind == "raise":
         raise RuntimeError("injected\nwith a second line")
     if kind == "exit":
@@ -30,15 +36,15 @@ def go_wrong(kind: str) -> None:
         os._exit(4)
     if kind == "hang":
         time.sleep(3600)
-    if kind == "once" and not os.path.exists(os.environ["HARNESS_FAULT_FLAG"]):
-        open(os.environ["HARNESS_FAULT_FLAG"], "w").close()
+    if kind == "once" and not flag().exists():
+        flag().touch()
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "slow":
         time.sleep(2)
     if kind == "nap":
         time.sleep(0.5)
     if kind == "eat":
-        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, resource.RLIM_INFINITY))
         eaten = []
         while True:
@@ -83,7 +89,7 @@ def faulty(execute_group: Callable[..., Any]) -> Callable[..., Any]:
         def watched(number: int, phase: str, share: float) -> None:
             if "midway" in kinds and phase == "train" and share > 0.5:
                 go_wrong("once")
-            while "linger" in kinds and not os.path.exists(os.environ["HARNESS_FAULT_FLAG"]):
+            while "linger" in kinds and not flag().exists():
                 time.sleep(0.1)
             progress(number, phase, share)
 

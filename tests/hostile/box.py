@@ -61,7 +61,7 @@ def files(box: Box) -> dict[str, tuple[int, int]]:
             names.clear()
             continue
         for name in [*names, *others]:
-            path = os.path.join(folder, name)
+            path = f"{folder}/{name}"
             state = os.lstat(path)
             size = state.st_size if name in others else 0
             changed = state.st_mtime_ns if name in others else 0

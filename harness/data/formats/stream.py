@@ -29,19 +29,19 @@ BOM = b"\xef\xbb\xbf"
 def _zstandard(file: BinaryIO) -> BinaryIO:
     import pyarrow
 
-    return cast(BinaryIO, pyarrow.CompressedInputStream(file, "zstd"))
+    return cast("BinaryIO", pyarrow.CompressedInputStream(file, "zstd"))
 
 
 def _gzip(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb"))
 
 
 Decompress = Callable[[BinaryIO], BinaryIO]
 
 COMPRESSIONS: dict[str, Decompress] = {
     ".gz": _gzip,
-    ".xz": lambda file: cast(BinaryIO, lzma.LZMAFile(file)),
-    ".bz2": lambda file: cast(BinaryIO, bz2.BZ2File(file)),
+    ".xz": lambda file: cast("BinaryIO", lzma.LZMAFile(file)),  # noqa: SIM115
+    ".bz2": lambda file: cast("BinaryIO", bz2.BZ2File(file)),
     ".zst": _zstandard,
 }
 """End of a file's name -> a readable file of what the compressed one holds."""

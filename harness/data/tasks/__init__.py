@@ -24,10 +24,10 @@ HELD_OUT_FAMILIES = ("day_before", "lookup_owner", "negate", "purpose", "second_
 
 TaskSplit = Literal["train", "validation", "test", "test_families"]
 BUCKETS: dict[str, range] = {
-    "train": range(0, 75),
+    "train": range(75),
     "validation": range(75, 82),
     "test": range(82, 100),
-    "test_families": range(0, 100),
+    "test_families": range(100),
 }
 CAPACITY: dict[str, int] = {
     "train": 12_000,

@@ -179,7 +179,7 @@ def part_of_day(rng: Random, _: int) -> Item:
             ("morning", range(6, 12)),
             ("afternoon", range(12, 18)),
             ("evening", range(18, 22)),
-            ("night", range(0, 5)),
+            ("night", range(5)),
         ]
     )
     return Item(name, f"{rng.choice(hours):02}:{rng.randrange(60):02}")

@@ -46,8 +46,8 @@ PLURALS = {
        "star stone street table teacher tree window".split()},
     **{noun: noun + "es" for noun in "box brush bus church class dish dress fox glass match wish".split()},
     **{noun: noun[:-1] + "ies" for noun in "baby berry city country family lady party story army duty".split()},
-    **{"child": "children", "foot": "feet", "man": "men", "mouse": "mice", "tooth": "teeth", "woman": "women",
-       "goose": "geese", "knife": "knives", "leaf": "leaves", "wolf": "wolves", "wife": "wives", "life": "lives"},
+    "child": "children", "foot": "feet", "man": "men", "mouse": "mice", "tooth": "teeth", "woman": "women",
+       "goose": "geese", "knife": "knives", "leaf": "leaves", "wolf": "wolves", "wife": "wives", "life": "lives",
 }  # fmt: skip
 
 ANTONYMS = {

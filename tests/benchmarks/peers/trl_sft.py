@@ -57,7 +57,7 @@ def main() -> None:
         trainer.data_collator = counted
     with seconds.phase("train", given.device):
         trainer.train()
-    model.train(False)
+    model.eval()
     with seconds.phase("evaluate", given.device):
         loss = held_out(
             lambda ids: model(input_ids=ids).logits, work.test, work.end, str(model.device)
