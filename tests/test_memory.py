@@ -12,6 +12,7 @@ from harness.data.rows import Row, shift
 from harness.models.device import within_memory
 from harness.records import StepRecord
 from harness.train import loop as train
+from harness.train.learner import Learner, Totals
 from harness.train.loss import weighted_loss
 from harness.train.steps import Course, course, cut
 from tests.tiny import MASKS, run_of, tokens_of, toy
@@ -27,7 +28,7 @@ def rows() -> list[Row]:
 
 def fitted(
     fits: int, monkeypatch: pytest.MonkeyPatch, micro_tokens: int = 100_000
-) -> tuple[list[StepRecord], train.Totals]:
+) -> tuple[list[StepRecord], Totals]:
     """Two steps of eight rows where `fits` rows' tokens fit into memory at once."""
     honest = weighted_loss
     length = len(rows()[0].inputs)
@@ -45,7 +46,7 @@ def fitted(
     def lay_out(limit: int) -> Course:
         return course(rows(), cut(rows(), steps, limit), config, MASKS["none"], 1e-3)
 
-    learner = train.Learner(config, lay_out, records.append, lay_out(micro_tokens))
+    learner = Learner(config, lay_out, records.append, lay_out(micro_tokens))
     train.fit(train.Training(toy(), [learner], micro_tokens), lambda: None)
     return records, learner.totals
 

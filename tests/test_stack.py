@@ -13,9 +13,12 @@ import torch
 from harness.data.rows import Row, plan
 from harness.models.gpt import GPT
 from harness.records import StepRecord
+from harness.train.batch import restored, stack
 from harness.train.decoding import generate, generate_all
 from harness.train.evaluate import evaluate, evaluate_all
-from harness.train.loop import Learner, Training, fit
+from harness.train.learner import Learner
+from harness.train.loop import FILLER, Training, fit, weighted_sum
+from harness.train.room import fitting, largest
 from harness.train.steps import Course, course, cut
 from tests.tiny import MASKS, random_rows, run_of, toy
 
@@ -127,3 +130,32 @@ def test_evaluation_and_answers_of_a_stack_are_those_of_its_runs() -> None:
             assert answers[number] == generate(lone[number], prompts[number], 7, 12, 4096, "fp32")
     assert not math.isnan(float(model.head.sum()))
     assert torch.equal(model.of_run(1)["norm.weight"], lone[1].of_run(0)["norm.weight"])
+
+
+def test_a_batch_filled_up_to_a_room_has_the_same_losses() -> None:
+    model = GPT(toy(V, 64).shape, 3).double()
+    parts = []
+    learners = [learner(number, []) for number in range(3)]
+    for number, each in enumerate(learners):
+        model.put(number, toy(V, 64, seed=number).double().of_run(0))
+        parts.append(each.course.part(1, 0))
+    most = largest([each.course for each in learners])
+    room = most._replace(tokens=most.tokens + 32, places=most.places + 7)
+    plain, filled = stack(parts, FILLER), stack(parts, FILLER, room)
+    assert filled.inputs.shape == (3, room.tokens) and plain.inputs.shape[1] < room.tokens
+    assert filled.layout.starts is not None and len(filled.layout.starts) == most.rows + 1
+    again = restored(filled.tensors(), room)
+    expected = weighted_sum(model, plain, "fp32").total
+    for batch in (filled, again):
+        total = weighted_sum(model, batch, "fp32").total
+        torch.testing.assert_close(total, expected, rtol=1e-12, atol=0.0)
+
+
+def test_steps_share_few_rooms_which_hold_them() -> None:
+    each = learner(0, []).course
+    most = largest([each])
+    rooms = {fitting(most, [step]) for step in each.steps}
+    assert len(rooms) <= 8
+    for step in each.steps:
+        room = fitting(most, [step])
+        assert room.tokens > step.tokens and room.places >= step.weighted

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from harness.models.gpt import GPT
 from harness.records import StepRecord
+from harness.train.decoding import generate
 from harness.train.loop import Training, fit
+from harness.train.loss import weighted_loss
 from tests.test_stack import RUNS, V, learner
 from tests.tiny import toy
 
@@ -27,7 +31,7 @@ def test_the_kernel_updates_as_pytorchs_adamw_does() -> None:
         gradient = torch.randn(shape, generator=generator, device="cuda")
         factors = torch.tensor([1.0, 0.25, 0.5], device="cuda")
         first, second = 1 - beta1**step, 1 - beta2**step
-        rows = [[r / first, second**-0.5, 1 - r * decay, beta1, beta2] for r in rates]
+        rows = [[r / first, second**-0.5, 1 - r * decay, beta1, beta2, 1.0] for r in rates]
         figures = torch.tensor(rows, device="cuda")
         update(mine, gradient, moments[0], moments[1], factors, figures, decayed=True, epsilon=1e-8)
         for run, rate in enumerate(rates):
@@ -53,6 +57,74 @@ def well_defined(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             query, _, value = tensor.chunk(3)
             kept[name] = torch.cat([query, value])
     return kept
+
+
+def trained(as_one: bool) -> tuple[GPT, list[list[StepRecord]], int]:
+    """A stack after all steps in bf16, its records, and how many graphs were recorded."""
+    stack = GPT(toy(V, 64).shape, len(RUNS))
+    records: list[list[StepRecord]] = [[] for _ in RUNS]
+    learners = []
+    for number in range(len(RUNS)):
+        stack.put(number, toy(V, 64, seed=number).of_run(0))
+        each = learner(number, records[number])
+        each.train = replace(each.train, precision="bf16" if as_one else "fp32")
+        learners.append(each)
+    training = Training(stack.cuda(), learners, 4096)
+    graphs = 0
+    while any(each.left for each in learners):
+        training.step()
+        if training._replays is not None:
+            graphs = max(graphs, len(training._replays._recorded))
+    training.settle()
+    return stack, records, graphs
+
+
+def test_steps_launched_as_one_train_as_steps_launched_kernel_by_kernel() -> None:
+    stack, records, graphs = trained(as_one=True)
+    other, plain, none = trained(as_one=False)
+    assert 0 < graphs < 8 and none == 0
+    for mine, theirs in zip(records, plain, strict=True):
+        assert len(mine) == len(theirs)
+        for one, two in zip(mine, theirs, strict=True):
+            assert one.loss == pytest.approx(two.loss, rel=0.02)
+            assert one.grad_norm == pytest.approx(two.grad_norm, rel=0.1)
+    assert all(torch.isfinite(tensor).all() for tensor in stack.state_dict().values())
+
+
+def test_a_lone_run_may_be_a_stack_of_one() -> None:
+    records: list[list[StepRecord]] = [[], []]
+    models = [GPT(toy(V, 64).shape, 1), GPT(toy(V, 64).shape)]
+    for model, own in zip(models, records, strict=True):
+        model.put(0, toy(V, 64).of_run(0))
+        fit(Training(model.cuda(), [learner(0, own)], 4096), lambda: None)
+    for one, two in zip(*records, strict=True):
+        assert one.loss == pytest.approx(two.loss, rel=1e-5)
+
+
+def test_answers_launched_as_one_are_those_of_the_cpu() -> None:
+    model = toy(V, 64)
+    prompts = [[number % V, 3, 5][: 1 + number % 3] for number in range(40)]
+    expected = generate(model, prompts, 7, 40, 10_000, "fp32")
+    assert generate(model.cuda(), prompts, 7, 40, 10_000, "fp32") == expected
+
+
+def test_a_vocabulary_filled_up_has_the_same_loss_and_gradients() -> None:
+    generator = torch.Generator("cuda").manual_seed(0)
+    outcomes = []
+    hidden = torch.randn(2, 90, 32, generator=generator, device="cuda")
+    head = torch.randn(2, V, 32, generator=generator, device="cuda")
+    targets = torch.randint(V, (2, 90), generator=generator, device="cuda")
+    weights = torch.rand(2, 90, generator=generator, device="cuda")
+    for where in ("cuda", "cpu"):
+        own = [tensor.to(where).detach().requires_grad_() for tensor in (hidden, head)]
+        places = torch.arange(90, device=where).expand(2, 90)
+        is_prompt = torch.zeros(2, 90, dtype=torch.bool, device=where)
+        rest = (targets.to(where), weights.to(where), is_prompt, places)
+        loss = weighted_loss(own[0], own[1], *rest).total
+        loss.sum().backward()
+        outcomes.append([loss, *(tensor.grad for tensor in own)])
+    for mine, theirs in zip(*outcomes, strict=True):
+        torch.testing.assert_close(mine.cpu(), theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("micro_tokens", [4096, 40])

@@ -22,7 +22,8 @@ from harness.data.rows import Row, shift
 from harness.data.tokens import ROLE_ID, Tokens, load_tokenizer, tokenize
 from harness.models.gpt import GPT, Shape
 from harness.paths import CONF
-from harness.train.loop import Learner, StepSums, Training
+from harness.train.learner import Learner
+from harness.train.loop import StepSums, Training
 from harness.train.steps import Course, course
 
 BPE = load_tokenizer("bpe8k")

@@ -49,6 +49,8 @@ class Linear(nn.Module):
         """Map flat [N, in] to [N, out]."""
         if self.weight.ndim == 2:
             return functional.linear(x, self.weight, self.bias)
+        if len(self.weight) == 1:
+            return functional.linear(x, self.weight[0], self.bias[0])
         apart = x.view(len(self.weight), -1, x.shape[-1])  # [S, N / S, in]
         out: Tensor = _StackedLinear.apply(apart, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return out.flatten(0, 1)
@@ -67,6 +69,8 @@ class LayerNorm(nn.Module):
         width = x.shape[-1:]
         if self.weight.ndim == 1:
             return functional.layer_norm(x, width, self.weight, self.bias)
+        if len(self.weight) == 1:
+            return functional.layer_norm(x, width, self.weight[0], self.bias[0])
         apart = functional.layer_norm(x, width).view(len(self.weight), -1, *width)
         return torch.addcmul(self.bias[:, None], apart, self.weight[:, None]).flatten(0, 1)
 

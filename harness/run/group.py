@@ -23,7 +23,8 @@ from harness.run.prepare import Prepared
 from harness.run.summarise import summarise
 from harness.run.warm import Warm
 from harness.train.evaluate import Evaluation
-from harness.train.loop import Learner, Training, fit
+from harness.train.learner import Learner
+from harness.train.loop import Training, fit
 
 RECORD = "record"
 """The phase in which a run's outcome is written."""
@@ -101,7 +102,9 @@ class Group:
     def _train(self, bases: Sequence[Evaluation]) -> Training:
         """Train every run to its last step, and measure in between."""
         first = self._journals[0].prepared
-        model = GPT(shape(first.run), len(self._journals) if len(self._journals) > 1 else 0)
+        alone = len(self._journals) == 1 and self._device.type == "cpu"
+        # On a GPU a lone run is a stack of one, whose steps can be launched as one.
+        model = GPT(shape(first.run), 0 if alone else len(self._journals))
         micro_tokens = first.run.train.micro_tokens
         learners = []
         for number, journal in enumerate(self._journals):

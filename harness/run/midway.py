@@ -15,7 +15,8 @@ from harness.models import device
 from harness.models.gpt import GPT
 from harness.run.journal import Journal
 from harness.train.evaluate import Evaluation, evaluate_all
-from harness.train.loop import Learner, Training
+from harness.train.learner import Learner
+from harness.train.loop import Training
 
 
 class _Due(NamedTuple):

@@ -15,7 +15,8 @@ import torch
 
 from harness.records import CHECKPOINT
 from harness.run.identity import Cell, provenance, shape
-from harness.train.loop import Totals, Training
+from harness.train.learner import Totals
+from harness.train.loop import Training
 
 FORMAT = 3
 """Of a checkpoint; a change to what it holds, or to what a step does with it, raises this."""

@@ -15,7 +15,7 @@ from harness.run.journal import Journal
 from harness.run.prepare import Prepared
 from harness.scoring import BEHAVIOURS, SCORES, mean
 from harness.train.evaluate import Evaluation, per_token
-from harness.train.loop import Totals
+from harness.train.learner import Totals
 
 
 def summarise(

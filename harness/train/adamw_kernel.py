@@ -11,7 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 BLOCK = 2048
-FIGURES = 5
+FIGURES = 6
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
@@ -70,8 +70,7 @@ def update(
         first: mean of gradients.
         second: mean of squared gradients.
         factors: fp32 [S], what clipping multiplies each run's gradient with.
-        figures: fp32 [S, 5]: learning rate over the first moment's bias correction, one over the
-            root of the second's, what decay multiplies weights with, and both betas.
+        figures: fp32 [S, 6], from `AdamW.figures`.
         decayed: whether weight decay applies.
         epsilon: AdamW's.
     """

@@ -34,6 +34,22 @@ class Flat(NamedTuple):
     lengths: NDArray[np.int64]
 
 
+class Room(NamedTuple):
+    """Sizes that a stack's batch is filled up to.
+
+    Attributes:
+        tokens: positions of each run.
+        places: positions with weight of each run.
+        rows: of all runs together, those of filler counted.
+        longest: tokens of the longest row that it may hold.
+    """
+
+    tokens: int
+    places: int
+    rows: int
+    longest: int
+
+
 class Batch(NamedTuple):
     """Rows that pass through the model together. Leading axis [S] in a stack, N targets a run.
 
@@ -72,6 +88,13 @@ class Batch(NamedTuple):
             move(self.places),
             self.layout.to(device),
         )
+
+    def tensors(self) -> list[Tensor]:
+        """All of a stack's tensors, those of its layout included."""
+        slots, starts = self.layout.slots, self.layout.starts
+        assert slots is not None and starts is not None
+        own = [self.inputs, self.targets, self.roles, self.weights, self.row, self.places]
+        return [*own, slots, starts]
 
 
 def lay(rows: Sequence[Row]) -> Flat:
@@ -118,17 +141,20 @@ def _layout(
     return Layout(len(lengths), length, torch.from_numpy(owner * length + column), starts)
 
 
-def stack(flats: Sequence[Flat | None], filler_role: int) -> Batch:
+def stack(flats: Sequence[Flat | None], filler_role: int, room: Room | None = None) -> Batch:
     """One batch of several runs, each filled up to as many tokens as the longest has.
 
     Args:
         flats: what each run trains on; None for a run that has no tokens in this batch.
         filler_role: the role id of filler.
+        room: sizes to fill the batch up to; rows that are added for it have no tokens.
     """
     runs = len(flats)
     counts = [0 if flat is None else len(flat.inputs) for flat in flats]
-    size = (max(counts) // ALIGNMENT + 1) * ALIGNMENT  # the last position is always filler
     longest = max(int(flat.lengths.max()) for flat in flats if flat is not None)
+    if room is None:
+        room = Room(aligned(max(counts)), 1, 0, longest)
+    size, longest = room.tokens, room.longest
     inputs, targets, row = (np.zeros((runs, size), np.int64) for _ in range(3))
     roles = np.full((runs, size), filler_role, np.int64)
     weights = np.zeros((runs, size), flats[0].weights.dtype if flats[0] else np.float32)
@@ -146,10 +172,12 @@ def stack(flats: Sequence[Flat | None], filler_role: int) -> Batch:
         row[run, count:] = len(own)
         lengths += [own, _filler(size - count, longest)]
         picked.append(np.flatnonzero(weights[run]))
-    places = np.full((runs, max(1, *map(len, picked))), size - 1, np.int64)
+    places = np.full((runs, max(room.places, *map(len, picked))), size - 1, np.int64)
     for run, own in enumerate(picked):
         places[run, : len(own)] = own
     flat_lengths = np.concatenate(lengths)
+    empty = np.zeros(max(0, room.rows - len(flat_lengths)), np.int64)
+    flat_lengths = np.concatenate([flat_lengths, empty])
     owner = np.repeat(np.arange(len(flat_lengths)), flat_lengths)
     return Batch(
         torch.from_numpy(inputs),
@@ -158,8 +186,20 @@ def stack(flats: Sequence[Flat | None], filler_role: int) -> Batch:
         torch.from_numpy(weights),
         torch.from_numpy(row),
         torch.from_numpy(places),
-        _layout(flat_lengths, owner, int(flat_lengths.max()), full=False),
+        _layout(flat_lengths, owner, longest, full=False),
     )
+
+
+def restored(tensors: Sequence[Tensor], room: Room) -> Batch:
+    """The stack's batch of this room whose `tensors` these are."""
+    inputs, targets, roles, weights, row, places, slots, starts = tensors
+    layout = Layout(room.rows, room.longest, slots, starts)
+    return Batch(inputs, targets, roles, weights, row, places, layout)
+
+
+def aligned(tokens: int) -> int:
+    """Positions of each run of a stack for so many tokens; the last one is always filler."""
+    return (tokens // ALIGNMENT + 1) * ALIGNMENT
 
 
 def _filler(count: int, longest: int) -> NDArray[np.int64]:

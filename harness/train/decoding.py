@@ -15,12 +15,19 @@ from harness.data.rows import Row, split
 from harness.models import device
 from harness.models.gpt import GPT
 from harness.train.batch import batch_of, lay, stack
+from harness.train.replay import Replays
 
 GPU_LOOK_EVERY = 8
 """Tokens between two looks at which rows have ended; each makes the host wait for the GPU."""
 
+GPU_SEEN = 32
+"""Cached tokens that attention on a GPU sees are a multiple of so many, to record few graphs."""
+
 Choose = Callable[[Tensor], Tensor]
 """From logits, float32 [rows, V], to ids, int64 [rows]."""
+
+Cache = list[tuple[Tensor, Tensor]]
+"""Per block, keys and values [rows, H, room, K]."""
 
 
 def greedy(logits: Tensor) -> Tensor:
@@ -125,13 +132,14 @@ def _decode(
     room = min(longest + limit, model.shape.context)
     lengths = torch.tensor([len(prompt) for prompt in flat], device=where)
     hidden, cache = _prefill(model, flat, room)
+    chosen = choose(_logits(model, hidden))
     written = torch.full((len(flat), limit), end, device=where)
     rows = torch.arange(len(flat), device=where)
     ended = ~torch.tensor(real, device=where)
     look_every = 1 if where.type == "cpu" else GPU_LOOK_EVERY
+    following = _Following(model, cache, choose)
     for step in range(limit):
-        logits = model.apart(hidden) @ model.head.to(hidden.dtype).mT
-        chosen = choose(logits.float().flatten(0, -2)).masked_fill(ended, end)
+        chosen = chosen.masked_fill(ended, end)
         written[rows, step] = chosen
         ended = ended | (chosen == end) | (lengths >= room)
         if step + 1 == limit:
@@ -140,18 +148,52 @@ def _decode(
             kept = _kept(ended.view(len(asked), -1))
             if kept is None:
                 break
-            if len(kept) < len(rows):
+            if len(kept) < following.worth_keeping * len(rows):
                 rows, chosen, lengths, ended = (
                     tensor[kept] for tensor in (rows, chosen, lengths, ended)
                 )
                 cache = [(keys[kept], values[kept]) for keys, values in cache]
-        hidden = _step(model, chosen, lengths.clamp(max=room - 1), cache, longest + step + 1)
+                following = _Following(model, cache, choose)
+        chosen = following(chosen, lengths.clamp(max=room - 1), longest + step + 1)
         lengths = lengths + 1
     ids = written.view(len(asked), per_run, limit).tolist()
     return [
         [_until(row, end) for row in own[: len(prompts)]]
         for own, prompts in zip(ids, asked, strict=True)
     ]
+
+
+def _logits(model: GPT, hidden: Tensor) -> Tensor:
+    """From states [rows, D] to float32 [rows, V]."""
+    logits: Tensor = model.apart(hidden) @ model.head.to(hidden.dtype).mT
+    return logits.float().flatten(0, -2)
+
+
+class _Following:
+    """The next token of every row, again and again; on a GPU launched as one where it is greedy."""
+
+    def __init__(self, model: GPT, cache: Cache, choose: Choose) -> None:
+        self._model = model
+        self._cache = cache
+        self._choose = choose
+        self._bound = 0
+        as_one = choose is greedy and model.device.type == "cuda"
+        self._replays = Replays(self._work) if as_one else None
+        # What is launched as one is recorded anew for fewer rows, which has to pay.
+        self.worth_keeping = 0.5 if as_one else 1.0
+
+    def __call__(self, ids: Tensor, positions: Tensor, bound: int) -> Tensor:
+        """As `_step`, from the last tokens of the rows to the next ones."""
+        self._bound = bound
+        if self._replays is None:
+            return self._work([ids, positions])
+        self._bound = -(-bound // GPU_SEEN) * GPU_SEEN
+        return self._replays([ids, positions], self._bound)
+
+    def _work(self, inputs: Sequence[Tensor]) -> Tensor:
+        ids, positions = inputs
+        hidden = _step(self._model, ids, positions, self._cache, self._bound)
+        return self._choose(_logits(self._model, hidden))
 
 
 def _until(row: list[int], end: int) -> list[int]:
@@ -176,10 +218,6 @@ def _kept(ended: Tensor) -> Tensor | None:
     ]  # those that go on stand first
     kept: Tensor = (order.sort(1).values + first).flatten()
     return kept
-
-
-Cache = list[tuple[Tensor, Tensor]]
-"""Per block, keys and values [rows, H, room, K]."""
 
 
 def _prefill(model: GPT, prompts: Sequence[Sequence[int]], room: int) -> tuple[Tensor, Cache]:

@@ -9,76 +9,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.config.schema import Train
 from harness.models import device
 from harness.models.gpt import GPT
 from harness.records import ROLES, StepRecord
-from harness.train.batch import Batch, batch_of, is_response, stack
+from harness.train.batch import Batch, Room, batch_of, is_response, restored, stack
+from harness.train.learner import Learner, count, settle
 from harness.train.loss import weighted_loss
 from harness.train.optimizer import AdamW
-from harness.train.steps import Course, Step
+from harness.train.replay import Replays
+from harness.train.room import fitting, largest
+from harness.train.steps import Step
 
 FLUSH_EVERY = 50
 """Steps whose figures may wait on a GPU: to read them back makes the host wait for it."""
 
 FILLER = len(ROLES)
 """The role id of a stack's filler."""
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums over a whole training.
-
-    Attributes:
-        steps: optimiser steps done.
-        tokens: targets seen, of every role.
-        grid: grid places those took, padding counted.
-        halvings: how often the micro-batch was halved because the GPU's memory did not suffice.
-        loss, prompt: Σ w·nll over all tokens and over prompt tokens.
-        weight: float64 [roles], Σ w by role.
-    """
-
-    steps: int = 0
-    tokens: int = 0
-    grid: int = 0
-    halvings: int = 0
-    loss: float = 0.0
-    prompt: float = 0.0
-    weight: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(ROLES)))
-
-
-@dataclass(slots=True)
-class Learner:
-    """One run in training.
-
-    Attributes:
-        train: its settings.
-        lay_out: from most tokens of a micro-batch to all of its steps.
-        record: takes each step's record, in order, soon after the step.
-        course: its steps.
-        totals: over the steps done.
-        error: why it cannot go on, in one line; "" while it can. The stack goes on without it.
-    """
-
-    train: Train
-    lay_out: Callable[[int], Course]
-    record: Callable[[StepRecord], None]
-    course: Course
-    totals: Totals = field(default_factory=Totals)
-    error: str = ""
-
-    @property
-    def left(self) -> int:
-        """Steps to do."""
-        return 0 if self.error else len(self.course.steps) - self.totals.steps
 
 
 class StepSums(NamedTuple):
@@ -93,14 +44,12 @@ class StepSums(NamedTuple):
 
 
 class _Pending(NamedTuple):
-    """A step whose figures still lie on the device."""
+    """A step whose figures still lie on the device: [3] or [3, S], as `StepSums` and the norm."""
 
     learners: list[Learner]
     records: list[StepRecord]
     denominators: list[float]
-    total: Tensor
-    prompt: Tensor
-    norm: Tensor
+    figures: Tensor
 
 
 class Training:
@@ -121,11 +70,14 @@ class Training:
         self.micro_tokens = micro_tokens
         self._active = model
         self._pending: list[_Pending] = []
+        self._replays: Replays | None = None
+        self._room: Room | None = None
 
     def limit(self, micro_tokens: int) -> None:
         """Go on with micro-batches of at most so many tokens."""
         if micro_tokens != self.micro_tokens:
             self.micro_tokens = micro_tokens
+            self._room = None
             for learner in self.learners:
                 learner.course = learner.lay_out(micro_tokens)
 
@@ -135,11 +87,11 @@ class Training:
         A run whose figures are no longer finite gets its `error`.
         """
         for step in self._pending:
-            figures = torch.stack([step.total, step.prompt, step.norm]).double().view(3, -1)
+            figures = step.figures.double().view(3, -1)
             for number, learner in enumerate(step.learners):
                 if not learner.error:
                     values = figures[:, number].tolist()
-                    _settle(learner, step.records[number], step.denominators[number], values)
+                    settle(learner, step.records[number], step.denominators[number], values)
         self._pending.clear()
 
     def step(self) -> None:
@@ -148,19 +100,21 @@ class Training:
         began = time.perf_counter()
         steps = [learner.course.steps[learner.totals.steps] for learner in learners]
         before = self.micro_tokens
-        longest = max(int(learner.course.rows.lengths.max()) for learner in learners)
-        sums, _ = device.within_memory(self.accumulate, before, longest)
+        figures = self._at_once(learners, steps)
+        if figures is None:
+            longest = max(int(learner.course.rows.lengths.max()) for learner in learners)
+            sums, _ = device.within_memory(self.accumulate, before, longest)
+            norm = self.optimizer.step([step.lr for step in steps])
+            figures = torch.stack([*sums, norm])
         if self.micro_tokens != before:
             steps = [learner.course.steps[learner.totals.steps] for learner in learners]
         halvings = round(math.log2(before / self.micro_tokens))
-        norm = self.optimizer.step([step.lr for step in steps])
         share = (time.perf_counter() - began) / len(learners)
         records = []
         for learner, step in zip(learners, steps, strict=True):
-            records.append(_count(learner, step, halvings, share))
+            records.append(count(learner, step, halvings, share))
         denominators = [step.denominator for step in steps]
-        waiting = _Pending(learners, records, denominators, sums.total, sums.prompt, norm)
-        self._pending.append(waiting)
+        self._pending.append(_Pending(learners, records, denominators, figures))
         ended = not any(learner.left for learner in learners)
         if ended or len(self._pending) == FLUSH_EVERY or self.model.device.type == "cpu":
             self.settle()
@@ -177,9 +131,48 @@ class Training:
         if count < self._active.runs or self._active is self.model:
             self._active = self.model.first(count)
             self.optimizer.narrow(self._active)
+            self._room = self._replays = None
+            bf16 = self.learners[0].train.precision == "bf16"
+            if self.optimizer.in_kernels and bf16:  # attention then needs no grid of rows
+                self._replays = Replays(self._whole_step)
         return self.learners[:count]
 
-    def _batch(self, learners: Sequence[Learner], number: int) -> Batch:
+    def _at_once(self, learners: Sequence[Learner], steps: Sequence[Step]) -> Tensor | None:
+        """The step's figures, [3, S], where it can be launched as one: on a GPU, without parts."""
+        if self._replays is None or any(len(step.parts) > 1 for step in steps):
+            return None
+        if self._room is None:
+            self._room = largest([learner.course for learner in learners])
+        batch = self._batch(learners, 0, fitting(self._room, steps)).to(self.model.device)
+        denominators = [step.denominator for step in steps]
+        divisor = torch.tensor(denominators).pin_memory().to(self.model.device, non_blocking=True)
+        figures = self.optimizer.figures([step.lr for step in steps])
+        try:
+            outcome = self._replays([figures, divisor, *batch.tensors()])
+        except torch.OutOfMemoryError:
+            self._replays = None
+            self._forget_gradients()
+            return None
+        self.optimizer.count(len(steps))
+        return outcome
+
+    def _whole_step(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Gradient and update of one micro-batch: figures of the update, divisors and a batch's
+        tensors to [3, S].
+        """
+        figures, divisor, *tensors = inputs
+        assert self._room is not None
+        batch = restored(tensors, self._room)
+        sums = weighted_sum(self._active, batch, self.learners[0].train.precision)
+        (sums.total / divisor).sum().backward()
+        norm = self.optimizer.update(figures)
+        return torch.stack([sums.total.detach(), sums.prompt, norm])
+
+    def _forget_gradients(self) -> None:
+        for parameter in self._active.parameters():
+            parameter.grad = None
+
+    def _batch(self, learners: Sequence[Learner], number: int, room: Room | None = None) -> Batch:
         """The micro-batch `number` of the present step."""
         parts = []
         for learner in learners:
@@ -188,7 +181,7 @@ class Training:
         if not self.model.runs:
             assert parts[0] is not None
             return batch_of(parts[0])
-        return stack(parts, FILLER)
+        return stack(parts, FILLER, room)
 
     def accumulate(self, micro_tokens: int) -> StepSums:
         """Add the gradient of one optimiser step to the model's, micro-batch by micro-batch.
@@ -216,8 +209,7 @@ class Training:
                 total = total + loss.total.detach()
                 prompt = prompt + loss.prompt
         except torch.OutOfMemoryError:
-            for parameter in self._active.parameters():
-                parameter.grad = None
+            self._forget_gradients()
             raise
         return StepSums(total, prompt)
 
@@ -247,45 +239,3 @@ def fit(training: Training, after_step: Callable[[], None]) -> None:
     while any(learner.left for learner in training.learners):
         training.step()
         after_step()
-
-
-def _count(learner: Learner, step: Step, halvings: int, seconds: float) -> StepRecord:
-    """Add a step to a run's totals; its record, but for the figures that lie on the device."""
-    totals = learner.totals
-    totals.weight += learner.course.mass[totals.steps]
-    totals.steps += 1
-    totals.tokens += step.tokens
-    totals.grid += step.grid
-    totals.halvings += halvings
-    return StepRecord(
-        step=totals.steps,
-        epoch=step.seen / learner.course.examples,
-        loss=0.0,
-        lr=step.lr,
-        grad_norm=0.0,
-        prompt_scale=step.prompt_scale,
-        tokens=step.tokens,
-        weighted_tokens=step.weighted,
-        weight=step.weight,
-        prompt_share=0.0,
-        seconds=seconds,
-    )
-
-
-def _settle(
-    learner: Learner, record: StepRecord, denominator: float, values: Sequence[float]
-) -> None:
-    """Put a step's figures, read back from the device, into its record and the run's totals."""
-    total, prompt, norm = values
-    record.loss = total / denominator
-    record.grad_norm = norm
-    if not math.isfinite(record.loss) or not math.isfinite(norm):
-        learner.error = (
-            f"step {record.step}: loss {record.loss}, gradient norm {norm}; "
-            f"expected finite numbers (train.lr reached {record.lr:.3g})"
-        )
-        return
-    record.prompt_share = prompt / total if total else 0.0
-    learner.totals.loss += total
-    learner.totals.prompt += prompt
-    learner.record(record)

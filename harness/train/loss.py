@@ -19,6 +19,10 @@ GPU_LOGITS = 2**28
 """Logits that exist at once on a GPU: 1 GiB in fp32, a stack's step in one go or nearly."""
 
 
+ALIGNMENT = 64
+"""On a GPU the vocabulary is filled up to a multiple of so many ids."""
+
+
 class LossSum(NamedTuple):
     """A loss on its way to the optimiser step.
 
@@ -34,6 +38,17 @@ class LossSum(NamedTuple):
 def chunk(head: Tensor) -> int:
     """Positions of each run whose logits exist at once."""
     return max(64, GPU_LOGITS // head[..., 0].numel()) if head.is_cuda else CACHE_POSITIONS
+
+
+def _matrix(head: Tensor, dtype: torch.dtype) -> Tensor:
+    """The head in the products' type, [V, D] or [S, V, D].
+
+    On a GPU rows of zeros fill the vocabulary up to what its matrix units like: with GPT-2's 50,257
+    ids, every product with the head takes three times as long.
+    """
+    filler = -head.shape[-2] % ALIGNMENT if head.is_cuda else 0
+    matrix = head.to(dtype)
+    return functional.pad(matrix, (0, 0, 0, filler)) if filler else matrix
 
 
 def _narrowed(hidden: Tensor) -> Tensor:
@@ -79,11 +94,13 @@ class _HeadLoss(torch.autograd.Function):
             grad_head = empty(head.shape, dtype=exact, device=head.device)
         weights = weights.to(exact)
         nll = torch.empty_like(weights)
-        matrix = head.to(hidden.dtype)
+        matrix = _matrix(head, hidden.dtype)
+        vocabulary = head.shape[-2]
         for start in range(0, targets.shape[-1], size):
             part = slice(start, start + size)
             states = hidden[..., part, :]
             logits = (states @ matrix.mT).to(exact)
+            logits[..., vocabulary:] = -torch.inf
             target, weight = targets[..., part, None], weights[..., part, None]
             peak = logits.amax(-1, keepdim=True)  # taken off before exp, which else overflows
             chosen = logits.gather(-1, target)
@@ -95,6 +112,7 @@ class _HeadLoss(torch.autograd.Function):
                 grad.scatter_add_(-1, target, -weight)
                 grad = grad.to(hidden.dtype)
                 grad_hidden[..., part, :] = grad @ matrix
+                grad = grad[..., :vocabulary]
                 if whole:  # nothing to add up
                     grad_head = grad.mT @ states
                 elif grad.dtype != exact:
@@ -171,12 +189,13 @@ def token_nll(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
     """
     size = chunk(head)
     hidden = _narrowed(hidden)
-    matrix = head.to(hidden.dtype).mT
+    matrix = _matrix(head, hidden.dtype).mT
     parts = []
     for states, target in zip(
         torch.split(hidden, size, -2), torch.split(targets, size, -1), strict=True
     ):
         logits = (states @ matrix).float()
+        logits[..., head.shape[-2] :] = -torch.inf
         nll = functional.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
         parts.append(nll.view(target.shape))
     return torch.cat(parts, -1)

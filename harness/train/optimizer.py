@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,9 @@ from harness.config.schema import Train
 from harness.models.gpt import GPT
 
 EPSILON = 1e-8
+
+CLIP_EPSILON = 1e-6
+"""What PyTorch's clipping adds to the norm."""
 
 
 class Moments(NamedTuple):
@@ -37,6 +41,7 @@ class AdamW:
 
     Attributes:
         steps: updates of each run so far.
+        in_kernels: whether a step is `figures` on the host and `update` on a GPU.
     """
 
     def __init__(self, model: GPT, trains: Sequence[Train]) -> None:
@@ -50,7 +55,8 @@ class AdamW:
         self._stacked = model.runs > 0
         dimensions = 3 if self._stacked else 2
         self._decayed = [parameter.ndim >= dimensions for parameter in self._parameters]
-        self._kernel = self._stacked and model.device.type == "cuda"
+        on_gpu = self._stacked and model.device.type == "cuda"
+        self.in_kernels = on_gpu and find_spec("triton") is not None
 
     def narrow(self, model: GPT) -> None:
         """Go on with the first runs alone; `model` is the stack of them."""
@@ -69,8 +75,10 @@ class AdamW:
         Returns:
             L2 norm of each run's whole gradient before clipping: [], or [S] in a stack.
         """
-        for run in range(len(rates)):
-            self.steps[run] += 1
+        figures = self.figures(rates) if self.in_kernels else None
+        self.count(len(rates))
+        if figures is not None:
+            return self.update(figures)
         if not self._stacked:
             norm: Tensor = torch.nn.utils.clip_grad_norm_(
                 self._parameters, self._trains[0].clip or math.inf
@@ -80,8 +88,54 @@ class AdamW:
             )
         else:
             norm = self._stacked_step(rates)
-        for parameter in self._parameters:
-            parameter.grad = None
+        self._clear()
+        return norm
+
+    def count(self, runs: int) -> None:
+        """The first so many runs make a step."""
+        for run in range(runs):
+            self.steps[run] += 1
+
+    def figures(self, rates: Sequence[float]) -> Tensor:
+        """What the kernels of the next step need to know of each run.
+
+        Returns:
+            float32 [S, 6], on its way to the device: learning rate over the first moment's bias
+            correction, one over the root of the second's, what decay multiplies weights with, both
+            betas, and the norm at which gradients are clipped.
+        """
+        rows = []
+        for run, (train, rate) in enumerate(zip(self._trains, rates, strict=True)):
+            steps = self.steps[run] + 1
+            first, second = 1 - train.beta1**steps, 1 - train.beta2**steps
+            decay = 1 - rate * train.weight_decay
+            clip = train.clip or math.inf
+            rows.append([rate / first, second**-0.5, decay, train.beta1, train.beta2, clip])
+        host = torch.tensor(rows, dtype=torch.float32).pin_memory()
+        return host.to(self._parameters[0].device, non_blocking=True)
+
+    @torch.no_grad()
+    def update(self, figures: Tensor) -> Tensor:
+        """As `step`, all runs of a stack at once, a kernel each parameter; nothing waits for the
+        host.
+        """
+        from harness.train.adamw_kernel import update
+
+        gradients = self._gradients()
+        norm = _norms(gradients)
+        factors = (figures[:, -1] / (norm + CLIP_EPSILON)).clamp(max=1.0)
+        for number, parameter in enumerate(self._parameters):
+            update(
+                parameter,
+                gradients[number],
+                self._first[number],
+                self._second[number],
+                factors,
+                figures,
+                self._decayed[number],
+                EPSILON,
+            )
+        self._clear()
         return norm
 
     def moments(self, run: int) -> Moments:
@@ -111,17 +165,15 @@ class AdamW:
             for parameter in self._parameters
         ]
 
+    def _clear(self) -> None:
+        for parameter in self._parameters:
+            parameter.grad = None
+
     def _stacked_step(self, rates: Sequence[float]) -> Tensor:
         gradients = self._gradients()
-        norms = torch.stack(
-            [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
-        )
-        norm: Tensor = torch.linalg.vector_norm(norms, dim=0)  # [S]
+        norm = _norms(gradients)
         clips = torch.tensor([train.clip or math.inf for train in self._trains], dtype=norm.dtype)
-        factors = (clips.to(norm.device, non_blocking=True) / (norm + 1e-6)).clamp(max=1.0)
-        if self._kernel:
-            self._launch(gradients, factors, rates)
-            return norm
+        factors = (clips.to(norm.device) / (norm + CLIP_EPSILON)).clamp(max=1.0)
         for gradient in gradients:
             gradient *= factors.view(-1, *[1] * (gradient.ndim - 1))
         for run, rate in enumerate(rates):
@@ -166,27 +218,9 @@ class AdamW:
                 maximize=False,
             )
 
-    @torch.no_grad()
-    def _launch(self, gradients: Sequence[Tensor], factors: Tensor, rates: Sequence[float]) -> None:
-        """All runs of a stack at once, a kernel each parameter, with each run's own figures."""
-        from harness.train.adamw_kernel import update
 
-        rows = []
-        for run, (train, rate) in enumerate(zip(self._trains, rates, strict=True)):
-            steps = self.steps[run]
-            first, second = 1 - train.beta1**steps, 1 - train.beta2**steps
-            decay = 1 - rate * train.weight_decay
-            rows.append([rate / first, 1 / math.sqrt(second), decay, train.beta1, train.beta2])
-        figures = torch.tensor(rows, dtype=torch.float32).pin_memory()
-        figures = figures.to(factors.device, non_blocking=True)
-        for number, parameter in enumerate(self._parameters):
-            update(
-                parameter,
-                gradients[number],
-                self._first[number],
-                self._second[number],
-                factors,
-                figures,
-                self._decayed[number],
-                EPSILON,
-            )
+def _norms(gradients: Sequence[Tensor]) -> Tensor:
+    """L2 norm of each run's whole gradient [S]; gradients are [S, …]."""
+    norms = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+    return norm

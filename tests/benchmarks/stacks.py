@@ -28,7 +28,8 @@ from harness.run.prepare import Prepared, prepare
 from harness.run.warm import Warm
 from harness.train.decoding import generate_all
 from harness.train.evaluate import evaluate_all
-from harness.train.loop import Learner, Training
+from harness.train.learner import Learner
+from harness.train.loop import Training
 from tests.tiny import run_of
 
 WARM_UP = 5
@@ -49,7 +50,8 @@ def timed(work: Callable[[], object], chosen: torch.device) -> float:
 def training_of(prepared: list[Prepared], chosen: torch.device) -> Training:
     """A training of these runs before its first step."""
     first = prepared[0].run
-    model = GPT(shape(first), len(prepared) if len(prepared) > 1 else 0)
+    alone = len(prepared) == 1 and chosen.type == "cpu"
+    model = GPT(shape(first), 0 if alone else len(prepared))
     learners = []
     for number, each in enumerate(prepared):
         model.put(number, each.base.tensors)

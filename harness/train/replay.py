@@ -1,0 +1,73 @@
+"""Work of fixed shapes on a GPU, recorded once and then launched as one CUDA graph.
+
+An optimiser step of a small model is a thousand kernels. The host takes longer to launch them one
+by one than the GPU takes to carry them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+Work = Callable[[Sequence[Tensor]], Tensor]
+"""Kernels alone: it looks at no tensor's content on the host. It may keep state in place."""
+
+
+class _Recorded(NamedTuple):
+    """A graph, the tensors that it reads its input from, and the one that it writes to."""
+
+    graph: torch.cuda.CUDAGraph
+    inputs: list[Tensor]
+    output: Tensor
+
+
+class Replays:
+    """Graphs of one piece of work, by the shapes of its input.
+
+    All share their memory: nothing of one is needed once another runs, since outputs are copied.
+    """
+
+    def __init__(self, work: Work) -> None:
+        """Nothing is recorded yet."""
+        self._work = work
+        self._met: set[Hashable] = set()
+        self._recorded: dict[Hashable, _Recorded] = {}
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, inputs: Sequence[Tensor], kind: Hashable = None) -> Tensor:
+        """The work's output.
+
+        A shape's first input is carried out kernel by kernel, which also readies what must not be
+        made while a graph is recorded; its second is recorded.
+
+        Args:
+            inputs: on the GPU.
+            kind: what else but shapes makes the work another one.
+        """
+        key = (kind, *(tensor.shape for tensor in inputs))
+        if key not in self._met:
+            self._met.add(key)
+            return self._work(inputs)
+        if key not in self._recorded:
+            self._recorded[key] = self._record(inputs)
+        recorded = self._recorded[key]
+        torch._foreach_copy_(recorded.inputs, list(inputs))
+        recorded.graph.replay()
+        return recorded.output.clone()
+
+    def _record(self, inputs: Sequence[Tensor]) -> _Recorded:
+        own = [tensor.clone() for tensor in inputs]
+        graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.Stream()
+        torch.cuda.synchronize()
+        # `torch.cuda.graph` would also give back all free memory, which is costly to get again.
+        with torch.cuda.stream(stream):
+            graph.capture_begin(self._pool)
+            try:
+                output = self._work(own)
+            finally:
+                graph.capture_end()
+        return _Recorded(graph, own, output)
