@@ -17,9 +17,12 @@ from analysis.words import amount, chance, counted, interval, listed
 Word = Literal["better", "worse", "mixed", "equivalent", "inconclusive"]
 
 ALPHA = 0.05
-"""Two-sided, after Holm over every cell of every arm: what is exploratory is adjusted for all that
+"""Two-sided, adjusted over every cell of every arm: what is exploratory is adjusted for all that
 was looked at.
 """
+
+ENOUGH = 6
+"""The fewest seeds whose sign-flip floor, 2 / 2^6, is below that level."""
 
 
 class ArmVerdict(NamedTuple):
@@ -65,7 +68,7 @@ def _judge_arm(
     baseline: str,
     family: int,
 ) -> ArmVerdict:
-    certain = [row for row in rows if row["holm"] < ALPHA]
+    certain = [row for row in rows if row["adjusted"] < ALPHA]
     better = tuple(_place(row, varied) for row in certain if row["delta"] > 0)
     worse = tuple(_place(row, varied) for row in certain if row["delta"] < 0)
     # Before 'better' and 'worse': a difference inside the margin is none, whatever its sign.
@@ -107,15 +110,15 @@ def _figures(row: dict[str, Any], varied: Sequence[str], outcome: Outcome, famil
     text = f"{at}Δ = {said} {outcome.unit}, {counted(row['n'], 'seed')}"
     if math.isnan(row["low"]):
         return text
-    after = f", {chance(row['holm'], 'p')} after Holm over {family} cells" if family > 1 else ""
+    after = f", {chance(row['adjusted'], 'p')} adjusted over {family} cells" if family > 1 else ""
     return f"{text}, {chance(row['p'], 'p')}{after}"
 
 
 def _why_different(
     rows: list[dict[str, Any]], varied: Sequence[str], outcome: Outcome, family: int
 ) -> str:
-    certain = [row for row in rows if row["holm"] < ALPHA]
-    clearest = min(certain, key=lambda row: (row["holm"], -abs(row["delta"])))
+    certain = [row for row in rows if row["adjusted"] < ALPHA]
+    clearest = min(certain, key=lambda row: (row["adjusted"], -abs(row["delta"])))
     count = f"in {len(certain)} of {len(rows)} cells; clearest " if len(rows) > 1 else ""
     return f"{count}{_figures(clearest, varied, outcome, family)}"
 
@@ -123,7 +126,7 @@ def _why_different(
 def _why_mixed(
     rows: list[dict[str, Any]], varied: Sequence[str], outcome: Outcome, family: int
 ) -> str:
-    certain = [row for row in rows if row["holm"] < ALPHA]
+    certain = [row for row in rows if row["adjusted"] < ALPHA]
     best, worst = max(certain, key=_delta), min(certain, key=_delta)
     return (
         f"better {_figures(best, varied, outcome, family)}; "
@@ -157,21 +160,12 @@ def _why_open(
         return f"all at the {' and the '.join(bounds)} of the score, which tells nothing of masks"
     if least < 2:
         return f"one seed tells nothing of chance: {said}"
-    if sign_flip_floor(least) * family >= ALPHA:
-        floor = chance(sign_flip_floor(least) * family, "p")
-        needed = seeds_for(family)
-        return f"{least} seeds cannot give less than {floor}, {needed} could: {said}"
+    if sign_flip_floor(least) >= ALPHA:
+        floor = chance(sign_flip_floor(least), "p")
+        return f"{least} seeds cannot give less than {floor}, {ENOUGH} could: {said}"
     few = least < LEAST_FOR_EQUIVALENCE
     lack = f"; equality takes {LEAST_FOR_EQUIVALENCE} seeds" if few else ""
     return f"neither a difference nor its absence is shown: {said}{lack}"
-
-
-def seeds_for(family: int) -> int:
-    """The fewest seeds whose sign-flip floor, times the family, is below the level."""
-    n = 1
-    while sign_flip_floor(n) * family >= ALPHA:
-        n += 1
-    return n
 
 
 def advice(
@@ -179,7 +173,6 @@ def advice(
     scored: dict[str, ArmVerdict],
     baseline: str,
     seeds: int,
-    family: int,
 ) -> str:
     """Which mask to use here and why, in one line.
 
@@ -188,7 +181,6 @@ def advice(
         scored: on each arm, in the main score; empty where none was measured.
         baseline: what they are compared with.
         seeds: the fewest of any cell.
-        family: how many cells there are.
     """
     if not verdicts:
         return "One mask alone: nothing to choose between."
@@ -209,10 +201,10 @@ def advice(
         arm = mixed[0]
         name = verdicts[arm].outcome.name
         return f"It depends: '{arm}' against '{baseline}' in {name} is {verdicts[arm].reason}."
-    if sign_flip_floor(seeds) * family >= ALPHA:
+    if sign_flip_floor(seeds) >= ALPHA:
         return (
-            f"Open: {seeds} seeds in {counted(family, 'cell')} cannot show any mask to differ from "
-            f"'{baseline}'; {seeds_for(family)} seeds can."
+            f"Open: {seeds} seeds cannot show any mask to differ from '{baseline}'; "
+            f"{ENOUGH} seeds can."
         )
     return _keep(verdicts, scored, baseline)
 
@@ -272,4 +264,12 @@ def _keep(verdicts: dict[str, ArmVerdict], scored: dict[str, ArmVerdict], baseli
         parts.append(f"{listed(equal)} {'does' if len(equal) == 1 else 'do'} not differ")
     if unsettled:
         parts.append(f"of {listed(unsettled)} nothing is shown")
-    return f"Use '{baseline}' here, because no mask is shown to be better: {', '.join(parts)}."
+    figures = ""
+    if worse:
+        first = worse[0]
+        shown = verdicts[first] if verdicts[first].word in {"worse", "mixed"} else scored[first]
+        figures = f" ('{first}' in {shown.outcome.name} {shown.reason})"
+    return (
+        f"Use '{baseline}' here, because no mask is shown to be better: "
+        f"{', '.join(parts)}{figures}."
+    )

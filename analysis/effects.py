@@ -28,7 +28,7 @@ def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> 
 
     Returns:
         A row per cell: n, the arm's and the baseline's mean, delta with low and high (95 %), sd, p
-        (two-sided sign-flip), holm (p adjusted over all rows), floor (the least p that n seeds can
+        (two-sided sign-flip), adjusted (p over all rows), floor (the least p that n seeds can
         give), equivalence (p of TOST; NaN where too few seeds or a score's bound forbid it), bound
         ("floor" or "ceiling"), iqm, improvement (probability of), ratio of lengths; for the primary
         outcome also share (of the baseline's gain) and worth (data equivalents).
@@ -41,7 +41,9 @@ def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> 
     table = pd.DataFrame(cells)
     if table.empty:
         return table
-    table["holm"] = stats.holm(table["p"])
+    seeds = pairs.pivot_table(index="seed", columns=CELL, values=outcome.delta, aggfunc="mean")
+    order = pd.MultiIndex.from_frame(table[CELL])
+    table["adjusted"] = stats.step_down(seeds[order].to_numpy(), rng, two_sided=True)
     if outcome.column == PRIMARY:
         table = table.assign(**_worth(table))
     return table

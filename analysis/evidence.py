@@ -7,16 +7,14 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from analysis import scaling
 from analysis.claims import Claim, Level
 from analysis.labels import factors, plain, short
 from analysis.outcomes import PRIMARY
-from analysis.stats import Array
 
-NONE: Array = np.empty(0)
+NONE = pd.Series(dtype=float)
 
 
 class Cell(NamedTuple):
@@ -24,15 +22,15 @@ class Cell(NamedTuple):
 
     Attributes:
         label: the arm and the levels that make the cell.
-        explored: [n] Δ, or its slope, of each seed that may have chosen something.
-        fresh: [m] the same of the seeds that the claim keeps for confirmation.
+        explored: Δ, or its slope, of each seed that may have chosen something, by seed.
+        fresh: the same of the seeds that the claim keeps for confirmation.
         gain: mean NLL(base) − NLL(baseline), of which Δ is a share; NaN for other outcomes.
         lacking: why there are no differences; "" where there are.
     """
 
     label: str
-    explored: Array
-    fresh: Array
+    explored: pd.Series
+    fresh: pd.Series
     gain: float = math.nan
     lacking: str = ""
 
@@ -79,8 +77,7 @@ def _cell(claim: Claim, label: str, inside: pd.DataFrame, runs: pd.DataFrame) ->
     gain = math.nan
     if claim.outcome == PRIMARY and not claim.trend:
         gain = float((inside["nll.base.answer"] - inside[f"baseline.{PRIMARY}"]).mean())
-    explored, fresh = values[~confirms].to_numpy(), values[confirms].to_numpy()
-    return Cell(label, explored, fresh, gain)
+    return Cell(label, values[~confirms], values[confirms], gain)
 
 
 def _slopes(claim: Claim, inside: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:

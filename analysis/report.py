@@ -142,7 +142,7 @@ def _sheets(study: Study) -> list[Sheet]:
     delta = (
         f"Δ is against '{study.baseline}', > 0 where the mask is better; NLL in nats/token on the "
         "response with its end token, scores in points. p: exact two-sided sign-flip test over "
-        "seeds; p (Holm): adjusted over all rows."
+        "seeds; p (adjusted): adjusted over all rows."
     )
     sheets = [
         Sheet("Verdicts", "What the effects below say of each mask.", table.verdicts(study)),

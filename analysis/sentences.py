@@ -113,7 +113,7 @@ def _figures(cell: Tested, claim: Claim, *, small: bool = False) -> str:
     if cell.seeds < 2:
         return text
     p = chance(cell.small, "p") if small else chance(cell.adjusted, "p")
-    which = " of less than the margin" if small else " after Holm"
+    which = " of less than the margin" if small else " adjusted"
     return f"{text}, {p}{which}"
 
 

@@ -19,6 +19,10 @@ EXACT_UP_TO = 30
 """Seeds up to which all 2^n sign patterns are counted; above, they are drawn."""
 
 
+EXACT_JOINTLY = 13
+"""The same where several cells are flipped together."""
+
+
 class Interval(NamedTuple):
     """An estimate and its confidence limits; NaN limits where the data cannot give any."""
 
@@ -164,24 +168,67 @@ def tost(differences: ArrayLike, margin: float) -> float:
     return float(max(above, below))
 
 
-def holm(p: ArrayLike, family: int | None = None) -> Array:
-    """Adjusted p of Holm (1979): p₍ᵢ₎ · (m − i + 1), made monotone, at most 1.
+def step_down(
+    differences: ArrayLike, rng: np.random.Generator, *, two_sided: bool, draws: int = 10_000
+) -> Array:
+    """Adjusted p of sign-flip tests in several cells, Westfall & Young (1993), step-down maxT.
+
+    Holm's (1979) procedure with the cells' joint distribution in place of Bonferroni's bound: all
+    cells of a seed turn their signs together, which keeps how they depend on each other, and the
+    largest statistic of the cells still in question is held against each observed one. So p has the
+    floor of one cell, however many cells there are, while the chance of any false one stays at
+    its level. The statistic is Student's t, so that cells of unequal spread count alike; of one cell
+    alone it orders the patterns as the sum does, and p is `sign_flip`'s.
 
     Args:
-        p: [k].
-        family: m, where more comparisons were planned than are at hand; the absent ones count as p
-            = 1.
+        differences: [n seeds, k cells], NaN where a cell lacks a seed.
+        rng: used above `EXACT_JOINTLY` seeds alone.
+        two_sided: of a mean other than 0; one-sided of a mean above 0 otherwise.
+        draws: patterns drawn there.
 
     Returns:
-        [k], in the order given.
+        [k]; 1 for cells without differences.
     """
-    values = _flat(p)
-    order = np.argsort(values, kind="stable")
-    size = max(len(values), family or 0)
-    scaled = values[order] * (size - np.arange(len(values)))
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
+    table = np.asarray(differences, dtype=np.float64)
+    adjusted = np.ones(table.shape[1])
+    there = ~np.isnan(table).all(0)
+    if not there.any():
+        return adjusted
+    flipped = _t(_patterns(len(table), rng, draws), table[:, there])
+    if two_sided:
+        flipped = np.abs(flipped)
+    observed = flipped[0]
+    order = np.argsort(-observed, kind="stable")
+    # Largest statistic of each pattern over the cells from each place of the order on.
+    largest = np.maximum.accumulate(flipped[:, order[::-1]], axis=1)[:, ::-1]
+    # Statistics that are equal but for rounding count as equal; the observed pattern is the first.
+    bar = observed[order] - 1e-9 * np.abs(observed[order])
+    own = np.empty(len(order))
+    own[order] = np.maximum.accumulate(np.mean(largest >= bar, axis=0))
+    adjusted[there] = own
     return adjusted
+
+
+def _patterns(n: int, rng: np.random.Generator, draws: int) -> Array:
+    """Sign patterns, [patterns, n]: all of them, or the observed one and drawn ones."""
+    if n <= EXACT_JOINTLY:
+        bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
+        return (1 - 2 * bits).astype(np.float64)
+    drawn = rng.integers(0, 2, (draws, n)) * 2.0 - 1.0
+    return np.concatenate([np.ones((1, n)), drawn])
+
+
+def _t(signs: Array, table: Array) -> Array:
+    """Student's t of every cell under every pattern, [patterns, k].
+
+    A turned sign leaves Σ d² as it is, so that t follows from the sum alone.
+    """
+    known = ~np.isnan(table)
+    filled = np.where(known, table, 0.0)
+    count = known.sum(0)
+    mean = signs @ filled / count
+    spread = np.maximum((filled**2).sum(0) / count - mean**2, 1e-18)
+    return np.asarray(mean * np.sqrt(np.maximum(count - 1, 1) / spread), dtype=np.float64)
 
 
 def interquartile_mean(values: ArrayLike) -> float:

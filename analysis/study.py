@@ -133,7 +133,7 @@ class Study:
         seeds = int(table["n"].min()) if len(table) else 0
         if len(self.arms) > 1 and not seeds:
             return f"No fair pair with '{self.baseline}': nothing can be compared yet."
-        return arms.advice(self.by_loss, self.by_score, self.baseline, seeds, len(table))
+        return arms.advice(self.by_loss, self.by_score, self.baseline, seeds)
 
     @cached_property
     def alike(self) -> list[list[str]]:

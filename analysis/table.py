@@ -18,7 +18,7 @@ KEYS = ["condition", "n_examples", "arm"]
 CLAIM_HEADS = (
     "effect [95 %]",
     "p, one-sided",
-    "p (Holm)",
+    "p (adjusted)",
     "p of less than the margin",
     "share of gain",
     "fresh seeds",
@@ -78,7 +78,7 @@ def _results_row(
             row[delta_head(one)] = words.interval(cell["delta"], cell["low"], cell["high"], one)
         if one.column == PRIMARY:
             row["p"] = words.chance(cell["p"]) if cell is not None else ""
-            row["p (Holm)"] = words.chance(cell["holm"]) if cell is not None else ""
+            row["p (adjusted)"] = words.chance(cell["adjusted"]) if cell is not None else ""
     return row
 
 
@@ -110,7 +110,7 @@ def effects(study: Study, one: Outcome) -> pd.DataFrame:
             "Δ [95 %, seeds × prompts]": "",
             "p": words.chance(cell["p"]),
             "floor of p": words.chance(cell["floor"]),
-            "p (Holm)": words.chance(cell["holm"]),
+            "p (adjusted)": words.chance(cell["adjusted"]),
             "p (TOST)": cell["bound"] or words.chance(cell["equivalence"]),
             "IQM": words.amount(cell["iqm"], one),
             "P(better)": f"{cell['improvement']:.2f}",
@@ -184,7 +184,7 @@ def _claim_row(verdict: Verdict, cell: Tested) -> dict[str, str]:
         "seeds": str(cell.seeds),
         "effect [95 %]": words.interval(cell.estimate, cell.low, cell.high, one),
         "p, one-sided": words.chance(cell.p),
-        "p (Holm)": words.chance(cell.adjusted),
+        "p (adjusted)": words.chance(cell.adjusted),
         "p of less than the margin": words.chance(cell.small),
         "share of gain": words.percent(cell.share),
     }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from analysis import stats
 from analysis.claims import Claim
@@ -26,13 +27,14 @@ class Tested(NamedTuple):
         seeds: how many differences it has.
         estimate, low, high: their mean and Student's 95 % interval.
         p: one-sided sign-flip p of the claimed effect.
-        adjusted: the same after Holm over all declared cells.
-        opposite: of the opposite effect, after Holm.
+        adjusted: the same, adjusted over all declared cells.
+        opposite: of the opposite effect, adjusted.
         small: one-sided p of an effect below the margin.
+        small_adjusted: the same, adjusted.
         share: the mean as a share of the baseline's gain over the base; NaN where it has none.
         fresh_seeds: seeds kept for confirmation that are there.
         fresh_estimate, fresh_low, fresh_high: as above, on those.
-        fresh_p: one-sided p on those, after Holm over the cells that were found; NaN where not
+        fresh_p: one-sided p on those, adjusted over the cells that were found; NaN where not
             tested.
         lacking: why the cell has no differences.
     """
@@ -46,6 +48,7 @@ class Tested(NamedTuple):
     adjusted: float
     opposite: float
     small: float
+    small_adjusted: float
     share: float
     fresh_seeds: int
     fresh_estimate: float
@@ -103,10 +106,14 @@ def settle(key: str, claim: Claim, cells: Sequence[Cell], rng: np.random.Generat
 
 
 def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list[Tested]:
-    """Each cell's tests; a cell without differences counts as p = 1 in Holm's family."""
+    """Each cell's tests, adjusted over all; a cell without differences counts as p = 1."""
+    explored = _table([cell.explored for cell in cells])
+    adjusted = stats.step_down(claim.sign * explored, rng, two_sided=False)
+    opposite = stats.step_down(-claim.sign * explored, rng, two_sided=False)
+    small = stats.step_down(claim.margin - claim.sign * explored, rng, two_sided=False)
     tested = []
-    for cell in cells:
-        toward = claim.sign * cell.explored
+    for place, cell in enumerate(cells):
+        toward = claim.sign * cell.explored.to_numpy()
         interval, again = stats.paired_t(cell.explored), stats.paired_t(cell.fresh)
         tested.append(
             Tested(
@@ -116,9 +123,10 @@ def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list
                 low=interval.low,
                 high=interval.high,
                 p=stats.sign_flip_above(toward, 0.0, rng),
-                adjusted=math.nan,
-                opposite=stats.sign_flip_above(-toward, 0.0, rng),
+                adjusted=float(adjusted[place]),
+                opposite=float(opposite[place]),
                 small=stats.sign_flip_above(-toward, -claim.margin, rng),
+                small_adjusted=float(small[place]),
                 share=interval.estimate / cell.gain if cell.gain > 0 else math.nan,
                 fresh_seeds=len(cell.fresh),
                 fresh_estimate=again.estimate,
@@ -128,12 +136,15 @@ def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list
                 lacking=cell.lacking,
             )
         )
-    adjusted = stats.holm([test.p for test in tested])
-    opposite = stats.holm([test.opposite for test in tested])
-    return [
-        test._replace(adjusted=float(p), opposite=float(other))
-        for test, p, other in zip(tested, adjusted, opposite, strict=True)
-    ]
+    return tested
+
+
+def _table(series: Sequence[pd.Series]) -> np.ndarray:
+    """Cells side by side, a line for each seed that any has: [seeds, cells]."""
+    table = pd.concat([one.reset_index(drop=False).set_axis(["seed", "d"], axis=1)
+                       .assign(cell=place) for place, one in enumerate(series)])  # fmt: skip
+    wide = table.pivot(index="seed", columns="cell", values="d")
+    return wide.reindex(columns=range(len(series))).to_numpy(dtype=float)
 
 
 def _confirm(
@@ -145,12 +156,17 @@ def _confirm(
 ) -> list[Tested]:
     """The tests of the found cells again, on fresh seeds."""
     places = [place for place, cell in enumerate(cells) if found[place] and len(cell.fresh)]
-    p = [stats.sign_flip_above(claim.sign * cells[place].fresh, 0.0, rng) for place in places]
-    # Every cell must be confirmed where the effect is claimed for every one: no Holm there.
-    shown = stats.holm(p) if claim.where == "some" else np.asarray(p)
     again = list(tested)
+    if not places:
+        return again
+    fresh = [claim.sign * cells[place].fresh for place in places]
+    if claim.where == "some":
+        shown = stats.step_down(_table(fresh), rng, two_sided=False).tolist()
+    else:
+        # Every cell must be confirmed: each may be tested at the whole level.
+        shown = [stats.sign_flip_above(one, 0.0, rng) for one in fresh]
     for place, value in zip(places, shown, strict=True):
-        again[place] = again[place]._replace(fresh_p=float(value))
+        again[place] = again[place]._replace(fresh_p=value)
     return again
 
 
@@ -160,9 +176,7 @@ def _word(
     """The word and the region it speaks of."""
     some = claim.where == "some"
     small = [test.small < claim.alpha for test in tested]
-    nowhere = (
-        all(small) if some else bool((stats.holm([t.small for t in tested]) < claim.alpha).any())
-    )
+    nowhere = all(small) if some else any(test.small_adjusted < claim.alpha for test in tested)
     # Before 'found': an effect that is there but nowhere as large as the margin is none.
     if nowhere:
         return "not found", ()
@@ -185,7 +199,7 @@ def _needed(claim: Claim, cells: Sequence[Cell]) -> float:
 
     Either enough for the clearest cell to be found, or enough for all to lie below the margin.
     """
-    known = [claim.sign * cell.explored for cell in cells if len(cell.explored) > 1]
+    known = [claim.sign * cell.explored.to_numpy() for cell in cells if len(cell.explored) > 1]
     if len(known) < len(cells):
         return math.nan
     means = [float(d.mean()) for d in known]

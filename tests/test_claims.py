@@ -139,4 +139,4 @@ def test_a_trend_is_each_seeds_slope_within_its_condition(tmp_path: Path) -> Non
     found = study([folder])
     (cell,) = gather(load_claim(path), found.runs, found.pairs)
     # Δ falls from .1 to 0 over the declared decade; 10,000 is not declared.
-    assert cell.explored == pytest.approx([-0.1, -0.1])
+    assert cell.explored.tolist() == pytest.approx([-0.1, -0.1])

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats as reference
-from statsmodels.stats import multitest, weightstats
+from statsmodels.stats import weightstats
 
 from analysis import stats
 
@@ -100,16 +100,50 @@ def test_tost_of_identical_differences() -> None:
     assert stats.tost([0.03] * 5, 0.02) == 1.0
 
 
-@settings(max_examples=25)  # statsmodels takes a tenth of a second
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_agrees_with_statsmodels(p: list[float]) -> None:
-    assert stats.holm(p) == pytest.approx(multitest.multipletests(p, method="holm")[1], **CLOSE)
+def test_one_cell_needs_no_adjustment() -> None:
+    d = RNG.normal(0.3, 1, 9)
+    for two_sided in (True, False):
+        (p,) = stats.step_down(d[:, None], RNG, two_sided=two_sided)
+        single = stats.sign_flip(d, RNG) if two_sided else stats.sign_flip_above(d, 0.0, RNG)
+        assert p == pytest.approx(single)
 
 
-def test_holm_counts_planned_comparisons_that_are_not_at_hand() -> None:
-    assert stats.holm([0.0078125], family=5)[0] == pytest.approx(0.0390625)
-    assert stats.holm([0.04, 0.001], family=5).tolist() == pytest.approx([0.16, 0.005])
-    assert stats.holm([0.01, 1.0, 1.0, 1.0, 1.0])[0] == stats.holm([0.01], family=5)[0]
+def test_the_step_down_p_is_that_of_the_largest_statistic_counted_by_hand() -> None:
+    d = np.array([[3.0, 1.0], [2.0, -1.0], [4.0, 2.0], [1.0, 1.0]])
+    # |t| = 3.87 of the first cell is reached by two of 16 joint patterns (all kept, all turned), and
+    # by the second cell's t = ±5 where its −1 is turned, or all others: 4. The second cell's
+    # |t| = 1.19 is held against itself alone: |Σ| ≥ 3 in 8.
+    assert stats.step_down(d, RNG, two_sided=True).tolist() == [4 / 16, 8 / 16]
+    assert stats.step_down(d, RNG, two_sided=False).tolist() == [2 / 16, 4 / 16]
+
+
+def test_adjusted_p_are_never_below_single_ones_and_know_equal_cells() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        d = rng.normal(0.3, 1, (10, 4)) + rng.normal(0, 1, (10, 1))
+        single = np.array([stats.sign_flip(column, rng) for column in d.T])
+        adjusted = stats.step_down(d, rng, two_sided=True)
+        assert (adjusted >= single - 1e-12).all()
+    equal = np.repeat(rng.normal(0.5, 1, (10, 1)), 5, axis=1)
+    # Five copies of one cell are one cell, for which Holm would pay five times.
+    assert stats.step_down(equal, rng, two_sided=True) == pytest.approx(
+        stats.sign_flip(equal[:, 0], rng)
+    )
+
+
+def test_cells_may_lack_seeds_or_all_of_them() -> None:
+    d = np.array([[1.0, 2.0, math.nan], [1.2, math.nan, math.nan], [0.9, 1.5, math.nan]])
+    found = stats.step_down(d, RNG, two_sided=True)
+    assert found[2] == 1.0 and found[0] == pytest.approx(2 / 8)
+    assert stats.step_down(np.empty((0, 2)), RNG, two_sided=True).tolist() == [1.0, 1.0]
+
+
+def test_many_seeds_are_drawn_and_never_give_zero() -> None:
+    d = np.random.default_rng(5).normal(2, 1, (30, 2))
+    first, again = (
+        stats.step_down(d, np.random.default_rng(1), two_sided=False, draws=999) for _ in range(2)
+    )
+    assert first.tolist() == again.tolist() == [1 / 1000, 1 / 1000]
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 9])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.claims import Claim, Seeds, known, load_claim
@@ -15,11 +16,11 @@ from analysis.sentences import reason
 from analysis.verdict import Verdict, settle
 
 CLAIM = load_claim(known()["small_data"])
-TWELVE = np.array([-3, -2.5, -2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2, 2.5, 3]) / 100
-NONE = np.empty(0)
+TWELVE = pd.Series([-3, -2.5, -2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2, 2.5, 3]) / 100
+NONE = pd.Series(dtype=float)
 
 
-def around(mean: float) -> np.ndarray:
+def around(mean: float) -> pd.Series:
     """Twelve seeds whose mean is this and whose spread is .02."""
     return mean + TWELVE
 
@@ -39,9 +40,9 @@ def test_an_effect_in_one_cell_that_fresh_seeds_confirm_is_found_there() -> None
     verdict = settled([0.1, 0.0, -0.1], fresh=[0.08, 0.0, -0.1])
     assert verdict.word == "found"
     assert verdict.region == ("cell 0",) and verdict.against == ("cell 2",)
-    # All twelve above 0: one of 2^12 patterns, times three cells.
+    # All twelve above 0: one of 2^12 patterns; all turned, cell 2 would lie as high: two.
     assert verdict.cells[0].p == 1 / 4096
-    assert verdict.cells[0].adjusted == pytest.approx(3 / 4096)
+    assert verdict.cells[0].adjusted == 2 / 4096
     assert verdict.cells[0].fresh_p == 1 / 4096
     assert verdict.cells[0].share == pytest.approx(0.05)
 
@@ -80,11 +81,11 @@ def test_an_effect_below_the_margin_in_every_cell_is_not_found() -> None:
 
 
 def test_what_is_neither_shown_nor_excluded_says_how_many_seeds_would_do() -> None:
-    verdict = settled([0.02, 0.0])
+    verdict = settled([0.012, 0.0])
     assert verdict.word == "inconclusive"
-    # Excluded in both cells only if the true mean is below the margin, so found must settle it:
-    # ((z(.995) + z(.8)) · s / .02)² + z(.995)² / 2, s = .020337.
-    assert verdict.needed == math.ceil(((2.5758 + 0.8416) * 0.020337 / 0.02) ** 2 + 3.3174)
+    # To find .012: ((z(.995) + z(.8)) · s / .012)² + z(.995)² / 2, s = .020337. To exclude the
+    # margin, .008 away, would take more.
+    assert verdict.needed == math.ceil(((2.5758 + 0.8416) * 0.020337 / 0.012) ** 2 + 3.3174) == 37
     assert f"about {verdict.needed:.0f} seeds" in reason(verdict)
 
 
@@ -112,13 +113,15 @@ def test_a_claim_of_harm_looks_the_other_way() -> None:
 
 
 def test_no_p_changes_when_a_claim_is_added_but_one_does_when_a_cell_is() -> None:
-    alone, beside = settled([0.1]), settled([0.1, 0.0])
-    assert alone.cells[0].p == beside.cells[0].p
-    assert beside.cells[0].adjusted == 2 * alone.cells[0].adjusted
+    alone, beside = settled([0.01]), settled([0.01, 0.02])
+    assert alone.cells[0].p == beside.cells[0].p == alone.cells[0].adjusted
+    # The clearer cell steps down first; the other's p is what it would be alone.
+    assert beside.cells[1].adjusted >= beside.cells[1].p
+    assert beside.cells[0].adjusted == alone.cells[0].adjusted
 
 
 def test_one_seed_settles_nothing() -> None:
-    cells = [Cell("the one cell", np.array([0.1]), NONE)]
+    cells = [Cell("the one cell", pd.Series([0.1]), NONE)]
     verdict = settle("small_data", CLAIM, cells, np.random.default_rng(0))
     assert verdict.word == "inconclusive"
     assert reason(verdict).endswith("Δ = +0.100 nats/token, 1 seed: an interval needs two seeds.")

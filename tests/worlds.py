@@ -112,7 +112,7 @@ def _turned(falling: Claim) -> Claim:
 def _levels(explored: dict[str, np.ndarray], fresh: dict[str, np.ndarray]) -> list[Cell]:
     """A declared cell for each set and size."""
     return [
-        Cell(f"{name} {place}", table[:, place], fresh[name][:, place])
+        Cell(f"{name} {place}", pd.Series(table[:, place]), pd.Series(fresh[name][:, place]))
         for name, table in explored.items()
         for place in range(len(SIZES))
     ]
@@ -120,10 +120,11 @@ def _levels(explored: dict[str, np.ndarray], fresh: dict[str, np.ndarray]) -> li
 
 def _slopes(explored: dict[str, np.ndarray], fresh: dict[str, np.ndarray]) -> list[Cell]:
     """A declared cell for each set: its slopes."""
-    return [
-        Cell(name, scaling.slopes(SIZES, table), scaling.slopes(SIZES, fresh[name]))
-        for name, table in explored.items()
-    ]
+    return [Cell(name, _slope(table), _slope(fresh[name])) for name, table in explored.items()]
+
+
+def _slope(table: np.ndarray) -> pd.Series:
+    return pd.Series(scaling.slopes(SIZES, table))
 
 
 def _gains(world: World, label: str) -> bool:
@@ -135,7 +136,8 @@ def _gains(world: World, label: str) -> bool:
 def _effects(explored: dict[str, np.ndarray], rng: np.random.Generator) -> pd.DataFrame:
     """The table of effects that the verdict on a mask reads."""
     rows = []
-    for cell in _levels(explored, explored):
+    cells = _levels(explored, explored)
+    for cell in cells:
         name, _, place = cell.label.partition(" ")
         interval = stats.paired_t(cell.explored)
         rows.append(
@@ -152,5 +154,5 @@ def _effects(explored: dict[str, np.ndarray], rng: np.random.Generator) -> pd.Da
                 "bound": "",
             }
         )
-    table = pd.DataFrame(rows)
-    return table.assign(holm=stats.holm(table["p"]))
+    table = np.column_stack([cell.explored for cell in cells])
+    return pd.DataFrame(rows).assign(adjusted=stats.step_down(table, rng, two_sided=True))
