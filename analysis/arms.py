@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import columns
 from analysis.effects import LEAST_FOR_EQUIVALENCE
 from analysis.outcomes import Outcome
-from analysis.stats import sign_flip_floor
+from analysis.sign_flips import sign_flip_floor
 from analysis.words import amount, chance, counted, interval, listed
 
 Word = Literal["better", "worse", "mixed", "equivalent", "inconclusive"]

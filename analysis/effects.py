@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import scaling, stats
+from analysis import scaling, sign_flips, stats
 from analysis.columns import rows
 from analysis.outcomes import NATS, PRIMARY, Outcome, at_bound
 
@@ -43,7 +43,7 @@ def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> 
         return table
     seeds = pairs.pivot_table(index="seed", columns=CELL, values=outcome.delta, aggfunc="mean")
     order = pd.MultiIndex.from_frame(table[CELL])
-    table["adjusted"] = stats.step_down(seeds[order].to_numpy(), rng, two_sided=True)
+    table["adjusted"] = sign_flips.step_down(seeds[order].to_numpy(), rng, two_sided=True)
     if outcome.column == PRIMARY:
         table = table.assign(**_worth(table))
     return table
@@ -66,8 +66,8 @@ def _statistics(group: pd.DataFrame, outcome: Outcome, rng: np.random.Generator)
         "low": interval.low,
         "high": interval.high,
         "sd": d.std(ddof=1) if len(d) > 1 else np.nan,
-        "p": stats.sign_flip(d, rng),
-        "floor": stats.sign_flip_floor(len(d)),
+        "p": sign_flips.sign_flip(d, rng),
+        "floor": sign_flips.sign_flip_floor(len(d)),
         "equivalence": stats.tost(d, outcome.margin) if equal else np.nan,
         "bound": bound,
         "iqm": stats.interquartile_mean(d),
@@ -133,7 +133,7 @@ def trends(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> p
                 "slope": slope.estimate,
                 "slope_low": slope.low,
                 "slope_high": slope.high,
-                "slope_p": stats.sign_flip(slopes, rng),
+                "slope_p": sign_flips.sign_flip(slopes, rng),
                 "n_star": crossing.estimate,
                 "n_star_low": crossing.low,
                 "n_star_high": crossing.high,

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis import stats
+from analysis import sign_flips, stats
 from analysis.claims import Claim
 from analysis.evidence import Cell
 
@@ -108,9 +108,9 @@ def settle(key: str, claim: Claim, cells: Sequence[Cell], rng: np.random.Generat
 def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list[Tested]:
     """Each cell's tests, adjusted over all; a cell without differences counts as p = 1."""
     explored = _table([cell.explored for cell in cells])
-    adjusted = stats.step_down(claim.sign * explored, rng, two_sided=False)
-    opposite = stats.step_down(-claim.sign * explored, rng, two_sided=False)
-    small = stats.step_down(claim.margin - claim.sign * explored, rng, two_sided=False)
+    adjusted = sign_flips.step_down(claim.sign * explored, rng, two_sided=False)
+    opposite = sign_flips.step_down(-claim.sign * explored, rng, two_sided=False)
+    small = sign_flips.step_down(claim.margin - claim.sign * explored, rng, two_sided=False)
     tested = []
     for place, cell in enumerate(cells):
         toward = claim.sign * cell.explored.to_numpy()
@@ -122,10 +122,10 @@ def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list
                 estimate=interval.estimate,
                 low=interval.low,
                 high=interval.high,
-                p=stats.sign_flip_above(toward, 0.0, rng),
+                p=sign_flips.sign_flip_above(toward, 0.0, rng),
                 adjusted=float(adjusted[place]),
                 opposite=float(opposite[place]),
-                small=stats.sign_flip_above(-toward, -claim.margin, rng),
+                small=sign_flips.sign_flip_above(-toward, -claim.margin, rng),
                 small_adjusted=float(small[place]),
                 share=interval.estimate / cell.gain if cell.gain > 0 else math.nan,
                 fresh_seeds=len(cell.fresh),
@@ -161,10 +161,10 @@ def _confirm(
         return again
     fresh = [claim.sign * cells[place].fresh for place in places]
     if claim.where == "some":
-        shown = stats.step_down(_table(fresh), rng, two_sided=False).tolist()
+        shown = sign_flips.step_down(_table(fresh), rng, two_sided=False).tolist()
     else:
         # Every cell must be confirmed: each may be tested at the whole level.
-        shown = [stats.sign_flip_above(one, 0.0, rng) for one in fresh]
+        shown = [sign_flips.sign_flip_above(one, 0.0, rng) for one in fresh]
     for place, value in zip(places, shown, strict=True):
         again[place] = again[place]._replace(fresh_p=value)
     return again

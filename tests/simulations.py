@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis import scaling, stats
+from analysis import scaling, sign_flips, stats
 from tests.worlds import CROSS, EDGE, FLAT, JUST, LOSS, NULL, OPPOSITE, World, words
 
 Rate = Callable[[int, int, np.random.Generator], float]
@@ -115,13 +115,15 @@ def crossover(n: int, draws: int, rng: np.random.Generator) -> float:
 def flips(n: int, draws: int, rng: np.random.Generator) -> float:
     """Sign-flip p < .05 where Δ is 0."""
     return float(
-        np.mean([stats.sign_flip(rng.normal(0, NOISE, n), rng) < 0.05 for _ in range(draws)])
+        np.mean([sign_flips.sign_flip(rng.normal(0, NOISE, n), rng) < 0.05 for _ in range(draws)])
     )
 
 
 def flips_heavy(n: int, draws: int, rng: np.random.Generator) -> float:
     """The same with heavy tails."""
-    return float(np.mean([stats.sign_flip(rng.standard_t(3, n), rng) < 0.05 for _ in range(draws)]))
+    return float(
+        np.mean([sign_flips.sign_flip(rng.standard_t(3, n), rng) < 0.05 for _ in range(draws)])
+    )
 
 
 def equivalent(n: int, draws: int, rng: np.random.Generator) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats as reference
 from statsmodels.stats import weightstats
 
-from analysis import stats
+from analysis import sign_flips, stats
 
 RNG = np.random.default_rng(11)
 DIFFERENCES = [RNG.normal(0.03, 0.05, n) for n in (2, 5, 8, 12, 20)]
@@ -44,39 +44,39 @@ def test_sign_flip_agrees_with_scipys_exact_permutation_test(d: NDArray[np.float
     expected = reference.permutation_test(
         (d,), np.mean, permutation_type="samples", n_resamples=np.inf
     )
-    assert stats.sign_flip(d, RNG) == pytest.approx(expected.pvalue, **CLOSE)
+    assert sign_flips.sign_flip(d, RNG) == pytest.approx(expected.pvalue, **CLOSE)
 
 
 @pytest.mark.parametrize("n", [1, 5, 6, 8])
 def test_sign_flip_reaches_its_floor_and_not_below(n: int) -> None:
     assert (
-        stats.sign_flip(np.arange(1.0, n + 1), RNG)
-        == stats.sign_flip_floor(n)
+        sign_flips.sign_flip(np.arange(1.0, n + 1), RNG)
+        == sign_flips.sign_flip_floor(n)
         == min(1.0, 2 / 2**n)
     )
 
 
 def test_five_seeds_cannot_reach_five_per_cent_and_eight_can_after_holm() -> None:
-    assert stats.sign_flip_floor(5) > 0.05
-    assert stats.sign_flip_floor(7) * 5 > 0.05 > stats.sign_flip_floor(8) * 5
+    assert sign_flips.sign_flip_floor(5) > 0.05
+    assert sign_flips.sign_flip_floor(7) * 5 > 0.05 > sign_flips.sign_flip_floor(8) * 5
 
 
 @given(values)
 def test_sign_flip_counts_ties_in_spite_of_rounding(d: NDArray[np.float64]) -> None:
     # Sums of the same numbers in another order may differ in their last bit.
-    assert stats.sign_flip(d, RNG) == stats.sign_flip(d[::-1], RNG)
-    assert stats.sign_flip(d, RNG) == stats.sign_flip([-x for x in d], RNG)
-    assert stats.sign_flip(d, RNG) >= min(1.0, 2 / 2 ** len(d))
+    assert sign_flips.sign_flip(d, RNG) == sign_flips.sign_flip(d[::-1], RNG)
+    assert sign_flips.sign_flip(d, RNG) == sign_flips.sign_flip([-x for x in d], RNG)
+    assert sign_flips.sign_flip(d, RNG) >= min(1.0, 2 / 2 ** len(d))
 
 
 def test_sign_flip_of_many_seeds_is_drawn_from_the_rng_it_is_given() -> None:
     d = np.random.default_rng(3).normal(0.02, 0.05, 30)
-    first, again = (stats.sign_flip(d, np.random.default_rng(5)) for _ in range(2))
+    first, again = (sign_flips.sign_flip(d, np.random.default_rng(5)) for _ in range(2))
     normal = reference.ttest_1samp(d, 0).pvalue
     assert first == again
     assert first == pytest.approx(normal, rel=0.2)
     assert (
-        stats.sign_flip(np.ones(40), np.random.default_rng(5)) > 0
+        sign_flips.sign_flip(np.ones(40), np.random.default_rng(5)) > 0
     )  # never 0: the observed pattern counts
 
 
@@ -103,8 +103,10 @@ def test_tost_of_identical_differences() -> None:
 def test_one_cell_needs_no_adjustment() -> None:
     d = RNG.normal(0.3, 1, 9)
     for two_sided in (True, False):
-        (p,) = stats.step_down(d[:, None], RNG, two_sided=two_sided)
-        single = stats.sign_flip(d, RNG) if two_sided else stats.sign_flip_above(d, 0.0, RNG)
+        (p,) = sign_flips.step_down(d[:, None], RNG, two_sided=two_sided)
+        single = (
+            sign_flips.sign_flip(d, RNG) if two_sided else sign_flips.sign_flip_above(d, 0.0, RNG)
+        )
         assert p == pytest.approx(single)
 
 
@@ -113,35 +115,36 @@ def test_the_step_down_p_is_that_of_the_largest_statistic_counted_by_hand() -> N
     # |t| = 3.87 of the first cell is reached by two of 16 joint patterns (all kept, all turned), and
     # by the second cell's t = ±5 where its −1 is turned, or all others: 4. The second cell's
     # |t| = 1.19 is held against itself alone: |Σ| ≥ 3 in 8.
-    assert stats.step_down(d, RNG, two_sided=True).tolist() == [4 / 16, 8 / 16]
-    assert stats.step_down(d, RNG, two_sided=False).tolist() == [2 / 16, 4 / 16]
+    assert sign_flips.step_down(d, RNG, two_sided=True).tolist() == [4 / 16, 8 / 16]
+    assert sign_flips.step_down(d, RNG, two_sided=False).tolist() == [2 / 16, 4 / 16]
 
 
 def test_adjusted_p_are_never_below_single_ones_and_know_equal_cells() -> None:
     rng = np.random.default_rng(3)
     for _ in range(20):
         d = rng.normal(0.3, 1, (10, 4)) + rng.normal(0, 1, (10, 1))
-        single = np.array([stats.sign_flip(column, rng) for column in d.T])
-        adjusted = stats.step_down(d, rng, two_sided=True)
+        single = np.array([sign_flips.sign_flip(column, rng) for column in d.T])
+        adjusted = sign_flips.step_down(d, rng, two_sided=True)
         assert (adjusted >= single - 1e-12).all()
     equal = np.repeat(rng.normal(0.5, 1, (10, 1)), 5, axis=1)
     # Five copies of one cell are one cell, for which Holm would pay five times.
-    assert stats.step_down(equal, rng, two_sided=True) == pytest.approx(
-        stats.sign_flip(equal[:, 0], rng)
+    assert sign_flips.step_down(equal, rng, two_sided=True) == pytest.approx(
+        sign_flips.sign_flip(equal[:, 0], rng)
     )
 
 
 def test_cells_may_lack_seeds_or_all_of_them() -> None:
     d = np.array([[1.0, 2.0, math.nan], [1.2, math.nan, math.nan], [0.9, 1.5, math.nan]])
-    found = stats.step_down(d, RNG, two_sided=True)
+    found = sign_flips.step_down(d, RNG, two_sided=True)
     assert found[2] == 1.0 and found[0] == pytest.approx(2 / 8)
-    assert stats.step_down(np.empty((0, 2)), RNG, two_sided=True).tolist() == [1.0, 1.0]
+    assert sign_flips.step_down(np.empty((0, 2)), RNG, two_sided=True).tolist() == [1.0, 1.0]
 
 
 def test_many_seeds_are_drawn_and_never_give_zero() -> None:
     d = np.random.default_rng(5).normal(2, 1, (30, 2))
     first, again = (
-        stats.step_down(d, np.random.default_rng(1), two_sided=False, draws=999) for _ in range(2)
+        sign_flips.step_down(d, np.random.default_rng(1), two_sided=False, draws=999)
+        for _ in range(2)
     )
     assert first.tolist() == again.tolist() == [1 / 1000, 1 / 1000]
 
@@ -151,15 +154,15 @@ def test_every_sign_pattern_is_counted(n: int) -> None:
     d = np.random.default_rng(n).normal(0.3, 1, n)
     patterns = np.array(list(itertools.product([-1, 1], repeat=n)))
     expected = np.mean(np.abs(patterns @ d) >= abs(d.sum()) - 1e-9)
-    assert stats.sign_flip(d, RNG) == pytest.approx(expected, abs=1e-12)
+    assert sign_flips.sign_flip(d, RNG) == pytest.approx(expected, abs=1e-12)
 
 
 def test_one_side_is_half_of_two_and_looks_at_its_bound() -> None:
     d = [0.05, 0.06, 0.04, 0.05, 0.07, 0.05]
-    assert stats.sign_flip_above(d, 0.0, RNG) == 1 / 64
-    assert stats.sign_flip_above(d, 0.03, RNG) == 1 / 64
-    assert stats.sign_flip_above(d, 0.06, RNG) == 1.0
-    assert stats.sign_flip_above([], 0.0, RNG) == 1.0
+    assert sign_flips.sign_flip_above(d, 0.0, RNG) == 1 / 64
+    assert sign_flips.sign_flip_above(d, 0.03, RNG) == 1 / 64
+    assert sign_flips.sign_flip_above(d, 0.06, RNG) == 1.0
+    assert sign_flips.sign_flip_above([], 0.0, RNG) == 1.0
 
 
 def test_the_seeds_needed_are_those_of_the_normal_formula_and_of_the_exact_test() -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis import scaling, stats
+from analysis import scaling, sign_flips, stats
 from analysis.arms import judge
 from analysis.claims import Claim, known, load_claim
 from analysis.evidence import Cell
@@ -149,10 +149,10 @@ def _effects(explored: dict[str, np.ndarray], rng: np.random.Generator) -> pd.Da
                 "delta": interval.estimate,
                 "low": interval.low,
                 "high": interval.high,
-                "p": stats.sign_flip(cell.explored, rng),
+                "p": sign_flips.sign_flip(cell.explored, rng),
                 "equivalence": stats.tost(cell.explored, MARGIN),
                 "bound": "",
             }
         )
     table = np.column_stack([cell.explored for cell in cells])
-    return pd.DataFrame(rows).assign(adjusted=stats.step_down(table, rng, two_sided=True))
+    return pd.DataFrame(rows).assign(adjusted=sign_flips.step_down(table, rng, two_sided=True))
