@@ -13,8 +13,8 @@ from analysis.map_figures import landscape, landscape_models, overfitting
 from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
 from analysis.plots import forests, sizes, style, training
 from analysis.study import Study
+from harness.records.roles import ROLES
 
-ROLES = ("template", "system", "instruction", "input", "user", "response", "end")
 BEHAVIOUR = {
     "behaviour.ended": "ended by itself",
     "behaviour.echoed": "echoed the prompt",

@@ -23,8 +23,8 @@ from harness.config.launch_keys import PREFIX, spelled_out
 from harness.config.launchers import Pool, Slurm
 from harness.config.schema import Run, with_launch
 from harness.config.validate import ConfigError, keys
-from harness.data.prompt import template_faults
 from harness.paths import CONF
+from harness.run.checks import run_faults
 
 FREE = ("hydra", "sweeps")
 """Keys that Hydra itself reads."""
@@ -44,7 +44,7 @@ def run_sweep(
 
     console = Console(stderr=False)
     try:
-        runs = parse_all(jobs, [template_faults])
+        runs = parse_all(jobs, [run_faults])
         name = automatic_name(overrides)
         runs = [with_launch(run, sweep=name) if run.launch.sweep == "auto" else run for run in runs]
         launcher = "slurm" if isinstance(settings, Slurm) else "pool"

@@ -17,9 +17,8 @@ from harness.data.example import alpaca
 from harness.data.examples import plain_rows, prepare_examples, weighted_rows
 from harness.data.masks import weigh
 from harness.data.rows import Row, order_digest, plan, shift, split
-from harness.data.tokens import ROLE_ID
 from harness.models.gpt import GPT, Layout
-from harness.records import ROLES
+from harness.records.roles import ROLE_ID, ROLES
 from harness.train.batch import assemble
 from harness.train.evaluate import evaluate
 from tests.tiny import BPE, MASKS, run_of, tokens_of, toy

@@ -14,7 +14,8 @@ from harness.data.example import Example, Message
 from harness.data.masks import importance, inverse_document_frequency, weigh
 from harness.data.prompt import TEMPLATES, render, render_prompt
 from harness.data.rows import shift
-from harness.data.tokens import ROLE_ID, tokenize
+from harness.data.tokens import tokenize
+from harness.records.roles import ROLE_ID
 from harness.train.batch import assemble, is_response
 from harness.train.loss import weighted_loss
 from tests.tiny import BPE, MASKS, toy

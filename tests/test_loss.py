@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from harness.data.rows import Row, shift
-from harness.data.tokens import ROLE_ID
 from harness.models.gpt import GPT
+from harness.records.roles import ROLE_ID
 from harness.train.batch import assemble, is_response
 from harness.train.loss import token_nll, weighted_loss
 from tests.tiny import MASKS, accumulate, normalise, one_step, toy

@@ -14,8 +14,8 @@ from harness.data.errors import DataError
 from harness.data.example import alpaca
 from harness.data.examples import Encoded, weighted_rows
 from harness.data.masks import importance, inverse_document_frequency, prompt_scale, weigh
-from harness.data.tokens import ROLE_ID, Tokens
-from harness.records import ROLES
+from harness.data.tokens import Tokens
+from harness.records.roles import ROLE_ID, ROLES
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, MASKS, mask_of, run_of, tokens_of
 
 FLAT = np.zeros(BPE.size, np.float32)

@@ -13,7 +13,8 @@ from harness.data.example import Example, alpaca
 from harness.data.masks import weigh
 from harness.data.prompt import render, render_prompt
 from harness.data.sources import load
-from harness.data.tokens import ROLE_ID, tokenize
+from harness.data.tokens import tokenize
+from harness.records.roles import ROLE_ID
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, MASKS, run_of, tokens_of
 
 IGNORED = -100

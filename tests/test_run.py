@@ -14,10 +14,10 @@ from harness import records
 from harness.data import files
 from harness.data.errors import DataError
 from harness.data.examples import prepare_examples, weighted_rows
-from harness.data.masks import PROMPT_ROLES
 from harness.engine.cells import cells_of
 from harness.models.gpt import Layout
 from harness.records import EvalRecord, ResponseRecord, Result, StepRecord
+from harness.records.roles import PROMPT_ROLES, ROLES
 from harness.records.storage import read_json, read_jsonl
 from harness.run.execute import execute
 from harness.run.identity import Cell
@@ -104,7 +104,7 @@ def test_trap_7_the_weight_mass_of_each_role_is_recorded(done: tuple[Cell, Resul
     rows = weighted_rows(prepare_examples(cell.run).train, cell.run)
     sums = {
         role: float(sum(row.weights[row.roles == number].sum() for row in rows))
-        for number, role in enumerate(records.ROLES)
+        for number, role in enumerate(ROLES)
     }
     total = sum(sums.values())
     assert result.weight_mass == pytest.approx(

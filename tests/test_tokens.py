@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from harness.data.example import Example, Message, alpaca
 from harness.data.prompt import TEMPLATES, Segment, render, render_prompt
-from harness.data.tokens import CHARACTERS, ROLE_ID, load_tokenizer, tokenize
-from harness.records import ROLES
+from harness.data.tokens import CHARACTERS, load_tokenizer, tokenize
+from harness.records.roles import ROLE_ID, ROLES
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, tokens_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

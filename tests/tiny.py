@@ -17,11 +17,13 @@ from harness.config.schema import Mask, Run, Train
 from harness.config.validate import parse
 from harness.data.example import Example, Message, alpaca
 from harness.data.masks import weigh
-from harness.data.prompt import render, template_faults
+from harness.data.prompt import render
 from harness.data.rows import Row, shift
-from harness.data.tokens import ROLE_ID, Tokens, load_tokenizer, tokenize
+from harness.data.tokens import Tokens, load_tokenizer, tokenize
 from harness.models.gpt import GPT, Shape
 from harness.paths import CONF
+from harness.records.roles import ROLE_ID
+from harness.run.checks import run_faults
 from harness.train.learner import Learner
 from harness.train.loop import StepSums, Training
 from harness.train.steps import Course, course
@@ -35,7 +37,7 @@ def run_of(*overrides: str) -> Run:
         content = OmegaConf.to_container(compose("config", spelled_out(overrides)), resolve=True)
     assert isinstance(content, dict)
     content.pop("hydra", None)
-    return parse({str(key): value for key, value in content.items()}, Run, [template_faults])
+    return parse({str(key): value for key, value in content.items()}, Run, [run_faults])
 
 
 def training(**changes: Any) -> Train:
@@ -47,7 +49,7 @@ def mask_of(name: str, *overrides: str) -> Mask:
     return run_of(f"mask={name}", *overrides).mask
 
 
-MASKS = {path.stem: mask_of(path.stem) for path in sorted((CONF / "mask").glob("*.yaml"))}
+MASKS = {path.stem: mask_of(path.stem) for path in sorted((CONF / "mask").glob("[!_]*.yaml"))}
 
 EXAMPLE = alpaca("Name the capital of the country.", "France lies in Europe.", "Paris")
 DIALOGUE = Example(

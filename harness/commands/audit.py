@@ -28,10 +28,11 @@ from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.data.errors import DataError
 from harness.data.examples import describe, prepare_examples, weighted_rows
-from harness.data.prompt import template_faults
 from harness.data.tokens import tokenizer_of
 from harness.paths import CONF
-from harness.records import ROLES, AuditRecord
+from harness.records import AuditRecord
+from harness.records.roles import ROLES
+from harness.run.checks import run_faults
 from harness.run.prepare import surprisal
 from harness.run.warm import Warm
 
@@ -60,15 +61,12 @@ def audit(run: Run, count: int) -> Audit:
         DataError, OSError: as `examples.prepare`.
     """
     examples = prepare_examples(run)
-    nats = (
-        surprisal(Warm().model(run), run, examples.train)
-        if run.mask.importance == "surprisal"
-        else None
+    rows = weighted_rows(
+        examples.train, run, lambda: surprisal(Warm().model(run), run, examples.train)
     )
-    rows = weighted_rows(examples.train, run, nats)
     roles = np.concatenate([row.roles for row in rows])
     weights = np.concatenate([row.weights for row in rows])
-    counts = {
+    counts: dict[str, tuple[int, int, float]] = {
         role: (
             int((roles == n).sum()),
             int((weights[roles == n] > 0).sum()),
@@ -138,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keys = [argument for argument in given if argument.partition("=")[0] not in own]
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            (run,) = parse_all([compose("config", spelled_out(implied(keys)))], [template_faults])
+            (run,) = parse_all([compose("config", spelled_out(implied(keys)))], [run_faults])
         if not own.get("n", "3").isdigit():
             raise ConfigError([f"n={own['n']}: expected a number of examples"])
         page = show(audit(run, int(own.get("n", "3"))), run)

@@ -17,7 +17,7 @@ from harness.config.hints import hint
 from harness.config.launch_keys import PREFIX
 from harness.config.names import data_name, folder_faults, name_faults
 from harness.config.schema import SIZES, Data, Run
-from harness.records import ROLES
+from harness.records.roles import ROLES
 
 
 class ConfigError(ValueError):

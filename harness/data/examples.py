@@ -5,9 +5,9 @@ every mask.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from harness.config.schema import Run
 from harness.data.errors import DataError
 from harness.data.example import Example
-from harness.data.masks import importance, inverse_document_frequency, weigh
+from harness.data.masks import weigh
+from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
 from harness.data.prompt import render, render_prompt
 from harness.data.rows import Row, shift
 from harness.data.sources import load, n_examples, subset
 from harness.data.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
-from harness.records import ROLES, AuditRecord
+from harness.records import AuditRecord
+from harness.records.roles import ROLES
 
 
 class Encoded(NamedTuple):
@@ -148,51 +150,50 @@ def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int)
     return Encoded(example, *_encoded[key])
 
 
-def weighted_rows(
-    train: Sequence[Encoded], run: Run, surprisal: Sequence[NDArray[np.float32]] | None = None
-) -> list[Row]:
+Surprisals = Callable[[], Sequence[Floats]]
+"""Gives the surprisal of each training example's tokens under the base, float32 [time] each."""
+
+
+def weighted_rows(train: Sequence[Encoded], run: Run, surprisals: Surprisals) -> list[Row]:
     """The training rows with the mask's weights.
 
     Args:
         train: the training subset.
         run: its config.
-        surprisal: of each example's tokens under the base, float32 [time] each, where the mask
-            ranks by it; without, all tokens rank alike, which is enough to check that the mask
-            leaves something in the loss.
+        surprisals: asked once, and only where the mask's measure asks.
 
     Raises:
         DataError: the mask leaves no token of any example in the loss; the first example is named.
+        ValueError: the measure of importance gives no number for a token.
     """
     vocabulary = tokenizer_of(run.model).size
-    idf = inverse_document_frequency((item.tokens for item in train), vocabulary)
-    rows = list(_weigh(train, run, idf, surprisal))
+    idf = cache(lambda: inverse_document_frequency((item.tokens for item in train), vocabulary))
+    nats = cache(surprisals)
+    rows = []
+    for number, item in enumerate(train):
+        ranking = Ranking(item.tokens, idf, partial(_nth, nats, number), seed=(run.seed, number))
+        importance = measured(run.mask.importance, ranking)
+        rows.append(shift(item.tokens, weigh(item.tokens, run.mask, importance)))
     if not any(row.weights.any() for row in rows):
         raise _weightless(train, run)
     return rows
 
 
+def _nth(values: Surprisals, number: int) -> Floats:
+    return values()[number]
+
+
 def check_weights(train: Sequence[Encoded], run: Run) -> None:
-    """Raise what `weighted_rows` would, looking no further than the first example with weight.
+    """Raise DataError where the mask leaves nothing in the loss, as far as can be told cheaply.
 
-    All tokens rank alike, as without surprisal: a sweep of thousands checks each of its runs.
+    All tokens rank alike here, and no example is looked at beyond the first with weight: a sweep of
+    thousands checks each of its runs.
     """
-    alike = np.zeros(tokenizer_of(run.model).size, np.float32)
-    if not any(row.weights.any() for row in _weigh(train, run, alike, None)):
-        raise _weightless(train, run)
-
-
-def _weigh(
-    train: Sequence[Encoded],
-    run: Run,
-    idf: NDArray[np.float32],
-    surprisal: Sequence[NDArray[np.float32]] | None,
-) -> Iterator[Row]:
-    for number, item in enumerate(train):
-        nats = (
-            np.zeros(len(item.tokens.ids), np.float32) if surprisal is None else surprisal[number]
-        )
-        score = importance(run.mask.importance, item.tokens, idf, nats, (run.seed, number))
-        yield shift(item.tokens, weigh(item.tokens, run.mask, score))
+    for item in train:
+        alike = np.zeros(len(item.tokens.ids), np.float32)
+        if shift(item.tokens, weigh(item.tokens, run.mask, alike)).weights.any():
+            return
+    raise _weightless(train, run)
 
 
 def _weightless(train: Sequence[Encoded], run: Run) -> DataError:

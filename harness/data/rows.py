@@ -13,9 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.tokens import ROLE_ID, Tokens
-
-RESPONSE_ROLES = (ROLE_ID["response"], ROLE_ID["end"])
+from harness.data.tokens import Tokens
 
 
 class Row(NamedTuple):

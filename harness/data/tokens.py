@@ -22,9 +22,8 @@ from tiktoken.load import data_gym_to_mergeable_bpe_ranks, load_tiktoken_bpe
 from harness.config.schema import Model
 from harness.data.prompt import Segment
 from harness.paths import ASSETS
-from harness.records import ROLES
+from harness.records.roles import ROLE_ID
 
-ROLE_ID = {role: number for number, role in enumerate(ROLES)}
 END = "<|endoftext|>"
 BPE8K_SIZE = 8192
 BPE8K_RANKS = ASSETS / "bpe8k.tiktoken"
@@ -53,7 +52,7 @@ class Tokens(NamedTuple):
 
     Attributes:
         ids: int32, token ids.
-        roles: int8, index into `records.ROLES`.
+        roles: int8, index into `harness.records.roles.ROLES`.
         turns: int16, the exchange each token belongs to, from 0; a user message and its answer
             share one.
     """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.data.errors import DataError
 from harness.data.examples import Examples, check_weights, prepare_examples
+from harness.data.masks import plain, said_in_vain
 from harness.models import device
 from harness.models.stored import CheckpointError
 from harness.models.weights import find, verify
@@ -21,6 +23,10 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
     Raises:
         ConfigError: with every fault of every run.
     """
+    vain = said_in_vain(run.mask for run in runs)
+    if vain:
+        raise ConfigError(vain)
+    runs = [replace(run, mask=plain(run.mask)) for run in runs]
     cells: dict[str, Cell] = {}
     faults: Counter[str] = Counter()
     # Runs on the same examples one after another, so that these are prepared once: mostly a sweep's

@@ -24,11 +24,6 @@ WEIGHTS = "model.safetensors"
 LOG = "log.txt"
 SCHEMA = 1
 
-ROLES = ("template", "system", "instruction", "input", "user", "response", "end")
-"""Every role a token can have, in the order of their ids. `end` is the end-of-turn token after a
-response.
-"""
-
 Split = Literal["train", "validation", "test", "test_families"]
 Score = float | None
 """A score in [0, 1] (or a count); None where it could not be scored, which is never 0."""
@@ -156,6 +151,19 @@ class Fairness:
 
 
 @dataclass(kw_only=True, slots=True)
+class Scale:
+    """How to read a score.
+
+    Attributes:
+        unit: "share" for what lies in [0, 1].
+        better: whether a "higher" or a "lower" value is better.
+    """
+
+    unit: str
+    better: Literal["higher", "lower"]
+
+
+@dataclass(kw_only=True, slots=True)
 class Result:
     """The outcome of a finished run, written last.
 
@@ -174,6 +182,8 @@ class Result:
             -> role -> nats per token; a role without tokens is absent. "response" counts response
             tokens alone; "end" is the end token; "answer" is both together, the primary outcome.
         scores: name -> mean over the responses that could be scored; None where none could.
+        scales: name of score -> how to read it; absent for the scores of older runs, which all are
+            shares of which more is better.
         scored: name -> number of responses that could be scored.
         behaviour: name -> rate or mean over all responses: ended, echoed, repeated, empty, length
             (tokens).
@@ -203,6 +213,7 @@ class Result:
     epochs: float
     nll: dict[str, dict[str, float]]
     scores: dict[str, Score]
+    scales: dict[str, Scale] = field(default_factory=dict)
     scored: dict[str, int]
     behaviour: dict[str, Score]
     families: dict[str, dict[str, Score]] = field(default_factory=dict)

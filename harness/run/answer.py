@@ -11,7 +11,7 @@ from harness.models import device
 from harness.models.gpt import GPT
 from harness.records import ResponseRecord, Split
 from harness.run.prepare import Prepared
-from harness.scoring import score
+from harness.scoring import Answer, score
 from harness.train.decoding import generate_all
 from harness.train.evaluate import Evaluation
 
@@ -73,7 +73,7 @@ def _records(asked: Asked, responses: Sequence[list[int]], split: Split) -> list
                 tokens=len(ids),
                 nats=loss.nats,
                 nats_tokens=loss.tokens,
-                scores=score(item.example, text, ended=not full),
+                scores=score(Answer(item.example, text, ended=not full), run.score.scores),
             )
         )
     return records

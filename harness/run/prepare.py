@@ -63,10 +63,9 @@ def prepare(cell: Cell, warm: Warm, device: torch.device) -> Prepared:
     examples = prepare_examples(run)
     _check_inputs(cell, examples)
     base = warm.base(run)
-    nats = None
-    if run.mask.importance == "surprisal":
-        nats = surprisal(warm.model(run).to(device), run, examples.train)
-    rows = weighted_rows(examples.train, run, nats)
+    rows = weighted_rows(
+        examples.train, run, lambda: surprisal(warm.model(run).to(device), run, examples.train)
+    )
     lengths = [len(row.inputs) for row in rows]
     steps = plan(lengths, run.train.batch_tokens, run.train.epochs, run.seed)
     return Prepared(cell, examples, rows, steps, base)

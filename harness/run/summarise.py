@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from harness.data.rows import order_digest
-from harness.records import ROLES, Fairness, ResponseRecord, Result, Score
+from harness.records import Fairness, ResponseRecord, Result, Score
+from harness.records.roles import ROLES
 from harness.run.identity import provenance
 from harness.run.journal import Journal
 from harness.run.prepare import Prepared
@@ -39,7 +40,8 @@ def summarise(
     prepared = journal.prepared
     cell, run, examples = prepared.cell, prepared.run, prepared.examples
     responses = answered.get("test", [])
-    scores = {name: mean(responses, name) for name in SCORES}
+    names = run.score.scores
+    scores = {name: mean(responses, name) for name in names}
     behaviour = {name: mean(responses, name)[0] for name in BEHAVIOURS}
     behaviour["length"] = None
     if responses:
@@ -59,9 +61,10 @@ def summarise(
         epochs=float(run.train.epochs),
         nll={name: per_token(measure.roles) for name, measure in measures.items()},
         scores={name: value for name, (value, _) in scores.items()},
+        scales={name: SCORES.get(name).scale for name in names},
         scored={name: count for name, (_, count) in scores.items()},
         behaviour=behaviour,
-        families=_by_family(answered),
+        families=_by_family(answered, names),
         weight_mass={role: float(weight / mass) for role, weight in shares if weight},
         prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
         counts={
@@ -96,7 +99,7 @@ def _fairness(prepared: Prepared) -> Fairness:
 
 
 def _by_family(
-    answered: Mapping[str, Sequence[ResponseRecord]],
+    answered: Mapping[str, Sequence[ResponseRecord]], names: Sequence[str]
 ) -> dict[str, dict[str, Score]]:
     """Family -> score -> mean, over test and held-out families alike."""
     groups: dict[str, list[ResponseRecord]] = {}
@@ -106,5 +109,5 @@ def _by_family(
                 groups.setdefault(response.family, []).append(response)
     means = {}
     for family, members in sorted(groups.items()):
-        means[family] = {name: mean(members, name)[0] for name in SCORES}
+        means[family] = {name: mean(members, name)[0] for name in names}
     return means

@@ -4,45 +4,100 @@ never 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
+from harness.config.registry import Registry
 from harness.data.example import Example
-from harness.records import ResponseRecord, Score
+from harness.records import ResponseRecord, Scale, Score
 from harness.scoring import behaviour, text
 from harness.scoring.check import verify
 
-SCORES = ("exact_match", "verified", "rouge_l", "chrf")
-BEHAVIOURS = ("ended", "echoed", "repeated", "empty")
 
+class Answer(NamedTuple):
+    """A response, and what it answers.
 
-def score(example: Example, response: str, ended: bool) -> dict[str, Score]:
-    """All scores of a response.
-
-    Args:
+    Attributes:
         example: what was asked, with reference and check.
         response: the decoded response.
         ended: whether the model closed it with the end token itself.
-
-    Returns:
-        exact_match (None for a free-form task of a source that has checks), verified (the check's
-        verdict, None without one), rouge_l, chrf, and the behaviours as 0 or 1.
     """
-    reference = example.response
-    asked = next(
-        message.content for message in reversed(example.messages) if message.speaker == "user"
-    )
-    verdict = verify(example.check, response, reference)
-    free_form = bool(example.family) and example.check is None
-    return {
-        "exact_match": None if free_form else text.exact_match(response, reference),
-        "verified": None if verdict is None else float(verdict),
-        "rouge_l": text.rouge_l(response, reference),
-        "chrf": text.chrf(response, reference),
-        "ended": float(ended),
-        "echoed": float(behaviour.echoed(response, asked, reference)),
-        "repeated": float(behaviour.repeated(response)),
-        "empty": float(not response.strip()),
-    }
+
+    example: Example
+    response: str
+    ended: bool
+
+    @property
+    def reference(self) -> str:
+        """What was expected."""
+        return self.example.response
+
+    @property
+    def asked(self) -> str:
+        """The last message of the user."""
+        said = [each.content for each in self.example.messages if each.speaker == "user"]
+        return said[-1]
+
+
+Measure = Callable[[Answer], Score]
+
+
+class Metric(NamedTuple):
+    """A measure of responses, and how to read it.
+
+    Attributes:
+        measure: gives the value for one answer; None where it does not apply.
+        unit: "share" for what lies in [0, 1]; any other word for any other number.
+        better: whether a "higher" or a "lower" value is better.
+    """
+
+    measure: Measure
+    unit: str
+    better: Literal["higher", "lower"]
+
+    @property
+    def scale(self) -> Scale:
+        """How to read it, as a result records it."""
+        return Scale(unit=self.unit, better=self.better)
+
+
+def _exact_match(answer: Answer) -> Score:
+    """Not of a free-form task in a source that has checks: there is no one right answer."""
+    if answer.example.family and answer.example.check is None:
+        return None
+    return text.exact_match(answer.response, answer.reference)
+
+
+def _verified(answer: Answer) -> Score:
+    verdict = verify(answer.example.check, answer.response, answer.reference)
+    return None if verdict is None else float(verdict)
+
+
+SCORES: Registry[Metric] = Registry("score.scores")
+"""What `score.scores` chooses from."""
+
+SCORES.add("exact_match", Metric(_exact_match, "share", "higher"))
+SCORES.add("verified", Metric(_verified, "share", "higher"))
+SCORES.add("rouge_l", Metric(lambda a: text.rouge_l(a.response, a.reference), "share", "higher"))
+SCORES.add("chrf", Metric(lambda a: text.chrf(a.response, a.reference), "share", "higher"))
+
+BEHAVIOURS: dict[str, Callable[[Answer], bool]] = {
+    "ended": lambda answer: answer.ended,
+    "echoed": lambda answer: behaviour.echoed(answer.response, answer.asked, answer.reference),
+    "repeated": lambda answer: behaviour.repeated(answer.response),
+    "empty": lambda answer: not answer.response.strip(),
+}
+"""What every response is looked at for."""
+
+
+def score(answer: Answer, names: Sequence[str]) -> dict[str, Score]:
+    """The scores of these names, then the behaviours as 0 or 1.
+
+    Raises:
+        UnknownName: there is no such score.
+    """
+    scores = {name: SCORES.get(name).measure(answer) for name in names}
+    return scores | {name: float(shows(answer)) for name, shows in BEHAVIOURS.items()}
 
 
 def mean(records: Sequence[ResponseRecord], name: str) -> tuple[Score, int]:

@@ -7,9 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.config.registry import Registry
 from harness.data.example import Check
 
 Arguments = Mapping[str, Any]
+
+CHECKS: Registry[Callable[[str, str, Arguments], bool]] = Registry("check")
+"""Response, reference and the check's arguments -> whether it passes."""
 
 
 def _plain(text: str) -> str:
@@ -17,6 +21,7 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().split()).rstrip(".!?;,")
 
 
+@CHECKS.register("exact")
 def _exact(response: str, reference: str, arguments: Arguments) -> bool:
     """The reference itself; `case` tells upper from lower."""
     if arguments.get("case"):
@@ -24,12 +29,14 @@ def _exact(response: str, reference: str, arguments: Arguments) -> bool:
     return _plain(response) == _plain(reference)
 
 
+@CHECKS.register("number")
 def _number(response: str, _: str, arguments: Arguments) -> bool:
     """The only number in the response is `value`."""
     found = re.findall(r"-?\d+(?:\.\d+)?", response.replace(",", ""))
     return len(found) == 1 and float(found[0]) == arguments["value"]
 
 
+@CHECKS.register("items")
 def _items(response: str, _: str, arguments: Arguments) -> bool:
     """The list `values` in order, whatever separates it."""
     return [_plain(part) for part in re.split(r"[,;\n]+", response.strip())] == [
@@ -37,6 +44,7 @@ def _items(response: str, _: str, arguments: Arguments) -> bool:
     ]
 
 
+@CHECKS.register("some_of")
 def _some_of(response: str, _: str, arguments: Arguments) -> bool:
     """`count` different members of `values` and nothing else."""
     parts = [_plain(part) for part in re.split(r"[,;\n]+", response.strip())]
@@ -45,6 +53,7 @@ def _some_of(response: str, _: str, arguments: Arguments) -> bool:
     )
 
 
+@CHECKS.register("starts_with")
 def _starts_with(response: str, _: str, arguments: Arguments) -> bool:
     """`words` words, the first with `prefix`."""
     words = _plain(response).split()
@@ -55,16 +64,19 @@ def _starts_with(response: str, _: str, arguments: Arguments) -> bool:
     )
 
 
+@CHECKS.register("contains_all")
 def _contains_all(response: str, _: str, arguments: Arguments) -> bool:
     """Every one of `words` as a whole word."""
     return set(arguments["words"]) <= set(re.findall(r"\w+", response.lower()))
 
 
+@CHECKS.register("word_count")
 def _word_count(response: str, _: str, arguments: Arguments) -> bool:
     """`count` words."""
     return bool(len(response.split()) == arguments["count"])
 
 
+@CHECKS.register("json")
 def _json(response: str, _: str, arguments: Arguments) -> bool:
     """JSON equal to `value`, whatever its white space and order of keys."""
     try:
@@ -73,28 +85,12 @@ def _json(response: str, _: str, arguments: Arguments) -> bool:
         return False
 
 
-CHECKS: dict[str, Callable[[str, str, Arguments], bool]] = {
-    "exact": _exact,
-    "number": _number,
-    "items": _items,
-    "some_of": _some_of,
-    "starts_with": _starts_with,
-    "contains_all": _contains_all,
-    "word_count": _word_count,
-    "json": _json,
-}
-
-
 def verify(check: Check | None, response: str, reference: str) -> bool | None:
     """Whether a response passes its check; None where there is none, which is not a failure.
 
     Raises:
-        ValueError: no check has that name.
+        UnknownName: no check has that name.
     """
     if check is None:
         return None
-    if check.kind not in CHECKS:
-        raise ValueError(
-            f"check {check.kind!r}: no such check, expected one of {', '.join(CHECKS)}"
-        )
-    return CHECKS[check.kind](response, reference, check.args)
+    return CHECKS.get(check.kind)(response, reference, check.args)

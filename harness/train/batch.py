@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.data.rows import RESPONSE_ROLES, Row
+from harness.data.rows import Row
 from harness.models.gpt import Layout
+from harness.records.roles import RESPONSE_IDS
 
 ALIGNMENT = 16
 """A stack's runs are filled up to a multiple of so many positions, as matrix units like it."""
@@ -210,4 +211,4 @@ def _filler(count: int, longest: int) -> NDArray[np.int64]:
 
 def is_response(roles: Tensor) -> Tensor:
     """Bool, of the shape of `roles`: whether the token is the assistant's, its end counted."""
-    return (roles == RESPONSE_ROLES[0]) | (roles == RESPONSE_ROLES[1])
+    return (roles == RESPONSE_IDS[0]) | (roles == RESPONSE_IDS[1])

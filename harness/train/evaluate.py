@@ -13,7 +13,8 @@ from torch import Tensor
 from harness.data.rows import Row, split
 from harness.models import device
 from harness.models.gpt import GPT
-from harness.records import ROLES, RoleLoss
+from harness.records import RoleLoss
+from harness.records.roles import ROLES
 from harness.train.batch import Batch, batch_of, is_response, lay, stack
 from harness.train.loss import token_nll
 
@@ -94,7 +95,7 @@ def evaluate_all(
 def _evaluation(by_role: Sequence[RoleLoss], answers: list[RoleLoss]) -> Evaluation:
     """One run's share of the sums."""
     sums = zip(ROLES, by_role, strict=False)
-    roles = {role: loss for role, loss in sums if loss.tokens}
+    roles: dict[str, RoleLoss] = {role: loss for role, loss in sums if loss.tokens}
     return Evaluation(roles, answers, sum(loss.tokens for loss in roles.values()))
 
 

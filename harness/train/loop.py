@@ -16,7 +16,8 @@ from torch import Tensor
 
 from harness.models import device
 from harness.models.gpt import GPT
-from harness.records import ROLES, StepRecord
+from harness.records import StepRecord
+from harness.records.roles import ROLES
 from harness.train.batch import Batch, Room, batch_of, is_response, restored, stack
 from harness.train.learner import Learner, count, settle
 from harness.train.loss import weighted_loss

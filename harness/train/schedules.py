@@ -1,4 +1,4 @@
-"""Learning-rate schedules: linear warm-up, then a decay by name."""
+"""What changes over a training: the learning rate, and the weights of the prompt."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ Decay = Callable[[float], float]
 """From the share of the steps after warm-up that are past, in [0, 1), to a factor on the peak."""
 
 DECAYS: Registry[Decay] = Registry("train.decay")
+
+Schedule = Callable[[float], float]
+"""From the share of the training that is past, 0 at the first step and 1 at the last, to a factor on
+the prompt's weights.
+"""
+
+SCHEDULES: Registry[Schedule] = Registry("mask.schedule")
 
 
 @DECAYS.register("linear")
@@ -25,10 +32,17 @@ def cosine(past: float) -> float:
     return (1 + math.cos(math.pi * past)) / 2
 
 
+@SCHEDULES.register("constant")
 @DECAYS.register("constant")
 def constant(past: float) -> float:
     """1 throughout."""
     return 1.0
+
+
+@SCHEDULES.register("falling")
+def falling(past: float) -> float:
+    """From the whole straight to nothing."""
+    return 1 - past
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float, decay: str) -> float:
@@ -41,3 +55,8 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float, decay: str)
         return peak * (step + 1) / (rising + 1)
     past = (step - rising) / max(1.0, steps - rising)
     return peak * DECAYS.get(decay)(past)
+
+
+def prompt_scale(step: int, steps: int, schedule: str) -> float:
+    """The factor on the prompt's weights at `step` (from 0) of `steps`."""
+    return SCHEDULES.get(schedule)(step / (steps - 1) if steps > 1 else 0.0)

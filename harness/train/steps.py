@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.schema import Mask, Train
-from harness.data.masks import prompt_scale
-from harness.data.rows import RESPONSE_ROLES, Row, split
-from harness.records import ROLES
+from harness.data.rows import Row, split
+from harness.records.roles import RESPONSE_IDS, ROLES
 from harness.train.batch import Flat
 from harness.train.normalisers import NORMALISERS
-from harness.train.schedules import learning_rate
+from harness.train.schedules import learning_rate, prompt_scale
 
 
 class Step(NamedTuple):
@@ -97,7 +96,7 @@ def course(
     lengths = np.array([len(row.inputs) for row in rows])
     order = np.concatenate([example for parts in cuts for example in parts])
     laid = _gather(rows, lengths, order)
-    is_answer = np.isin(laid.roles, RESPONSE_ROLES)
+    is_answer = np.isin(laid.roles, RESPONSE_IDS)
     ends = np.concatenate([[0], np.cumsum(laid.lengths)])
     weights = laid.weights.copy()
     steps: list[Step] = []
@@ -107,7 +106,7 @@ def course(
         past = first + sum(map(len, parts))
         span = slice(ends[first], ends[past])
         own, roles, answer = weights[span], laid.roles[span], is_answer[span]
-        scale = prompt_scale(mask.schedule, number, len(cuts))
+        scale = prompt_scale(number, len(cuts), mask.schedule)
         if scale != 1.0:
             own[~answer] *= np.asarray(scale, own.dtype)
         begins = ends[first:past] - ends[first]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from harness.config.registry import Registry
 from harness.data.example import Check
 
 
@@ -51,7 +52,7 @@ class Family:
     often: int
 
 
-FAMILIES: dict[str, Family] = {}
+FAMILIES: Registry[Family] = Registry("task family")
 
 COMMON = 6
 """`often` of the everyday families: real mixtures are skewed too, and a hundred examples over
@@ -62,7 +63,7 @@ def family(*phrasings: str, scales: bool = False, often: int = 1) -> Callable[[M
     """Register the decorated function under its own name."""
 
     def register(make: Make) -> Make:
-        FAMILIES[make.__name__] = Family(make.__name__, phrasings, make, scales, often)
+        FAMILIES.add(make.__name__, Family(make.__name__, phrasings, make, scales, often))
         return make
 
     return register

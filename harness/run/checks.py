@@ -1,0 +1,21 @@
+"""What of a run's config only those can judge who know the registries: names that stand for
+functions. No torch.
+"""
+
+from __future__ import annotations
+
+from harness.config.schema import Run
+from harness.data.measures import MEASURES
+from harness.data.prompt import template_faults
+from harness.scoring import SCORES
+from harness.train.normalisers import NORMALISERS
+from harness.train.schedules import DECAYS, SCHEDULES
+
+
+def run_faults(run: Run) -> list[str]:
+    """A line for each name that stands for nothing."""
+    faults = MEASURES.faults(run.mask.importance) + SCHEDULES.faults(run.mask.schedule)
+    faults += DECAYS.faults(run.train.decay) + NORMALISERS.faults(run.train.normalize)
+    for name in run.score.scores:
+        faults += SCORES.faults(name)
+    return faults + template_faults(run)
