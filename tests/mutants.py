@@ -72,7 +72,7 @@ MUTANTS = [
            "test_loss.py::test_trap_8_golden_value_of_each_normaliser"),
     Mutant("9", "evaluation stops on roles without weight", "harness/run/group.py",
            "plain_rows(items))",
-           "[type(row)(*(part[row.weights > 0] for part in row)) for row in __import__('harness.data.examples', fromlist=['']).weighted_rows(items, journal.prepared.run)])",
+           "[type(row)(*(part[row.weights > 0] for part in row)) for row in __import__('harness.data.examples', fromlist=['']).weighted_rows(items, journal.prepared.run, list)])",
            "test_run.py::test_trap_9_every_strategy_trains_and_is_evaluated"),
     Mutant("10", "normalising writes into the caller's weights", "harness/train/loss.py",
            "places = weights.nonzero().squeeze(1)", "places = weights.div_(2).nonzero().squeeze(1)",
@@ -150,7 +150,7 @@ MUTANTS = [
            'Segment("template", form.separator if turn or len(example.messages) > 2 else "", at)',
            "test_tokens.py::test_trap_27_a_longer_conversation_begins_with_the_shorter"),
     Mutant("28", "another option drops the mask", "harness/run/prepare.py",
-           "rows = weighted_rows(examples.train, run, nats)", "rows = plain_rows(examples.train)",
+           "lengths = [len(row.inputs) for row in rows]", "rows = plain_rows(examples.train); lengths = [len(row.inputs) for row in rows]",
            "test_run.py::test_trap_28_the_realised_share_of_weighted_tokens_is_recorded "
            "test_run.py::test_trap_7_the_weight_mass_of_each_role_is_recorded"),
     Mutant("29", "the cache of tokens forgets the template", "harness/data/examples.py",

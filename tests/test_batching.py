@@ -21,7 +21,7 @@ from harness.models.gpt import GPT, Layout
 from harness.records.roles import ROLE_ID, ROLES
 from harness.train.batch import assemble
 from harness.train.evaluate import evaluate
-from tests.tiny import BPE, MASKS, run_of, tokens_of, toy
+from tests.tiny import BPE, MASKS, run_of, tokens_of, toy, unasked
 
 LENGTHS = st.lists(st.integers(1, 90), min_size=1, max_size=40)
 
@@ -97,10 +97,14 @@ def test_trap_21_weights_and_roles_move_with_their_targets() -> None:
 
 def test_trap_13_and_14_every_strategy_sees_the_same_examples_in_the_same_order() -> None:
     digests = set()
+
+    def flat() -> list[np.ndarray]:
+        return [np.zeros(len(item.tokens.ids), np.float32) for item in examples.train]
+
     for name in MASKS:
         run = run_of(f"mask={name}", "data.size=40", "train.epochs=2")
         examples = prepare_examples(run)
-        rows = weighted_rows(examples.train, run)
+        rows = weighted_rows(examples.train, run, flat)
         steps = plan(
             [len(row.inputs) for row in rows], run.train.batch_tokens, run.train.epochs, run.seed
         )
@@ -122,7 +126,7 @@ def test_trap_11_and_12_truncated_rows_are_counted_and_stay_finite(tmp_path: obj
     """
     run = run_of(*long_run(tmp_path, "truncate"))
     examples = prepare_examples(run)
-    rows = weighted_rows(examples.train, run)
+    rows = weighted_rows(examples.train, run, unasked)
     empty = [row for row in rows if not row.weights.any()]
     assert len(examples.train) == 50 and examples.counts["truncated"] > 100 and len(empty) > 2
     assert all(np.isfinite(row.weights).all() and len(row.inputs) < 40 for row in rows)
@@ -204,7 +208,7 @@ def test_trap_32_evaluation_knows_no_mask_and_reports_each_role_apart() -> None:
     run = run_of("data.size=20")
     examples = prepare_examples(run)
     found = evaluate(model, plain_rows(examples.train), 4096, "fp32")
-    masked = evaluate(model, weighted_rows(examples.train, run), 4096, "fp32")
+    masked = evaluate(model, weighted_rows(examples.train, run, unasked), 4096, "fp32")
     assert found == masked
     counts = np.zeros(len(ROLES), int)
     for item in examples.train:

@@ -47,6 +47,14 @@ def test_every_shipped_option_composes(path: Path) -> None:
             "model.heads=3",
             "model.heads=3: expected a divisor of model.width=128, one of [1, 2, 4, 8, 16, 32, 64]",
         ),
+        (
+            "mask.importance=idff",
+            "mask.importance='idff': expected one of idf, surprisal, position, random, "
+            "did you mean idf?",
+        ),
+        ("mask.schedule=rising", "mask.schedule='rising': expected one of constant, falling"),
+        ("train.decay=cosin", "train.decay='cosin': expected one of linear, cosine, constant, did"),
+        ("score.scores=[bleu]", "score.scores='bleu': expected one of exact_match, verified"),
         ("data.size=enormous", "data.size=enormous: expected tiny"),
         (
             "data.size=0",
@@ -56,7 +64,7 @@ def test_every_shipped_option_composes(path: Path) -> None:
         ("train.epochs=2.5", "train.epochs=2.5: expected a valid integer"),
         (
             "train.normalize=mean",
-            "train.normalize='mean': expected 'joint', 'response' or 'example'",
+            "train.normalize='mean': expected one of joint, response, example",
         ),
         ("train.lr=fast", "train.lr='fast': expected a valid number or 'auto'"),
         ("train.lr=-1", "train.lr=-1: expected greater than 0 or 'auto'"),
@@ -178,8 +186,7 @@ def test_stored_sweeps_are_found_from_any_folder_and_presets_are_theirs(tmp_path
 def test_a_new_strategy_is_one_yaml_file(tmp_path: Path) -> None:
     """Added on the fly, in a folder of the user's own."""
     (tmp_path / "mask").mkdir()
-    text = (CONF / "mask" / "full.yaml").read_text().replace("instruction: 0.0", "instruction: 0.3")
-    (tmp_path / "mask" / "mine.yaml").write_text(text.replace("name: full", "name: mine"))
+    (tmp_path / "mask" / "mine.yaml").write_text("name: mine\nweight: {instruction: 0.3}\n")
     write_records(tmp_path / "r.jsonl", 30)
     done = command(
         f"--config-dir={tmp_path}", "mask=mine", "data=file", "data.path=r.jsonl", "data.size=4", "data.validation=1",

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.data.example import Example, Message
-from harness.data.masks import importance, inverse_document_frequency, weigh
+from harness.data.masks import weigh
+from harness.data.measures import MEASURES, Ranking, inverse_document_frequency
 from harness.data.prompt import TEMPLATES, render, render_prompt
 from harness.data.rows import shift
 from harness.data.tokens import tokenize
@@ -69,8 +70,8 @@ def test_every_conversation(example: Example, template: str, name: str) -> None:
         assert BPE.decode(tokens.ids[here].tolist()) == answer + "<|endoftext|>"
 
     idf = inverse_document_frequency([tokens], BPE.size)
-    score = importance(MASKS[name].importance, tokens, idf, idf[tokens.ids], (0,))
-    weights = weigh(tokens, MASKS[name], score)
+    ranking = Ranking(tokens, lambda: idf, lambda: idf[tokens.ids], seed=(0,))
+    weights = weigh(tokens, MASKS[name], MEASURES.get(MASKS[name].importance)(ranking))
     assert weights.shape == tokens.ids.shape and np.isfinite(weights).all() and (weights >= 0).all()
 
     row = shift(tokens, weights)

@@ -16,7 +16,7 @@ from harness.models.stored import CheckpointError
 from harness.paths import ASSETS
 from harness.run.warm import Warm
 from harness.train.decoding import generate
-from tests.tiny import normalise, run_of, toy
+from tests.tiny import normalise, run_of, toy, unasked
 
 SHAPE = Shape(layers=3, width=48, heads=4, vocabulary=211, context=64)
 
@@ -107,7 +107,7 @@ def test_trap_23_a_model_that_learned_one_row_stops() -> None:
 
     run = run_of("data.size=1", "model=nano")
     item = prepare_examples(run).train[0]
-    row = weighted_rows([item], run)[0]
+    row = weighted_rows([item], run, unasked)[0]
     model = Warm().model(run)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(25):

@@ -22,7 +22,7 @@ from harness.records.storage import read_json, read_jsonl
 from harness.run.execute import execute
 from harness.run.identity import Cell
 from harness.run.warm import Warm
-from tests.tiny import MASKS, run_of, write_records
+from tests.tiny import MASKS, run_of, unasked, write_records
 
 
 def tiny_cell(folder: Path, *overrides: str, mask: str = "partial") -> Cell:
@@ -101,7 +101,7 @@ def test_the_resolved_config_makes_the_same_run_again(done: tuple[Cell, Result])
 
 def test_trap_7_the_weight_mass_of_each_role_is_recorded(done: tuple[Cell, Result]) -> None:
     cell, result = done
-    rows = weighted_rows(prepare_examples(cell.run).train, cell.run)
+    rows = weighted_rows(prepare_examples(cell.run).train, cell.run, unasked)
     sums = {
         role: float(sum(row.weights[row.roles == number].sum() for row in rows))
         for number, role in enumerate(ROLES)
@@ -118,7 +118,7 @@ def test_trap_28_the_realised_share_of_weighted_tokens_is_recorded(
 ) -> None:
     cell, result = done
     steps = list(read_jsonl(cell.folder / records.STEPS, StepRecord))
-    rows = weighted_rows(prepare_examples(cell.run).train, cell.run)
+    rows = weighted_rows(prepare_examples(cell.run).train, cell.run, unasked)
     assert (
         sum(step.tokens for step in steps)
         == 2 * sum(len(row.targets) for row in rows)

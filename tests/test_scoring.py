@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import pytest
 
-from harness.data.example import Check, alpaca
-from harness.scoring import score
+from harness.data.example import Check, Example, alpaca
+from harness.records import Score
+from harness.scoring import SCORES, Answer, score
 from harness.scoring.behaviour import echoed, repeated
 from harness.scoring.check import CHECKS, verify
 from harness.scoring.text import chrf, exact_match, rouge_l
+
+
+def scored(example: Example, response: str, *, ended: bool = True) -> dict[str, Score]:
+    return score(Answer(example, response, ended=ended), SCORES.names())
 
 
 def test_exact_match_forgives_outer_white_space_alone() -> None:
@@ -64,9 +69,9 @@ def test_every_check_is_tested_above_and_unknown_ones_are_named() -> None:
 
 def test_no_check_is_not_a_failure() -> None:
     assert verify(None, "x", "y") is None
-    free = score(alpaca("Write a story.", "", "Once.", family="story"), "Once upon", ended=True)
+    free = scored(alpaca("Write a story.", "", "Once.", family="story"), "Once upon")
     assert free["exact_match"] is None and free["verified"] is None and free["rouge_l"] is not None
-    assert score(alpaca("Say it.", "", "it"), "it", ended=True)["exact_match"] == 1.0
+    assert scored(alpaca("Say it.", "", "it"), "it")["exact_match"] == 1.0
 
 
 def test_an_echo_opens_with_four_words_of_the_prompt() -> None:
@@ -78,6 +83,6 @@ def test_an_echo_opens_with_four_words_of_the_prompt() -> None:
 def test_repetition_is_three_times_in_a_row() -> None:
     assert repeated("so it is it is it is") and repeated("no no no")
     assert not repeated("no no yes no no") and not repeated("")
-    found = score(alpaca("Say it.", "", "it"), "a b a b a b", ended=False)
+    found = scored(alpaca("Say it.", "", "it"), "a b a b a b", ended=False)
     assert (found["repeated"], found["ended"], found["empty"]) == (1.0, 0.0, 0.0)
-    assert score(alpaca("Say it.", "", "it"), "  ", ended=True)["empty"] == 1.0
+    assert scored(alpaca("Say it.", "", "it"), "  ")["empty"] == 1.0

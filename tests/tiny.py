@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from hydra import compose, initialize_config_dir
@@ -89,6 +89,11 @@ def write_records(path: Path, count: int, words: int = 3) -> Path:
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def unasked() -> NoReturn:
+    """In place of the base's surprisal, for masks whose measure must not ask for it."""
+    raise AssertionError("the base was asked")
 
 
 def one_step(
