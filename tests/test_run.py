@@ -151,7 +151,7 @@ def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
         assert all(np.isfinite(loss.nats) for e in ends for loss in e.roles.values())
     assert len(counts) == 1
     for mask, share in shares.items():
-        assert (share > 0) == any(MASKS[mask].weight[role] for role in PROMPT_ROLES), mask  # type: ignore[index]
+        assert (share > 0) == any(MASKS[mask].weight[role] for role in PROMPT_ROLES), mask
 
 
 def test_arms_differ_in_the_mask_alone(tmp_path: Path) -> None:
