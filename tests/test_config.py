@@ -49,8 +49,10 @@ def test_every_shipped_option_composes(path: Path) -> None:
         ),
         (
             "mask.importance=idff",
-            "mask.importance='idff': expected one of idf, surprisal, position, random, "
-            "did you mean idf?",
+            (
+                "mask.importance='idff': expected one of idf, surprisal, position, random, "
+                "did you mean idf?"
+            ),
         ),
         ("mask.schedule=rising", "mask.schedule='rising': expected one of constant, falling"),
         ("train.decay=cosin", "train.decay='cosin': expected one of linear, cosine, constant, did"),

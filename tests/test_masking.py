@@ -243,10 +243,14 @@ def test_settings_of_the_prompt_that_say_nothing_are_refused_where_no_mask_hears
         mask_of("end_masked", "mask.schedule=falling"),
     ]
     assert said_in_vain(masks) == [
-        "mask.prompt_weight=0.1: says nothing of full, where the prompt weighs 0; "
-        "expected a mask in which it weighs, such as none",
-        "mask.schedule=falling: says nothing of end_masked, where the prompt weighs 0; "
-        "expected a mask in which it weighs, such as none",
+        (
+            "mask.prompt_weight=0.1: says nothing of full, where the prompt weighs 0; "
+            "expected a mask in which it weighs, such as none"
+        ),
+        (
+            "mask.schedule=falling: says nothing of end_masked, where the prompt weighs 0; "
+            "expected a mask in which it weighs, such as none"
+        ),
     ]
     assert said_in_vain([*masks, mask_of("none", "mask.prompt_weight=0.1")]) == []
 

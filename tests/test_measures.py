@@ -58,7 +58,7 @@ def test_a_measure_must_give_a_number_for_each_token() -> None:
 
 
 def test_the_base_is_asked_for_surprisal_by_that_measure_alone() -> None:
-    item = Encoded(EXAMPLE, tokens_of(), 1, False)
+    item = Encoded(EXAMPLE, tokens_of(), 1, truncated=False)
     asked = []
 
     def surprisals() -> list[Floats]:
