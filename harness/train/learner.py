@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.schema import Train
-from harness.records import ROLES, StepRecord
+from harness.records import StepRecord
+from harness.records.roles import ROLES
 from harness.train.steps import Course, Step
 
 
