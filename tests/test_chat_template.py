@@ -4,13 +4,16 @@ rendering.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from harness.data.example import Example, Message, alpaca
+from harness.data import jinja_process
+from harness.data.example import Example, Message, Span, alpaca
 from harness.data.prompt import render, render_prompt
+from harness.data.templates import TEMPLATES
 from harness.data.tokens import tokenize
 from tests.tiny import BPE, DIALOGUE, EXAMPLE
 
@@ -20,6 +23,8 @@ CHATML = """{% for message in messages %}
 
 {% endfor %}
 """
+
+SAY = Example((Message("user", "Say it."), Message("assistant", "It.")))
 
 
 @pytest.fixture
@@ -62,23 +67,122 @@ def test_trap_19_hostile_texts_never_reach_the_template(chatml: str) -> None:
     ] == [trap] * 3
 
 
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("{{ messages[0]['content'] }}", "expected each message of"),
-        (
-            "{% for m in messages %}{{ m.content }}{{ m.content }}{% endfor %}",
-            "expected each message of",
-        ),
-        ("{{ raise_exception('System role not supported') }}", "System role not supported"),
-        ("{% if %}", "Expected an expression"),
-    ],
-)
-def test_a_template_that_loses_or_refuses_a_message_is_one_line(
-    tmp_path: Path, text: str, fault: str
+PLAIN = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+TEXT = "{{ m.content }}"
+
+FAULTY = {
+    "one message of many": ("{{ messages[0]['content'] }}", "expected each message of"),
+    "a message twice": (PLAIN + PLAIN, "expected each message of"),
+    "backwards": (
+        PLAIN.replace("in messages", "in messages | reverse"),
+        "expected each message of example eeb03aff4a204c85 once and in order",
+    ),
+    "its own refusal": ("{{ raise_exception('No\nsystem role') }}", "No system role"),
+    "syntax": ("\n{% if %}", "line 2: Expected an expression"),
+    "include": ("{% include 'x' %}" + PLAIN, "no loader for this environment specified"),
+    "an error of Python": (PLAIN + "{{ 1 / 0 }}", "division by zero"),
+    "itself forever": (
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "calls itself without end, or is nested too deep",
+    ),
+    "nested too deep": (
+        "{{ " + "(" * 5_000 + "1" + ")" * 5_000 + " }}",
+        "calls itself without end, or is nested too deep",
+    ),
+    "output": (
+        "{{ 'x' * 2000000 }}" + PLAIN,
+        "writes 2,000,027 characters for one conversation",
+    ),
+    "memory": ("{{ 'x' * 10 ** 10 }}" + PLAIN, "takes more than 512 MiB"),
+    "capitals": (
+        PLAIN.replace(TEXT, "{{ m.content | upper }}"),
+        "<user>SAY IT.<assistant' rather than '<user>Say it.<assistant'; expected a template that wr",
+    ),
+    "length": (
+        PLAIN.replace(TEXT, "{% if m.content | length > 5 %}long {% endif %}{{ m.content }}"),
+        "is written '<user>long Say it.",
+    ),
+    "a letter": (
+        PLAIN.replace(TEXT, "{{ m.content | replace('I', 'J') }}"),
+        "is written 'sistant>Jt.' rather than 'sistant>It.'",
+    ),
+    "a word": (
+        PLAIN.replace(TEXT, "{% if 'Say' in m.content %}!{% endif %}{{ m.content }}"),
+        "is written '<user>!Say it.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAULTY)
+def test_a_template_that_loses_changes_or_refuses_a_message_is_one_line(
+    tmp_path: Path, kind: str
 ) -> None:
+    text, fault = FAULTY[kind]
     path = tmp_path / "bad.jinja"
     path.write_text(text)
-    with pytest.raises(ValueError, match=fault) as caught:
-        render(Example((Message("user", "a"), Message("assistant", "b"))), str(path))
-    assert str(caught.value).startswith(f"data.template={path}: ") and "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"data\.template=") as caught:
+        render(SAY, str(path))
+    line = str(caught.value)
+    assert line.startswith(f"data.template={path}: ") and fault in line and "\n" not in line
+
+
+def test_a_template_that_does_not_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "quick.py"
+    code.write_text(Path(jinja_process.__file__).read_text().replace("= 2.0", "= 0.3"))
+    monkeypatch.setattr(jinja_process, "__file__", str(code))
+    path = tmp_path / "slow.jinja"
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    for text in (endless, "{{ 9 ** (9 ** 9) }}"):  # many small operations, and one alone
+        path.write_text(text + PLAIN)
+        with pytest.raises(ValueError, match=r"takes more than 2 seconds of computing, expected a"):
+            render(SAY, str(path))
+
+
+def test_what_is_no_template_is_one_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "bytes").write_bytes(b"{{ \xff }}")
+    (tmp_path / "large").write_bytes(b" " * 2_000_000)
+    for name, fault in {
+        "pipe": "expected a file",
+        "zero": "expected a file",
+        "bytes": "byte 3 is not UTF-8, expected text in UTF-8",
+        "large": "more than 1,048,576 bytes, expected a chat template",
+    }.items():
+        path = tmp_path / name
+        with pytest.raises(ValueError, match=r"data\.template=") as caught:
+            render(SAY, str(path))
+        assert str(caught.value) == f"data.template={path}: {fault}"
+
+
+def test_blanks_that_a_template_trims_are_left_out_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "trim.jinja"
+    path.write_text(PLAIN.replace(TEXT, "{{ m.content | trim }}"))
+    padded = Example((Message("user", " a ", "b\n"), Message("assistant", "\nc ")))
+    assert [(s.role, s.text) for s in render(padded, str(path))] == [
+        ("template", "<user>"),
+        ("instruction", "a "),
+        ("template", "\n\n"),
+        ("input", "b"),
+        ("template", "<assistant>"),
+        ("response", "c"),
+        ("end", ""),
+    ]
+
+
+def test_weights_of_a_trimmed_text_stay_with_their_letters(tmp_path: Path) -> None:
+    path = tmp_path / "trim.jinja"
+    path.write_text(PLAIN.replace(TEXT, "{{ m.content | trim }}"))
+    answer = Message("assistant", "  ab cd ", spans=(Span(3, 0.0), Span(5, 2.0)))
+    found = render(Example((Message("user", "q"), answer)), str(path))
+    assert [(s.text, s.weight) for s in found[-3:]] == [("a", 0.0), ("b cd", 2.0), ("", 2.0)]
+
+
+def test_no_template_stands_twice() -> None:
+    written = {
+        "\0".join(f"{s.role}:{s.text}" for s in render(DIALOGUE, name))
+        for name in TEMPLATES.names()
+    }
+    assert len(written) == len(TEMPLATES.names()) == 5

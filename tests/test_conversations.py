@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from harness.data.example import Example, Message
 from harness.data.masks import weigh
 from harness.data.measures import MEASURES, Ranking, inverse_document_frequency
-from harness.data.prompt import TEMPLATES, render, render_prompt
+from harness.data.prompt import render, render_prompt
 from harness.data.rows import shift
+from harness.data.templates import TEMPLATES
 from harness.data.tokens import tokenize
 from harness.records.roles import ROLE_ID
 from harness.train.batch import assemble, is_response
@@ -51,7 +52,7 @@ def conversations(draw: st.DrawFn) -> Example:
 
 @pytest.mark.slow
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(conversations(), st.sampled_from(sorted(TEMPLATES)), st.sampled_from(sorted(MASKS)))
+@given(conversations(), st.sampled_from(sorted(TEMPLATES.names())), st.sampled_from(sorted(MASKS)))
 def test_every_conversation(example: Example, template: str, name: str) -> None:
     segments = render(example, template)
     tokens = tokenize(segments, BPE)

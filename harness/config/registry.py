@@ -53,6 +53,10 @@ class Registry(Generic[Entry]):
         """All names with their entries, in order."""
         return iter(self._entries.items())
 
+    def values(self) -> Iterator[Entry]:
+        """All entries, in order."""
+        return iter(self._entries.values())
+
     def get(self, name: str) -> Entry:
         """The entry of that name.
 

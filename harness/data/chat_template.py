@@ -1,23 +1,19 @@
 """Chat templates in Jinja, as models ship them, with every role stamped by construction.
 
-A template is rendered once per conversation with a placeholder in place of each text, so it never
-sees what people
-wrote: whatever stands between two placeholders is the template's own, and no marker is searched
-for.
+A template writes each conversation twice: as it is, and with a placeholder in place of each text.
+Whatever stands between two placeholders is the template's own, and no marker is searched for. Both
+must agree, or else the template looks at the texts and is refused.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
-from jinja2 import Template as Jinja
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from harness.data.example import Example
+from harness.data.jinja import written
 
 FIRST = 0xF0000
 """Placeholders are characters of a private-use plane, which no template contains."""
@@ -29,7 +25,7 @@ class Piece(NamedTuple):
     Attributes:
         message: the number of the message whose text it is; -1 for the template's own.
         is_input: whether it is the message's Alpaca input.
-        text: the text.
+        text: the text; a template may leave out blanks at both ends of a message.
     """
 
     message: int
@@ -37,53 +33,91 @@ class Piece(NamedTuple):
     text: str
 
 
-@lru_cache(maxsize=16)
-def _load(path: str) -> Jinja:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.globals["raise_exception"] = _refuse
-    return environment.from_string(Path(path).read_text("utf-8"))
-
-
-def _refuse(message: str) -> None:
-    raise TemplateError(message)
-
-
 def pieces(example: Example, path: str) -> list[Piece]:
     """The conversation as a template writes it, in order.
 
-    `bos_token` and `eos_token` are empty: an answer's end is the tokenizer's own token, which the
-        caller adds.
-
     Raises:
-        ValueError: the template is faulty, refuses the conversation, or leaves out, repeats or
-            reorders a text.
+        ValueError: the template is faulty, refuses the conversation, takes too long, looks at the
+            texts, or leaves out, repeats or reorders one.
         OSError: the file cannot be read.
     """
-    places: list[tuple[int, bool]] = []
-    messages = []
-    for number, message in enumerate(example.messages):
-        content = chr(FIRST + len(places))
-        places.append((number, False))
-        if message.input:
-            content += "\n\n" + chr(FIRST + len(places))
-            places.append((number, True))
-        messages.append({"role": message.speaker, "content": content})
-    try:
-        written = _load(path).render(
-            messages=messages, add_generation_prompt=False, bos_token="", eos_token=""
-        )
-    except TemplateError as error:
-        raise ValueError(f"data.template={path}: {error}") from None
-    parts = re.split(f"([{chr(FIRST)}-{chr(FIRST + 0xFFF)}])", written)
-    if parts[1::2] != [chr(FIRST + place) for place in range(len(places))]:
+    texts = [
+        Piece(number, is_input, text)
+        for number, message in enumerate(example.messages)
+        for is_input, text in ((False, message.content), (True, message.input))
+        if text or not is_input
+    ]
+    marks = [chr(FIRST + place) for place in range(len(texts))]
+    plain, marked = written(
+        path, [_messages(example, texts), _messages(example, _with(texts, marks))]
+    )
+    own = re.split(f"[{marks[0]}-{marks[-1]}]", marked)
+    if _marks_in(marked, marks) != marks:
         raise ValueError(
-            f"data.template={path}: expected each message of {example.id} once and in order"
+            f"data.template={path}: expected each message of {_name(example)} once and in order"
         )
-    found = [Piece(-1, is_input=False, text=parts[0])]
-    for (number, is_input), between in zip(places, parts[2::2], strict=True):
-        message = example.messages[number]
-        found += [
-            Piece(number, is_input, message.input if is_input else message.content),
-            Piece(-1, is_input=False, text=between),
-        ]
+    for candidate in (texts, _trimmed(texts)):
+        if _joined(own, candidate) == plain:
+            return _woven(own, candidate)
+    raise ValueError(
+        f"data.template={path}: looks at the texts, for {_name(example)} is written "
+        f"{_difference(plain, _joined(own, texts))}; expected a template that writes each text as "
+        "it is"
+    )
+
+
+def _messages(example: Example, texts: Sequence[Piece]) -> list[dict[str, str]]:
+    """The conversation as templates take it; an Alpaca input stands below its instruction."""
+    contents: dict[int, list[str]] = {}
+    for piece in texts:
+        contents.setdefault(piece.message, []).append(piece.text)
+    return [
+        {"role": message.speaker, "content": "\n\n".join(contents[number])}
+        for number, message in enumerate(example.messages)
+    ]
+
+
+def _with(texts: Sequence[Piece], others: Sequence[str]) -> list[Piece]:
+    return [piece._replace(text=other) for piece, other in zip(texts, others, strict=True)]
+
+
+def _marks_in(marked: str, marks: Sequence[str]) -> list[str]:
+    return re.findall(f"[{marks[0]}-{marks[-1]}]", marked)
+
+
+def _trimmed(texts: Sequence[Piece]) -> list[Piece]:
+    """The texts without the blanks at both ends of each message."""
+    trimmed = []
+    for place, piece in enumerate(texts):
+        text = piece.text if piece.is_input else piece.text.lstrip()
+        followed = place + 1 < len(texts) and texts[place + 1].is_input
+        trimmed.append(piece._replace(text=text if followed else text.rstrip()))
+    return trimmed
+
+
+def _joined(own: Sequence[str], texts: Sequence[Piece]) -> str:
+    return "".join(piece.text for piece in _woven(own, texts))
+
+
+def _woven(own: Sequence[str], texts: Sequence[Piece]) -> list[Piece]:
+    """The template's own stretches with the texts between them."""
+    found = [_own(own[0])]
+    for piece, between in zip(texts, own[1:], strict=True):
+        found += [piece, _own(between)]
     return found
+
+
+def _own(text: str) -> Piece:
+    return Piece(-1, is_input=False, text=text)
+
+
+def _difference(first: str, second: str) -> str:
+    """Both texts from the first letter that differs, with a few before it."""
+    letters = enumerate(zip_longest(first, second))
+    place = next(number for number, (one, other) in letters if one != other)
+    begin = max(0, place - 8)
+    return f"{first[begin : place + 16]!r} rather than {second[begin : place + 16]!r}"
+
+
+def _name(example: Example) -> str:
+    return example.place or f"example {example.id}"

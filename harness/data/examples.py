@@ -18,7 +18,7 @@ from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.masks import weigh
 from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
-from harness.data.prompt import render, render_prompt
+from harness.data.prompt import prompt_of, render
 from harness.data.rows import Row, shift
 from harness.data.sources import load, n_examples, subset
 from harness.data.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
@@ -141,8 +141,9 @@ and length.
 def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int) -> Encoded:
     key = (example.id, template, tokenizer.digest, context)
     if key not in _encoded:
-        tokens = tokenize(render(example, template), tokenizer)
-        prompt = len(tokenize(render_prompt(example, template), tokenizer).ids)
+        segments = render(example, template)
+        tokens = tokenize(segments, tokenizer)
+        prompt = len(tokenize(prompt_of(segments), tokenizer).ids)
         truncated = len(tokens.ids) > context
         if truncated:  # the end token falls away with the rest: a cut answer must not teach the model to stop there
             tokens = Tokens(tokens.ids[:context], tokens.roles[:context], tokens.turns[:context])

@@ -14,7 +14,7 @@ from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.formats import read
 from harness.data.overlap import apart, distinct
-from harness.data.shapes import KNOWN_COLUMNS, example_of, mapped
+from harness.data.shapes import example_of, mapped
 from harness.data.splits import Splits
 
 MOST_NAMED = 6
@@ -105,11 +105,6 @@ def read_examples(path: str) -> list[Example]:
 
 def _read(path: str, columns: Sequence[tuple[str, str]], notes: list[str]) -> list[Example]:
     """The examples of a path; a line on what they were made from goes to the notes."""
-    unknown = [name for name, _ in columns if name not in KNOWN_COLUMNS]
-    if unknown:
-        raise DataError(
-            f"data.columns.{unknown[0]}: no such key, expected one of {', '.join(KNOWN_COLUMNS)}"
-        )
     examples = []
     used: Counter[tuple[str, ...]] = Counter()
     unused: dict[str, None] = {}

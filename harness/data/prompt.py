@@ -1,17 +1,15 @@
 """An example to segments of text with a role each: one renderer for training and generation.
 
-Nothing else knows a template, and nothing ever searches a text for its markers.
+Nothing ever searches a text for its markers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
-from harness.config.schema import Run
 from harness.data import chat_template
 from harness.data.example import Example, Message
+from harness.data.templates import TEMPLATES, Template
 
 
 class Segment(NamedTuple):
@@ -29,89 +27,6 @@ class Segment(NamedTuple):
     text: str
     turn: int
     weight: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Template:
-    """How messages are written out; every text here has the role `template`.
-
-    Attributes:
-        preamble: stands before the first message.
-        system, user, input, assistant, tool: stand before a message's (or an Alpaca input's) text.
-        system_close, user_close, tool_close: stand after it.
-        separator: stands between an answer's end token and the next user message.
-    """
-
-    preamble: str = ""
-    system: str = ""
-    system_close: str = ""
-    user: str = ""
-    input: str = ""
-    user_close: str = ""
-    assistant: str = ""
-    tool: str = ""
-    tool_close: str = ""
-    separator: str = ""
-
-
-TEMPLATES = {
-    "alpaca": Template(
-        preamble="Below is an instruction that describes a task. "
-        "Write a response that appropriately completes the request.\n\n",
-        system_close="\n\n",
-        user="### Instruction:\n",
-        input="\n\n### Input:\n",
-        assistant="\n\n### Response:\n",
-        tool="\n\n### Tool:\n",
-        separator="\n\n",
-    ),
-    "headers": Template(
-        system_close="\n\n",
-        user="### Instruction:\n",
-        input="\n\n### Input:\n",
-        assistant="\n\n### Response:\n",
-        tool="\n\n### Tool:\n",
-        separator="\n\n",
-    ),
-    "chatml": Template(
-        system="<|im_start|>system\n",
-        system_close="<|im_end|>\n",
-        user="<|im_start|>user\n",
-        input="\n\n",
-        user_close="<|im_end|>\n",
-        assistant="<|im_start|>assistant\n",
-        tool="\n<|im_start|>tool\n",
-        tool_close="<|im_end|>\n",
-        separator="\n",
-    ),
-    "phi3": Template(
-        system="<|system|>\n",
-        system_close="<|end|>\n",
-        user="<|user|>\n",
-        input="\n\n",
-        user_close="<|end|>\n",
-        assistant="<|assistant|>\n",
-        tool="\n<|tool|>\n",
-        tool_close="<|end|>\n",
-        separator="\n",
-    ),
-    "plain": Template(
-        system_close="\n\n", input="\n", assistant="\n\n", tool="\n\n", separator="\n\n"
-    ),
-}
-
-
-def template_faults(run: Run) -> list[str]:
-    """A line where `data.template` names neither a template nor a file."""
-    name = run.data.template
-    if name in TEMPLATES or Path(name).is_file():
-        return []
-    return [
-        (
-            f"data.template={name!r}: expected {', '.join(sorted(TEMPLATES))} "
-            "or the path of a chat template in Jinja"
-        )
-    ]
 
 
 def render(example: Example, template: str) -> tuple[Segment, ...]:
@@ -135,7 +50,7 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
     if example.written:
         segments = _written(example, asked)
     elif template in TEMPLATES:
-        segments = _render(example, TEMPLATES[template], asked)
+        segments = _render(example, TEMPLATES.get(template), asked)
     else:
         segments = _render_jinja(example, template, asked)
     return tuple(segment for segment in segments if segment.text or segment.role == "end")
@@ -180,15 +95,24 @@ def _written(example: Example, asked: str) -> list[Segment]:
     return [*segments, _end(example.messages[-1], turn)]
 
 
-def _said(message: Message, role: str, turn: int) -> list[Segment]:
-    """A message's text, cut where the weights that the data give to it change."""
+def _said(message: Message, role: str, turn: int, text: str | None = None) -> list[Segment]:
+    """A message's text, cut where the weights that the data give to it change.
+
+    Args:
+        message: the message.
+        role: of its text.
+        turn: of its text.
+        text: what a template leaves of it; None for all.
+    """
+    text = message.content if text is None else text
     if not message.spans:
-        return [Segment(role, message.content, turn)]
+        return [Segment(role, text, turn)]
     segments = []
-    begin = 0
+    begin = -message.content.index(text)
     for length, weight in message.spans:
-        segments.append(Segment(role, message.content[begin : begin + length], turn, weight))
-        begin += length
+        end = begin + length
+        segments.append(Segment(role, text[max(0, begin) : max(0, end)], turn, weight))
+        begin = end
     return segments
 
 
@@ -216,18 +140,19 @@ def _render_jinja(example: Example, path: str, asked: str) -> list[Segment]:
         if piece.is_input:
             segments.append(Segment("input", piece.text, at))
         else:
-            segments += _said(message, roles[message.speaker], at)
+            segments += _said(message, roles[message.speaker], at, piece.text)
         if message.speaker == "assistant":
             segments.append(_end(message, at))
     return segments
 
 
 def render_prompt(example: Example, template: str) -> tuple[Segment, ...]:
-    """What a model sees before it answers: the conversation up to the last answer's first token.
+    """What a model sees before it answers: the conversation up to the last answer's first token."""
+    return prompt_of(render(example, template))
 
-    It is `render` cut short, hence a prefix of the training text by construction.
-    """
-    segments = render(example, template)
+
+def prompt_of(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """A rendered conversation cut short before its last answer, hence a prefix by construction."""
     cut = len(segments) - 1  # the last answer's end
     while cut and segments[cut - 1].role == "response":
         cut -= 1

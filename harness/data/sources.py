@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from harness.config.registry import Registry
 from harness.config.schema import SIZES, Data
 from harness.data.errors import DataError
 from harness.data.example import Example
@@ -17,7 +18,12 @@ from harness.data.splits import Splits
 from harness.data.tasks import CAPACITY, BuiltinSpec, generate
 
 Source = Callable[[Data], Splits]
-"""What `data.source` names: the sets of a data config; raises `DataError`."""
+"""The sets that a data config names; raises `DataError`."""
+
+SOURCES: Registry[Source] = Registry("data.source")
+"""Name -> the function that loads it."""
+
+SOURCES.add("files", load_files)
 
 
 def load(data: Data) -> Splits:
@@ -26,7 +32,7 @@ def load(data: Data) -> Splits:
     Raises:
         DataError: a file is missing or a record is not an example, or the set is too small.
     """
-    return SOURCES[data.source](data)
+    return SOURCES.get(data.source)(data)
 
 
 def n_examples(size: int | str, pool: int) -> int:
@@ -49,6 +55,7 @@ def subset(pool: tuple[Example, ...], count: int, seed: int) -> list[Example]:
     return [pool[place] for place in order[:count]]
 
 
+@SOURCES.register("builtin")
 def _builtin(data: Data) -> Splits:
     spec = BuiltinSpec(
         prompt_words=data.prompt_words,
@@ -71,7 +78,3 @@ def _generated(
         )
     except ValueError as error:
         raise DataError(f"data: {error}") from None
-
-
-SOURCES: dict[str, Source] = {"builtin": _builtin, "files": load_files}
-"""Name -> the function that loads it."""

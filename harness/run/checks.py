@@ -5,8 +5,8 @@ functions. No torch.
 from __future__ import annotations
 
 from harness.config.schema import Run
+from harness.data.checks import data_faults
 from harness.data.measures import MEASURES
-from harness.data.prompt import template_faults
 from harness.scoring import SCORES
 from harness.train.normalisers import NORMALISERS
 from harness.train.schedules import DECAYS, SCHEDULES
@@ -18,4 +18,4 @@ def run_faults(run: Run) -> list[str]:
     faults += DECAYS.faults(run.train.decay) + NORMALISERS.faults(run.train.normalize)
     for name in run.score.scores:
         faults += SCORES.faults(name)
-    return faults + template_faults(run)
+    return faults + data_faults(run)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.config.registry import Registry
 from harness.data.errors import DataError
 from harness.data.formats.hub import PREFIX, hub
 from harness.data.formats.record import Format, Record
@@ -13,16 +14,19 @@ from harness.data.formats.stream import COMPRESSIONS, Stream
 from harness.data.formats.tables import arrow, parquet
 from harness.data.formats.text import comma_separated, json_file, json_lines
 
-FORMATS: dict[str, Format] = {
-    ".json": json_file,
-    ".jsonl": json_lines,
-    ".ndjson": json_lines,
-    ".csv": comma_separated,
-    ".tsv": comma_separated,
-    ".parquet": parquet,
-    ".arrow": arrow,
-}
+FORMATS: Registry[Format] = Registry("the end of a file's name")
 """End of a file's name -> how its records are read."""
+
+for _ending, _format in (
+    (".json", json_file),
+    (".jsonl", json_lines),
+    (".ndjson", json_lines),
+    (".csv", comma_separated),
+    (".tsv", comma_separated),
+    (".parquet", parquet),
+    (".arrow", arrow),
+):
+    FORMATS.add(_ending, _format)
 
 HELD_OUT = ("test", "valid", "dev", "eval")
 """What the names of files begin with that nobody means to train on."""
@@ -45,12 +49,12 @@ def read(path: str) -> Iterator[Record]:
     for file in _files(Path(path)):
         compression, ending = _endings(file)
         if ending not in FORMATS:
-            known = ", ".join(FORMATS)
+            known = ", ".join(FORMATS.names())
             raise DataError(
                 f"data.path={file}: a file of an unknown kind, expected one that ends in {known}, "
-                f"maybe followed by {', '.join(COMPRESSIONS)}"
+                f"maybe followed by {', '.join(COMPRESSIONS.names())}"
             )
-        yield from FORMATS[ending](Stream(file, compression))
+        yield from FORMATS.get(ending)(Stream(file, compression))
 
 
 def _files(path: Path) -> list[Path]:
@@ -83,7 +87,7 @@ def _folder(path: Path) -> list[Path]:
         names = ", ".join(file.name for file in shown[:5]) or "nothing"
         raise DataError(
             f"data.path={path}: no data file in the folder, only {names}; "
-            f"expected files that end in {', '.join(FORMATS)}"
+            f"expected files that end in {', '.join(FORMATS.names())}"
         )
     held_out = [file for file in files if file.name.lower().startswith(HELD_OUT)]
     if held_out and len(held_out) < len(files):

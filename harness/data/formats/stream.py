@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
+from harness.config.registry import Registry
 from harness.data.errors import DataError
 
 MIB = 1 << 20
@@ -26,25 +27,33 @@ CHUNK = MIB
 BOM = b"\xef\xbb\xbf"
 
 
-def _zstandard(file: BinaryIO) -> BinaryIO:
-    import pyarrow
+Decompress = Callable[[BinaryIO], BinaryIO]
+"""Makes a readable file of a compressed one."""
 
-    return cast("BinaryIO", pyarrow.CompressedInputStream(file, "zstd"))
+COMPRESSIONS: Registry[Decompress] = Registry("the last end of a file's name")
+"""End of a file's name -> how the file is decompressed."""
 
 
+@COMPRESSIONS.register(".gz")
 def _gzip(file: BinaryIO) -> BinaryIO:
     return cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="rb"))
 
 
-Decompress = Callable[[BinaryIO], BinaryIO]
+@COMPRESSIONS.register(".xz")
+def _xz(file: BinaryIO) -> BinaryIO:
+    return cast("BinaryIO", lzma.LZMAFile(file))
 
-COMPRESSIONS: dict[str, Decompress] = {
-    ".gz": _gzip,
-    ".xz": lambda file: cast("BinaryIO", lzma.LZMAFile(file)),  # noqa: SIM115
-    ".bz2": lambda file: cast("BinaryIO", bz2.BZ2File(file)),
-    ".zst": _zstandard,
-}
-"""End of a file's name -> a readable file of what the compressed one holds."""
+
+@COMPRESSIONS.register(".bz2")
+def _bzip2(file: BinaryIO) -> BinaryIO:
+    return cast("BinaryIO", bz2.BZ2File(file))
+
+
+@COMPRESSIONS.register(".zst")
+def _zstandard(file: BinaryIO) -> BinaryIO:
+    import pyarrow
+
+    return cast("BinaryIO", pyarrow.CompressedInputStream(file, "zstd"))
 
 
 class Stream(NamedTuple):
@@ -73,7 +82,7 @@ class Stream(NamedTuple):
             raise DataError(f"{self.path}: {_reason(error)}") from None
 
     def _decompressed(self, file: BinaryIO) -> Iterator[bytes]:
-        readable: Any = COMPRESSIONS[self.compression](file) if self.compression else file
+        readable: Any = COMPRESSIONS.get(self.compression)(file) if self.compression else file
         total = 0
         while chunk := readable.read(CHUNK):
             total += len(chunk)

@@ -1,9 +1,9 @@
 """Records to examples: which keys mean what.
 
-A shape is a row of `SHAPES`: the keys by which it is known, and a function from a record to an
+A shape is an entry of `SHAPES`: the keys by which it is known, and a function from a record to an
 example.
 """
 
-from harness.data.shapes.registry import KNOWN_COLUMNS, SHAPES, Shape, example_of, mapped
+from harness.data.shapes.registry import SHAPES, Shape, columns_known, example_of, mapped
 
-__all__ = ["KNOWN_COLUMNS", "SHAPES", "Shape", "example_of", "mapped"]
+__all__ = ["SHAPES", "Shape", "columns_known", "example_of", "mapped"]

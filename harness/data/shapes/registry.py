@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from harness.config.registry import Registry
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.formats import Record
@@ -35,13 +36,13 @@ class Shape(NamedTuple):
         return all(any(name in fields for name in names) for names in self.needs)
 
 
-SHAPES: dict[str, Shape] = {
-    "messages": Shape((("messages",),), ("system",), messages),
-    "conversations": Shape((("conversations",),), ("system",), messages),
-    "segments": Shape((("segments",),), ("text",), segments),
-    "pair": Shape((QUESTIONS, ANSWERS), (*INPUTS, "system"), pair),
-}
+SHAPES: Registry[Shape] = Registry("shape")
 """In the order in which they are looked for."""
+
+SHAPES.add("messages", Shape((("messages",),), ("system",), messages))
+SHAPES.add("conversations", Shape((("conversations",),), ("system",), messages))
+SHAPES.add("segments", Shape((("segments",),), ("text",), segments))
+SHAPES.add("pair", Shape((QUESTIONS, ANSWERS), (*INPUTS, "system"), pair))
 
 EXPECTED = (
     "messages, or conversations, or segments, or "
@@ -108,8 +109,9 @@ def mapped(record: Record, columns: Mapping[str, str]) -> Record:
     return Record(fields, record.place)
 
 
-KNOWN_COLUMNS = sorted(
-    {key for shape in SHAPES.values() for names in shape.needs for key in names}
-    | {key for shape in SHAPES.values() for key in shape.takes}
-)
-"""The keys that `data.columns` may map."""
+def columns_known() -> list[str]:
+    """The keys that `data.columns` may map."""
+    known: set[str] = set()
+    for shape in SHAPES.values():
+        known.update(shape.takes, *shape.needs)
+    return sorted(known)

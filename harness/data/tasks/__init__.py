@@ -132,8 +132,10 @@ def _word(rng: Random, family: Family, item: Item, spec: BuiltinSpec) -> Example
     instruction = rng.choice(family.phrasings).format(**item.slots)
     filler: list[str] = rng.sample(FILLER, 2) if rng.random() < spec.distractor else []
     words = len(f"{instruction} Background: {item.input}".split())
-    while words + sum(len(sentence.split()) for sentence in filler) < spec.prompt_words:
+    words += sum(len(sentence.split()) for sentence in filler)
+    while words < spec.prompt_words:
         filler.append(rng.choice(FILLER))
+        words += len(filler[-1].split())
     background = [f"Background: {' '.join(filler)}"] if filler else []
     text = "\n".join([*background, *([item.input] if item.input else [])])
     return alpaca(instruction, text, item.output, family=family.name, check=item.check)

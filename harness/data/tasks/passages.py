@@ -166,10 +166,10 @@ def last_word(rng: Random, _: int) -> Item:
 @family("Repeat the sentence.", "Copy the text exactly.", "Write the same sentence again.", "Say this again.",
         scales=True, often=COMMON)  # fmt: skip
 def copy_text(rng: Random, words: int) -> Item:
-    sentences = [tell(rng, errand(rng))]
-    while sum(len(sentence.split()) for sentence in sentences) < words:
-        sentences.append(tell(rng, errand(rng)))
-    text = " ".join(" ".join(sentences).split()[: words or None])
+    said = tell(rng, errand(rng)).split()
+    while len(said) < words:
+        said += tell(rng, errand(rng)).split()
+    text = " ".join(said[: words or None])
     return Item(text, text)
 
 
