@@ -1,0 +1,79 @@
+"""What the documents say of kept results is what the analysis says of them today."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from analysis import export
+from analysis.outcomes import PRIMARY
+from analysis.sentences import reason
+from analysis.study import Study, study
+from analysis.words import interval
+from tests import fakes
+
+ROOT = Path(__file__).parent.parent
+KEPT = ROOT / "docs" / "results"
+
+
+@cache
+def small_data() -> Study:
+    return study([KEPT / "small_data.parquet"])
+
+
+def one_line(path: str) -> str:
+    return " ".join((ROOT / path).read_text("utf-8").split())
+
+
+def test_the_kept_runs_give_the_kept_verdicts_and_tables() -> None:
+    found = small_data()
+    kept = json.loads((KEPT / "small_data" / "verdict.json").read_text("utf-8"))
+    assert kept["advice"] == found.advice
+    said = [(each["claim"], each["verdict"], each["reason"]) for each in kept["claims"]]
+    assert said == [(each.key, each.word, reason(each)) for each in found.verdicts]
+    tables = (KEPT / "small_data" / "tables" / "results.md").read_text("utf-8")
+    assert export.markdown(found) == tables
+
+
+def test_the_documents_have_the_kept_verdicts() -> None:
+    words = {each.key: each.word for each in small_data().verdicts}
+    assert words == {"small_data": "not found", "small_data.trend": "inconclusive"}
+    results = one_line("docs/results.md")
+    for each in small_data().verdicts:
+        assert f"*{each.claim.text}* — **{each.word}**" in results
+    assert "not found" in one_line("sweeps/README.md")
+    for path in ("README.md", "docs/results.md"):
+        assert "exploratory" in one_line(path) and "commit 12dd215" in one_line(path)
+
+
+def test_the_documents_have_the_kept_figures() -> None:
+    found = small_data()
+    results, readme = one_line("docs/results.md"), one_line("README.md")
+    cells = {cell.label: cell for cell in found.verdicts[0].cells}
+    judged = found.verdicts[0].claim.judged
+    for cell in cells.values():
+        assert interval(cell.estimate, cell.low, cell.high, judged) in results
+    largest = cells["'template', N = 100"]
+    estimate, limits = interval(largest.estimate, largest.low, largest.high, judged).split(" ", 1)
+    assert f"{estimate} nats/token {limits}" in readme
+    joint = found.effects[PRIMARY].query("condition == 'normalize joint'")
+    for row in joint.to_dict("records"):
+        assert f"| `{row['arm']}` |" in results and f"{row['mean']:.3f}" in results
+
+
+def test_the_kept_main_sweep_gives_its_kept_tables_and_leaves_nothing_behind() -> None:
+    found = study([KEPT / "main"])
+    assert export.markdown(found) == (KEPT / "main" / "results.md").read_text("utf-8")
+    shown = fakes.shown(found, 80)
+    assert "corrupt" not in shown and "in part" not in shown
+
+
+@pytest.mark.parametrize("name", ["main/.analysis.parquet", "main/report/index.html"])
+def test_what_a_report_of_kept_results_writes_is_ignored(name: str) -> None:
+    path = f"docs/results/{name}"
+    done = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
+    assert done.returncode == 0
