@@ -80,6 +80,12 @@ def test_every_shipped_option_composes(path: Path) -> None:
             "data.path='a.jsonl': the set builtin takes none, expected data=file",
         ),
         ("data.test_path=b", "data.test_path='b': the set builtin takes none, expected data=file"),
+        (
+            "data.source=webb",
+            "data.source='webb': expected one of files, builtin",
+        ),
+        ("plugins=[no_such]", "plugins=[no_such]: no module no_such, expected one in the working"),
+        ("plugins=[a/b]", "plugins=[a/b]: expected names of modules, such as my_masks"),
         ("mask.weight.response=-1", "mask.weight.response=-1: expected greater than or equal to 0"),
         ("+mask.weight.reponse=1", "mask.weight.reponse"),
         ("+train.epoch=1", "train.epoch=1: no such key, did you mean train.epochs?"),
@@ -96,6 +102,17 @@ def test_a_bad_value_is_one_line_with_key_value_and_what_is_allowed(
         run_of("mask=full", "model=nano", override)
     assert len(caught.value.faults) == 1 and "\n" not in caught.value.faults[0]
     assert caught.value.faults[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["prompt_words=30", "response_words=9", "distractor=0.5", "test_families=40"],
+)
+def test_what_is_for_the_built_in_set_alone_is_refused_for_files(override: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run_of("data=file", "data.path=a.jsonl", f"data.{override}")
+    line = f"data.{override}: the set files takes none, expected data=builtin"
+    assert caught.value.faults == [line]
 
 
 def test_all_faults_come_together() -> None:

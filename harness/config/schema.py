@@ -230,6 +230,8 @@ class Launch:
             `model.safetensors`.
         checkpoint_seconds: seconds of training between two checkpoints, so that a shorter run
             writes none; 0 for none.
+        plugins: modules of your own, imported before anything is checked; they add to the
+            registries (CONTRIBUTING.md). What is in them is no part of a run's identity.
     """
 
     claim: str
@@ -242,6 +244,7 @@ class Launch:
     stack: Positive | Literal["auto"]
     save_weights: bool
     checkpoint_seconds: Weight
+    plugins: list[str]
 
 
 @checked(frozen=True, kw_only=True, config=strict)

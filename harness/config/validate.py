@@ -156,17 +156,22 @@ def _uneven(config: Pretrain) -> list[str]:
     return faults
 
 
+OF_FILES = ("path", "mix", "validation_path", "test_path", "columns")
+OF_BUILTIN = ("test_families", "prompt_words", "response_words", "distractor")
+"""Keys of `data` that one source alone reads; a plugin's may read all of them."""
+
+
 def _misplaced(data: Data) -> list[str]:
-    """Faults of what a data config says of files: keys without a path, or a path for no files."""
-    if data.source == "files":
-        return (
-            []
-            if data.path and data.path != [""]
-            else ["data.path='': expected a file, a folder, hf:owner/name or a list of these"]
-        )
-    keys_of_files = ("path", "mix", "validation_path", "test_path", "columns")
-    return [
-        f"data.{key}={getattr(data, key)!r}: the set {data.source} takes none, expected data=file"
-        for key in keys_of_files
-        if getattr(data, key)
-    ]
+    """Faults of keys that the source would not read, and of files without a path."""
+    faults = []
+    if data.source == "files" and (not data.path or data.path == [""]):
+        faults.append("data.path='': expected a file, a folder, hf:owner/name or a list of these")
+    unread = {"files": OF_BUILTIN, "builtin": OF_FILES}.get(data.source, ())
+    expected = {"files": "data=builtin", "builtin": "data=file"}.get(data.source)
+    for key in unread:
+        value = getattr(data, key)
+        if value:
+            faults.append(
+                f"data.{key}={value!r}: the set {data.source} takes none, expected {expected}"
+            )
+    return faults

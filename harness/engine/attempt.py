@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from harness.config import plugins
 from harness.engine.locks import Lock, LockLost, lock
 from harness.records import LOG, Result
 from harness.run.identity import Cell, Stamp, settled
@@ -115,6 +116,8 @@ def _carry_out(locked: Sequence[tuple[Try, Lock]], tell: Tell, warm: Warm) -> li
     cells = [each.cell for each in tries]
     torch.set_num_threads(int(cells[0].run.launch.threads))
     try:
+        for cell in cells:
+            plugins.load(cell.run.launch.plugins)
         with logged(tries):
             outcomes = execute_group(cells, _SignsOfLife(locked, tell), warm)
             for outcome in outcomes:

@@ -4,7 +4,9 @@ functions. No torch.
 
 from __future__ import annotations
 
+from harness.config import plugins
 from harness.config.schema import Run
+from harness.config.validate import ConfigError
 from harness.data.checks import data_faults
 from harness.data.measures import MEASURES
 from harness.scoring import SCORES
@@ -13,7 +15,11 @@ from harness.train.schedules import DECAYS, SCHEDULES
 
 
 def run_faults(run: Run) -> list[str]:
-    """A line for each name that stands for nothing."""
+    """A line for each name that stands for nothing, once the run's plugins are imported."""
+    try:
+        plugins.load(run.launch.plugins)
+    except ConfigError as error:
+        return error.faults
     faults = MEASURES.faults(run.mask.importance) + SCHEDULES.faults(run.mask.schedule)
     faults += DECAYS.faults(run.train.decay) + NORMALISERS.faults(run.train.normalize)
     for name in run.score.scores:
