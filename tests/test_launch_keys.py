@@ -47,6 +47,7 @@ def test_how_a_run_is_carried_out_is_no_part_of_what_it_is(tmp_path: Path) -> No
         "force": True,
         "save_weights": True,
         "checkpoint_seconds": 7.0,
+        "plugins": ["tests.tiny"],
     }
     others = [with_launch(run, **{key: value}) for key, value in changes.items()]
     assert len(cells_of([run, *others])) == 1
