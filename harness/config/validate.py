@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.config.bounds import endless
 from harness.config.commands import Assess, Export, Generate, Pretrain
 from harness.config.hints import hint
 from harness.config.launch_keys import PREFIX
@@ -106,7 +107,7 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     faults = []
     model = config.model
     if model.width % model.heads:
-        divisors = [n for n in range(1, model.width + 1) if model.width % n == 0 and n <= 64]
+        divisors = [n for n in range(1, min(model.width, 64) + 1) if model.width % n == 0]
         faults.append(
             f"model.heads={model.heads}: expected a divisor of model.width={model.width}, one of {divisors}"
         )
@@ -121,6 +122,7 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
         faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
     faults += _misplaced(config.data)
+    faults += endless(config)
     if config.train.lr == "auto" and not model.lr:
         faults.append("train.lr='auto': expected a number, since model.lr holds no tuned rates")
     if not any(config.mask.weight.values()):
