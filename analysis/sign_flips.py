@@ -146,7 +146,7 @@ def _patterns(n: int, rng: np.random.Generator, draws: int) -> Array:
     if n <= EXACT_JOINTLY:
         bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
         return (1 - 2 * bits).astype(np.float64)
-    drawn = rng.integers(0, 2, (draws, n)) * 2.0 - 1.0
+    drawn = rng.integers(0, 2, (draws, n), dtype=np.int8) * 2.0 - 1.0
     return np.concatenate([np.ones((1, n)), drawn])
 
 

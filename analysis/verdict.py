@@ -141,10 +141,7 @@ def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list
 
 def _table(series: Sequence[pd.Series]) -> np.ndarray:
     """Cells side by side, a line for each seed that any has: [seeds, cells]."""
-    table = pd.concat([one.reset_index(drop=False).set_axis(["seed", "d"], axis=1)
-                       .assign(cell=place) for place, one in enumerate(series)])  # fmt: skip
-    wide = table.pivot(index="seed", columns="cell", values="d")
-    return wide.reindex(columns=range(len(series))).to_numpy(dtype=float)
+    return pd.concat(series, axis=1).to_numpy(dtype=float)
 
 
 def _confirm(

@@ -160,7 +160,7 @@ def any_trend(world: World) -> Rate:
 
 def called(world: World, *named: str) -> Rate:
     """Studies of a world that give the mask one of these words."""
-    return lambda n, draws, _: sum(words(world, n, draws).arm.get(word, 0.0) for word in named)
+    return lambda n, _, __: sum(words(world, n, STUDIES).arm.get(word, 0.0) for word in named)
 
 
 COVERED = (0.93, 0.97)
