@@ -55,6 +55,19 @@ def test_micro_batches_hold_every_row_once_and_keep_the_limit(
     )
 
 
+@given(LENGTHS, st.integers(1, 500))
+def test_where_padding_does_not_count_the_limit_is_on_tokens(
+    lengths: list[int], limit: int
+) -> None:
+    parts = split(lengths, limit, padded=False)
+    assert sorted(chain.from_iterable(parts)) == list(range(len(lengths)))
+    totals = [sum(lengths[number] for number in part) for part in parts]
+    for part, total in zip(parts, totals, strict=True):
+        assert len(part) == 1 or total <= limit
+    for taken, after in zip(totals, parts[1:], strict=False):
+        assert taken + lengths[after[0]] > limit  # no part could have taken the next row too
+
+
 def test_linear_layers_see_no_padding_at_all() -> None:
     """Only attention has a grid; what goes through every other layer is exactly the real tokens."""
     rows = plain_rows(prepare_examples(run_of("data.size=50")).train)

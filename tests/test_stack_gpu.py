@@ -73,15 +73,14 @@ def trained(as_one: bool) -> tuple[GPT, list[list[StepRecord]], int]:
     graphs = 0
     while any(each.left for each in learners):
         training.step()
-        if training._replays is not None:
-            graphs = max(graphs, len(training._replays._recorded))
+        graphs = max(graphs, training.graphs)
     training.settle()
     return stack, records, graphs
 
 
 def test_steps_launched_as_one_train_as_steps_launched_kernel_by_kernel() -> None:
     stack, records, graphs = trained(as_one=True)
-    other, plain, none = trained(as_one=False)
+    _, plain, none = trained(as_one=False)
     assert 0 < graphs < 8 and none == 0
     for mine, theirs in zip(records, plain, strict=True):
         assert len(mine) == len(theirs)

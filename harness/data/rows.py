@@ -78,20 +78,25 @@ def order_digest(steps: Sequence[Sequence[int]], ids: Sequence[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def split(lengths: Sequence[int], limit: int) -> list[list[int]]:
+def split(lengths: Sequence[int], limit: int, padded: bool = True) -> list[list[int]]:
     """Cut rows into micro-batches of similar length.
 
     Args:
         lengths: tokens of each row.
-        limit: most tokens of a micro-batch's grid, padding counted; a longer row stands alone.
+        limit: most tokens of a micro-batch; a longer row stands alone.
+        padded: whether the padding of all rows to the longest counts.
 
     Returns:
         Lists of row numbers, longest first; together they hold every row once.
     """
     order = sorted(range(len(lengths)), key=lambda number: (-lengths[number], number))
     parts: list[list[int]] = []
+    taken = 0
     for number in order:
-        if not parts or (len(parts[-1]) + 1) * lengths[parts[-1][0]] > limit:
+        first = lengths[parts[-1][0]] if parts and padded else lengths[number]
+        if not parts or taken + first > limit:
             parts.append([])
+            taken = 0
         parts[-1].append(number)
+        taken += lengths[parts[-1][0]] if padded else lengths[number]
     return parts

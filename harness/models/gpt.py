@@ -93,6 +93,13 @@ class Layout(NamedTuple):
         )
 
 
+def needs_no_grid(device: torch.device, precision: str) -> bool:
+    """Whether attention takes flat tokens as they are, so that rows of unequal length cost no
+    padding.
+    """
+    return device.type == "cuda" and precision == "bf16"
+
+
 class Attention(nn.Module):
     """Causal multi-head self-attention within each row."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ import torch
 from harness.data.examples import digest, plain_rows
 from harness.data.tokens import tokenizer_of
 from harness.models import weights as checkpoint
-from harness.models.gpt import GPT
+from harness.models.gpt import GPT, needs_no_grid
 from harness.records import RESULT, WEIGHTS, ResponseRecord, Result
 from harness.records.storage import write_json
 from harness.run.answer import Asked, answers
@@ -105,14 +106,16 @@ class Group:
         alone = len(self._journals) == 1 and self._device.type == "cpu"
         # On a GPU a lone run is a stack of one, whose steps can be launched as one.
         model = GPT(shape(first.run), 0 if alone else len(self._journals))
-        micro_tokens = first.run.train.micro_tokens
+        train = first.run.train
+        padded = not needs_no_grid(self._device, train.precision)
         learners = []
         for number, journal in enumerate(self._journals):
             prepared = journal.prepared
             model.put(number, prepared.base.tensors)
-            course = prepared.lay_out(micro_tokens)
-            learners.append(Learner(prepared.run.train, prepared.lay_out, journal.step, course))
-        training = Training(model.to(self._device), learners, micro_tokens)
+            lay_out = partial(prepared.lay_out, padded=padded)
+            course = lay_out(train.micro_tokens)
+            learners.append(Learner(prepared.run.train, lay_out, journal.step, course))
+        training = Training(model.to(self._device), learners, train.micro_tokens)
         for number, journal in enumerate(self._journals):
             journal.checkpoint.restore(training, number)
         self._measure_start(training, bases)

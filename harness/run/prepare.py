@@ -42,10 +42,10 @@ class Prepared(NamedTuple):
         """Its config."""
         return self.cell.run
 
-    def lay_out(self, micro_tokens: int) -> Course:
-        """All of its steps, in micro-batches of so many tokens."""
+    def lay_out(self, micro_tokens: int, padded: bool = True) -> Course:
+        """All of its steps, in micro-batches of so many tokens, padding counted or not."""
         peak = peak_rate(self.run, self.cell.n_examples)
-        cuts = cut(self.rows, self.plan, micro_tokens)
+        cuts = cut(self.rows, self.plan, micro_tokens, padded)
         return course(self.rows, cuts, self.run.train, self.run.mask, peak)
 
     def sample(self) -> list[Row]:

@@ -20,7 +20,10 @@ from harness.train.replay import Replays
 GPU_LOOK_EVERY = 8
 """Tokens between two looks at which rows have ended; each makes the host wait for the GPU."""
 
-GPU_SEEN = 32
+GPU_ROWS = 4096
+"""Rows up to which it is the host that decoding on a GPU waits for."""
+
+GPU_SEEN = 64
 """Cached tokens that attention on a GPU sees are a multiple of so many, to record few graphs."""
 
 Choose = Callable[[Tensor], Tensor]
@@ -173,11 +176,12 @@ class _Following:
     """The next token of every row, again and again; on a GPU launched as one where it is greedy."""
 
     def __init__(self, model: GPT, cache: Cache, choose: Choose) -> None:
+        rows = len(cache[0][0])
         self._model = model
         self._cache = cache
         self._choose = choose
         self._bound = 0
-        as_one = choose is greedy and model.device.type == "cuda"
+        as_one = choose is greedy and model.device.type == "cuda" and rows <= GPU_ROWS
         self._replays = Replays(self._work) if as_one else None
         # What is launched as one is recorded anew for fewer rows, which has to pay.
         self.worth_keeping = 0.5 if as_one else 1.0

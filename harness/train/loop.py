@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.models import device
-from harness.models.gpt import GPT
+from harness.models.gpt import GPT, needs_no_grid
 from harness.records import StepRecord
 from harness.records.roles import ROLES
 from harness.train.batch import Batch, Room, batch_of, is_response, restored, stack
@@ -73,6 +73,11 @@ class Training:
         self._pending: list[_Pending] = []
         self._replays: Replays | None = None
         self._room: Room | None = None
+
+    @property
+    def graphs(self) -> int:
+        """CUDA graphs that serve the runs that have steps left."""
+        return 0 if self._replays is None else len(self._replays)
 
     def limit(self, micro_tokens: int) -> None:
         """Go on with micro-batches of at most so many tokens."""
@@ -133,8 +138,8 @@ class Training:
             self._active = self.model.first(count)
             self.optimizer.narrow(self._active)
             self._room = self._replays = None
-            bf16 = self.learners[0].train.precision == "bf16"
-            if self.optimizer.in_kernels and bf16:  # attention then needs no grid of rows
+            precision = self.learners[0].train.precision
+            if self.optimizer.in_kernels and needs_no_grid(self.model.device, precision):
                 self._replays = Replays(self._whole_step)
         return self.learners[:count]
 

@@ -6,6 +6,7 @@ step. Every function takes a lone model's tensors, or a stack's with a leading a
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -49,6 +50,40 @@ def _matrix(head: Tensor, dtype: torch.dtype) -> Tensor:
     filler = -head.shape[-2] % ALIGNMENT if head.is_cuda else 0
     matrix = head.to(dtype)
     return functional.pad(matrix, (0, 0, 0, filler)) if filler else matrix
+
+
+def _cross_entropy(
+    logits: Tensor, targets: Tensor, weights: Tensor, vocabulary: int, wanted: bool
+) -> tuple[Tensor, Tensor]:
+    """−log p of the targets, and w · (softmax − onehot) in the logits' type, if wanted.
+
+    The logits may be overwritten.
+    """
+    if _in_kernel(logits):
+        from harness.train.loss_kernel import cross_entropy
+
+        nll = cross_entropy(logits, targets, weights, vocabulary, wanted)
+        return nll, logits
+    dtype = logits.dtype
+    logits = logits.to(torch.promote_types(dtype, torch.float32))
+    logits[..., vocabulary:] = -torch.inf
+    target = targets[..., None]
+    peak = logits.amax(-1, keepdim=True)  # taken off before exp, which else overflows
+    chosen = logits.gather(-1, target)
+    powers = logits.sub_(peak).exp_()
+    mass = powers.sum(-1, keepdim=True)
+    nll = (mass.log() + peak - chosen).squeeze(-1)
+    if not wanted:
+        return nll, powers
+    weight = weights[..., None]
+    grad = powers.mul_(weight / mass)
+    grad.scatter_add_(-1, target, -weight)
+    return nll, grad.to(dtype)
+
+
+def _in_kernel(logits: Tensor) -> bool:
+    on_gpu = logits.is_cuda and logits.dtype in (torch.float32, torch.bfloat16)
+    return on_gpu and find_spec("triton") is not None
 
 
 def _narrowed(hidden: Tensor) -> Tensor:
@@ -99,18 +134,11 @@ class _HeadLoss(torch.autograd.Function):
         for start in range(0, targets.shape[-1], size):
             part = slice(start, start + size)
             states = hidden[..., part, :]
-            logits = (states @ matrix.mT).to(exact)
-            logits[..., vocabulary:] = -torch.inf
-            target, weight = targets[..., part, None], weights[..., part, None]
-            peak = logits.amax(-1, keepdim=True)  # taken off before exp, which else overflows
-            chosen = logits.gather(-1, target)
-            powers = logits.sub_(peak).exp_()
-            mass = powers.sum(-1, keepdim=True)
-            nll[..., part] = (mass.log() + peak - chosen).squeeze(-1)
+            logits = states @ matrix.mT
+            nll[..., part], grad = _cross_entropy(
+                logits, targets[..., part], weights[..., part], vocabulary, wanted
+            )
             if grad_hidden is not None and grad_head is not None:
-                grad = powers.mul_(weight / mass)  # w · softmax(z)
-                grad.scatter_add_(-1, target, -weight)
-                grad = grad.to(hidden.dtype)
                 grad_hidden[..., part, :] = grad @ matrix
                 grad = grad[..., :vocabulary]
                 if whole:  # nothing to add up
@@ -194,7 +222,12 @@ def token_nll(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
     for states, target in zip(
         torch.split(hidden, size, -2), torch.split(targets, size, -1), strict=True
     ):
-        logits = (states @ matrix).float()
+        logits = states @ matrix
+        if _in_kernel(logits):
+            weights = torch.ones(target.shape, device=target.device)
+            parts.append(_cross_entropy(logits, target, weights, head.shape[-2], wanted=False)[0])
+            continue
+        logits = logits.float()
         logits[..., head.shape[-2] :] = -torch.inf
         nll = functional.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
         parts.append(nll.view(target.shape))

@@ -33,23 +33,27 @@ class Replays:
     def __init__(self, work: Work) -> None:
         """Nothing is recorded yet."""
         self._work = work
-        self._met: set[Hashable] = set()
+        self._ready = False
         self._recorded: dict[Hashable, _Recorded] = {}
         self._pool = torch.cuda.graph_pool_handle()
+
+    def __len__(self) -> int:
+        """Graphs recorded."""
+        return len(self._recorded)
 
     def __call__(self, inputs: Sequence[Tensor], kind: Hashable = None) -> Tensor:
         """The work's output.
 
-        A shape's first input is carried out kernel by kernel, which also readies what must not be
-        made while a graph is recorded; its second is recorded.
+        The first input is carried out kernel by kernel, which readies what must not be made while a
+        graph is recorded.
 
         Args:
             inputs: on the GPU.
             kind: what else but shapes makes the work another one.
         """
         key = (kind, *(tensor.shape for tensor in inputs))
-        if key not in self._met:
-            self._met.add(key)
+        if not self._ready:
+            self._ready = True
             return self._work(inputs)
         if key not in self._recorded:
             self._recorded[key] = self._record(inputs)

@@ -135,20 +135,21 @@ def course(
 
 
 def cut(
-    rows: Sequence[Row], plan: Sequence[Sequence[int]], micro_tokens: int
+    rows: Sequence[Row], plan: Sequence[Sequence[int]], micro_tokens: int, padded: bool = True
 ) -> list[list[NDArray[np.int64]]]:
     """Each step's examples as micro-batches of rows of like length.
 
     Args:
         rows: the training examples.
         plan: example numbers of each step, from `rows.plan`.
-        micro_tokens: most tokens of a micro-batch's grid.
+        micro_tokens: most tokens of a micro-batch.
+        padded: whether padding counts.
     """
     lengths = np.array([len(row.inputs) for row in rows])
     cuts = []
     for examples in plan:
         numbers = np.asarray(examples)
-        parts = split(lengths[numbers].tolist(), micro_tokens)
+        parts = split(lengths[numbers].tolist(), micro_tokens, padded)
         cuts.append([numbers[part] for part in parts])
     return cuts
 

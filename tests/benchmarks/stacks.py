@@ -22,7 +22,7 @@ import torch
 from harness.data.examples import plain_rows
 from harness.engine.cells import cells_of
 from harness.models import device
-from harness.models.gpt import GPT
+from harness.models.gpt import GPT, needs_no_grid
 from harness.run.identity import shape
 from harness.run.prepare import Prepared, prepare
 from harness.run.warm import Warm
@@ -56,8 +56,9 @@ def training_of(prepared: list[Prepared], chosen: torch.device) -> Training:
     for number, each in enumerate(prepared):
         model.put(number, each.base.tensors)
         micro = first.train.micro_tokens
-        course = each.lay_out(micro)
-        learners.append(Learner(each.run.train, each.lay_out, lambda _: None, course))
+        padded = not needs_no_grid(chosen, first.train.precision)
+        lay_out = partial(each.lay_out, padded=padded)
+        learners.append(Learner(each.run.train, lay_out, lambda _: None, lay_out(micro)))
     return Training(model.to(chosen), learners, first.train.micro_tokens)
 
 
