@@ -25,7 +25,7 @@ report: setup  ## plots and report of a sweep again (SWEEP=main)
 	$(BIN)/python -m analysis runs/$(SWEEP)
 
 finding: setup  ## the claim on small data, on a laptop: 144 runs, about 20 minutes on 2 cores
-	$(BIN)/python -m harness -m +sweeps=small_data preset=laptop
+	$(BIN)/python -m harness -m sweeps=small_data preset=laptop
 
 test: setup  ## the default tests
 	$(BIN)/python -m pytest -n auto

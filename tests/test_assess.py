@@ -96,13 +96,14 @@ def test_a_missing_text_is_one_line(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "harness.bases.assess",
+        "harness",
+        "assess",
         f"valid={tmp_path / 'no.txt'}",
         f"out={tmp_path / 'o.json'}",
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (
-        done.returncode == 1
+        done.returncode == 2
         and "Traceback" not in done.stderr
         and "no.txt: no such file" in done.stderr
     )

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.__main__ import main
 from harness.commands import audit
 from harness.records import AuditRecord
 from harness.records.storage import read_jsonl
 from harness.run.execute import execute
 from harness.run.warm import Warm
 from tests.test_run import tiny_cell
-from tests.tiny import run_of
+from tests.tiny import run_of, write_records
 
 
 def test_the_audit_names_token_role_weight_and_mass(tmp_path: Path) -> None:
@@ -62,21 +63,42 @@ def test_the_page_holds_the_text_escaped_and_the_command_line_takes_a_runs_keys(
         "model=nano",
     ]
     page = tmp_path / "audit.html"
-    assert audit.main([*keys, "mask=full", "n=2", f"html={page}"]) == 0
+    assert main(["audit", *keys, "mask=full", "n=2", f"html={page}"]) == 0
     text = page.read_text()
     assert "<script>" not in text and "&lt;script&gt;" in text
     said = capsys.readouterr().out
     assert said.count("example ") == 2 and "100.0%" not in said and "whole training subset" in said
 
 
+def test_without_colours_every_weight_is_written_as_a_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a pipe: what a captured standard output is."""
+    path = write_records(tmp_path / "r.jsonl", 20)
+    keys = ["data=file", f"data.path={path}", "data.size=5", "data.validation=2", "data.test=2"]
+    assert main(["audit", *keys, "model=nano", "mask=prompt_weight", "n=1"]) == 0
+    said = capsys.readouterr().out
+    assert "role, weight and text of each part" in said
+    lines = [line.split(maxsplit=2) for line in said.splitlines() if line.startswith("  ")]
+    weights = {role: float(weight) for role, weight, _ in lines}
+    assert weights == {
+        "template": 0.1, "instruction": 0.1, "input": 0.1, "response": 1.0, "end": 1.0
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
-    [(["n=x"], "n=x: expected a number"), (["mask=zzz"], "mask/zzz"), (["+a=1"], "a=1: no such")],
+    [
+        (["n=x"], "n=x: expected a number"),
+        (["mask=zzz"], "mask=zzz: no such option zzz"),
+        (["+a=1"], "a=1: no such key a"),
+        (["data.size=3", "html=/proc/no/such/page.html"], "/proc/no/such/page.html"),
+    ],
 )
 def test_a_fault_is_one_line(
     arguments: list[str], fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert audit.main(["model=nano", *arguments]) == 2
+    assert main(["audit", "model=nano", *arguments]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and fault in said
 

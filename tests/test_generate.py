@@ -15,8 +15,8 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from harness.commands.generate import answer
-from harness.config.command_line import command_line
 from harness.config.commands import Generate
+from harness.config.compose import command_config
 from harness.config.schema import with_launch
 from harness.config.validate import ConfigError
 from harness.engine.cells import cells_of
@@ -71,17 +71,17 @@ def test_a_seed_repeats_its_draws() -> None:
 
 def test_texts_are_taken_as_they_stand() -> None:
     text = """It's "so", [a, {b: ${c}}] = \\ and ,"""
-    config = command_line(
+    config = command_config(
         "generate", Generate, [f"prompt={text}", "tokens=3"], texts=("prompt", "input")
     )
     assert config.prompt == text and config.tokens == 3
     with pytest.raises(ConfigError, match=r"tokns=3: no such key tokns, did you mean tokens?"):
-        command_line("generate", Generate, ["tokns=3"])
+        command_config("generate", Generate, ["tokns=3"])
 
 
 def command(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "harness.commands.generate", *arguments],
+        [sys.executable, "-m", "harness", "generate", *arguments],
         capture_output=True,
         text=True,
         input=text,
@@ -129,7 +129,7 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
         )
         instruction, _, about = asking.partition("\n\n### Input:\n")
         texts = [f"prompt={instruction}", f"input={about}"]
-        config = command_line(
+        config = command_config(
             "generate",
             Generate,
             [f"run={cell.folder}", "tokens=5", *texts],
@@ -143,7 +143,7 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
     [
         (
             ["model=none"],
-            "In 'generate': Could not find 'model/none' Available options in 'model':",
+            "model=none: no such option none, expected one of gpt2, gpt2-large,",
         ),
         (["model=nano"], "prompt: empty, expected a text"),
         (["model=nano", "prompt=x", "input=y"], "input='y': a base takes a prompt alone"),
@@ -157,5 +157,5 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
 )
 def test_what_cannot_be_asked_is_one_line(arguments: list[str], message: str) -> None:
     done = command(*arguments)
-    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith(f"harness.generate: {message}"), done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"harness generate: {message}"), done.stderr

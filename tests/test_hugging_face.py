@@ -134,7 +134,7 @@ def test_a_broken_config_is_one_line(nano: tuple[GPT, Path], tmp_path: Path) -> 
 def test_the_command_exports_and_names_its_faults(tmp_path: Path) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "harness.commands.export", *arguments],
+            [sys.executable, "-m", "harness", "export", *arguments],
             capture_output=True,
             text=True,
             cwd=tmp_path,
@@ -144,10 +144,10 @@ def test_the_command_exports_and_names_its_faults(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "x" / "config.json").read_text())["n_embd"] == 128
     for arguments, message in (
         (["model=small", "out=y"], "model.weights=random: small has no weights"),
-        (["model=nano"], "Missing mandatory value: out"),
+        (["model=nano"], "out: missing, expected out=VALUE"),
         (["model=nano", "ot=y"], "ot=y: no such key ot, did you mean out?"),
         (["run=nowhere", "out=y"], "run=nowhere: no config.yaml there"),
     ):
         done = command(*arguments)
-        assert done.returncode == 1 and done.stderr.count("\n") == 1
-        assert done.stderr.startswith(f"harness.export: {message}"), done.stderr
+        assert done.returncode == 2 and done.stderr.count("\n") == 1
+        assert done.stderr.startswith(f"harness export: {message}"), done.stderr

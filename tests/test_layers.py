@@ -29,7 +29,7 @@ ROOMS = [
 ]
 """Rooms of `harness` from the lowest: what lies in one imports from it and from lower ones alone."""
 
-FOLDERS = ("harness", "analysis", "hydra_plugins", "tests")
+FOLDERS = ("harness", "analysis", "tests")
 
 
 def imports(path: Path) -> set[str]:

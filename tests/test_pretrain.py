@@ -39,7 +39,7 @@ def shard(path: Path, documents: int, seed: int) -> Path:
 
 def command(folder: Path, out: str, tokens: int) -> list[str]:
     return [
-        sys.executable, "-m", "harness.bases.pretrain", f"corpus=[{folder / 'a.txt'}]", f"valid={folder / 'b.txt'}",
+        sys.executable, "-m", "harness", "pretrain", f"corpus=[{folder / 'a.txt'}]", f"valid={folder / 'b.txt'}",
         f"out={folder / out}", f"tokens={tokens}", *SETTINGS,
     ]  # fmt: skip
 
@@ -89,9 +89,9 @@ def test_a_killed_pretraining_goes_on_to_the_same_weights(folder: Path) -> None:
 def test_a_missing_shard_is_one_line(folder: Path) -> None:
     (folder / "b.txt").unlink()
     done = subprocess.run(command(folder, "x", 1000), capture_output=True, text=True)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "Traceback" not in done.stderr
     assert (
-        done.stderr.strip().splitlines()[-1].startswith("harness.pretrain: ")
+        done.stderr.strip().splitlines()[-1].startswith("harness pretrain: ")
         and "b.txt" in done.stderr
     )
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from harness.models import weights as checkpoint
-from harness.models.quantize import dequantize, quantize
+from harness.models.quantize import dequantize, quantize, quantize_file
 from harness.models.stored import CheckpointError
 from tests.tiny import toy
 
@@ -38,10 +37,9 @@ def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
     model = toy(211, 64, width=48)
     plain, small = tmp_path / "m.safetensors", tmp_path / "m.safetensors.gz"
     checkpoint.save(model.of_run(0), plain, torch.bfloat16, {"tokenizer": "x"})
-    command = [sys.executable, "-m", "harness.models.quantize", str(plain), str(small)]
-    subprocess.run(command, check=True, capture_output=True)
+    assert quantize_file(plain, small) == (plain.stat().st_size, small.stat().st_size)
     first = small.read_bytes()
-    subprocess.run(command, check=True, capture_output=True)
+    quantize_file(plain, small)
     assert small.read_bytes() == first
     loaded = checkpoint.load(small, model.shape)
     expected = dequantize(
@@ -54,17 +52,23 @@ def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
         checkpoint.load(small, model.shape)
 
 
-def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "harness.models.quantize",
-        str(tmp_path / "no"),
-        str(tmp_path / "out"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (
-        done.returncode == 1
-        and done.stderr.count("\n") == 1
-        and "cannot be read as safetensors" in done.stderr
-    )
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "cannot be read as safetensors"),
+        (b"torn", "cannot be read as safetensors"),
+        ({"a": torch.tensor([[1, 2]])}, "a is torch.int64, expected floats"),
+        ({"a": torch.tensor([[1.0, torch.nan]])}, "a holds NaN or infinity"),
+    ],
+)
+def test_what_cannot_be_quantised_is_one_line_and_writes_nothing(
+    content: bytes | dict[str, torch.Tensor] | None, fault: str, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "m.safetensors", tmp_path / "out.gz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        save_file(content, path)
+    with pytest.raises(ValueError, match=f"m.safetensors: {fault}") as caught:
+        quantize_file(path, out)
+    assert "\n" not in str(caught.value) and not out.exists()

@@ -169,7 +169,7 @@ def test_a_detached_sweep_is_seen_and_cancelled(tmp_path: Path) -> None:
         time.sleep(0.2)
     (job,) = status_of(folder).plan.launches[-1].jobs
     cancelled = subprocess.run(
-        [sys.executable, "-m", "harness.engine.slurm", str(folder)],
+        [sys.executable, "-m", "harness", "cancel", str(folder)],
         capture_output=True,
         text=True,
         cwd=ROOT,

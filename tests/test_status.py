@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness.__main__ import main
 from harness.engine.locks import Lock, lock, under_way
 from harness.engine.plan import Launched, PlannedRun, add_to_plan
-from harness.engine.status import main, render, status_of
+from harness.engine.status import render, status_of
 from harness.records import CONFIG, FAILURE, RESULT, Failure
 from harness.records.storage import write_json
 from tests import fakes
@@ -68,7 +69,7 @@ def test_every_run_is_in_one_state(sweep: Path) -> None:
 
 def test_it_is_printed_without_torch(sweep: Path) -> None:
     code = (
-        "import sys; from harness.engine.status import main; main(sys.argv[1:]); "
+        "import sys; from harness.__main__ import main; main(['status', *sys.argv[1:]]); "
         "assert 'torch' not in sys.modules and 'pandas' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code, str(sweep)], capture_output=True, text=True)
@@ -83,7 +84,7 @@ def test_it_is_printed_without_torch(sweep: Path) -> None:
 
 
 def test_watching_waits_for_the_sweep_and_ends_with_its_launch(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "harness.engine.status", str(tmp_path), "--watch"]
+    command = [sys.executable, "-m", "harness", "status", str(tmp_path), "--watch"]
     watching = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert watching.stdout
     assert watching.stdout.readline() == f"{tmp_path}: waiting for a sweep to be launched here\n"
@@ -115,7 +116,7 @@ def test_running_runs_are_told_apart_by_what_is_swept(tmp_path: Path) -> None:
 def test_a_folder_without_a_sweep_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(tmp_path)]) == 2
+    assert main(["status", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
-        f"harness.status: {tmp_path}: no sweep was launched here, expected a folder runs/<sweep>\n"
+        f"harness status: {tmp_path}: no sweep was launched here, expected a folder runs/<sweep>\n"
     )

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from harness.config.launch_keys import spelled_out
+from harness.config.compose import command_config
 from harness.config.schema import Mask, Run, Train
-from harness.config.validate import parse
 from harness.data.example import Example, Message, alpaca
 from harness.data.masks import weigh
 from harness.data.prompt import render
@@ -33,11 +30,7 @@ BPE = load_tokenizer("bpe8k")
 
 def run_of(*overrides: str) -> Run:
     """The run that a command line with these overrides composes."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        content = OmegaConf.to_container(compose("config", spelled_out(overrides)), resolve=True)
-    assert isinstance(content, dict)
-    content.pop("hydra", None)
-    return parse({str(key): value for key, value in content.items()}, Run, [run_faults])
+    return command_config("config", Run, overrides, checks=[run_faults])
 
 
 def training(**changes: Any) -> Train:

@@ -1,16 +1,11 @@
-"""What a base model knows: held-out loss, last words, samples.
-
-    python -m harness.bases.assess model=mini valid=valid.txt.xz every=4 out=docs/bases/mini.assessed.json
-
-Measures the weights that `model.weights` names, as fine-tuning would load them, in fp32.
+"""What a base model knows: held-out loss, last words, samples; of the weights that `model.weights`
+names, as fine-tuning would load them, in fp32.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +15,7 @@ from torch.nn import functional
 
 from harness.bases.corpus import documents
 from harness.bases.last_word import Passage, passages
-from harness.config.command_line import command_line
 from harness.config.commands import Assess
-from harness.config.validate import ConfigError
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.models import device
 from harness.models import weights as checkpoint
@@ -166,16 +159,3 @@ def assess(config: Assess) -> dict[str, object]:
     }  # fmt: skip
     write_json(out, figures)
     return figures
-
-
-def main() -> None:
-    """The command line."""
-    try:
-        figures = assess(command_line("assess", Assess, sys.argv[1:]))
-    except (ConfigError, OSError, ValueError) as error:
-        sys.exit(f"harness.assess: {error}")
-    print(json.dumps(figures, indent=2))
-
-
-if __name__ == "__main__":
-    main()

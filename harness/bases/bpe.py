@@ -1,19 +1,16 @@
 """Train our byte-level BPE on text shards and write it as a tiktoken ranks file.
 
-    python -m harness.bases.bpe --out harness/assets/bpe8k.tiktoken SHARD [SHARD ...]
-
 The counting and merging is `tokenizers`' (extra `pretrain`); the result is read by tiktoken alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.bases.corpus import documents
-from harness.data.tokens import BPE8K_PATTERN, BPE8K_SIZE, CHARACTERS
+from harness.data.tokens import BPE8K_PATTERN, CHARACTERS
 
 
 def train(shards: list[Path], size: int) -> list[bytes]:
@@ -50,18 +47,3 @@ def write_ranks(tokens: list[bytes], path: Path) -> None:
     """Write tokens as a tiktoken ranks file: a line `base64(token) rank` each."""
     lines = (f"{base64.b64encode(token).decode()} {rank}\n" for rank, token in enumerate(tokens))
     path.write_text("".join(lines), encoding="ascii")
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m harness.bases.bpe", description=__doc__)
-    parser.add_argument("shards", nargs="+", type=Path, help="corpus shards, .txt or .txt.xz")
-    parser.add_argument("--out", type=Path, required=True, help="the ranks file to write")
-    arguments = parser.parse_args()
-    tokens = train(arguments.shards, BPE8K_SIZE - 1)  # the last id is <|endoftext|>
-    write_ranks(tokens, arguments.out)
-    print(f"{arguments.out}: {len(tokens)} ranks")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,17 +1,13 @@
 """Pretrain a base model on text shards.
 
-    python -m harness.bases.pretrain model=nano 'corpus=[a.txt.xz,b.txt.xz]' valid=valid.txt.xz
-    out=bases/nano
-
-The same command continues after an interruption. `out` receives `model.safetensors` (bf16),
-`pretrain.json` (config and figures), `steps.jsonl` and, while training lasts, `checkpoint.pt`.
+`out` receives `model.safetensors` (bf16), `pretrain.json` (config and figures), `steps.jsonl` and,
+while training lasts, `checkpoint.pt`, from which it goes on after an interruption.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -27,9 +23,7 @@ from torch.nn import functional
 from harness.bases import midway
 from harness.bases.corpus import token_array
 from harness.bases.muon import Muon
-from harness.config.command_line import command_line
 from harness.config.commands import Pretrain
-from harness.config.validate import ConfigError
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.models import device
 from harness.models import weights as checkpoint
@@ -280,16 +274,3 @@ def update(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return total
-
-
-def main() -> None:
-    """The command line."""
-    try:
-        figures = pretrain(command_line("pretrain", Pretrain, sys.argv[1:]))
-    except (ConfigError, OSError, ValueError) as error:
-        sys.exit(f"harness.pretrain: {error}")
-    print(json.dumps({key: value for key, value in figures.items() if key != "config"}, indent=2))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,40 +1,42 @@
-"""What a mask does to real examples, token by token: in the terminal and as HTML.
+"""Show what a mask does to real examples, token by token: in the terminal and as HTML.
 
-    python -m harness.commands.audit [KEY=VALUE ...] [n=3] [html=audit.html]
+    harness audit [KEY=VALUE ...] [n=3] [html=audit.html]
 
-takes the keys of `python -m harness`, shows the first `n` examples of the training subset, and
-writes the page where `html` names a file.
+Takes the keys of a run, shows the first `n` examples of the training subset, and writes a page
+where `html` names a file. Where there are no colours, as in a pipe, weights are written as numbers.
 """
 
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from harness.config.compose import parse_all
-from harness.config.implied import implied
-from harness.config.launch_keys import spelled_out
+from harness.commands.help import Keys
+from harness.config.command_line import apart
+from harness.config.compose import command_config
 from harness.config.schema import Run
+from harness.config.search import GROUPS
 from harness.config.validate import ConfigError
-from harness.data.errors import DataError
 from harness.data.examples import describe, prepare_examples, weighted_rows
 from harness.data.tokens import tokenizer_of
-from harness.paths import CONF
 from harness.records import AuditRecord
 from harness.records.roles import ROLES
 from harness.run.checks import run_faults
-from harness.run.prepare import surprisal
-from harness.run.warm import Warm
+
+KEYS = Keys(
+    "config",
+    Run,
+    groups=GROUPS,
+    shown=("data.path", "data.size", "data.template", "seed"),
+)
 
 HEAVY = (38, 110, 70)
 """Background of weight 1; smaller weights fade towards the terminal's own."""
@@ -60,6 +62,9 @@ def audit(run: Run, count: int) -> Audit:
     Raises:
         DataError, OSError: as `examples.prepare`.
     """
+    from harness.run.prepare import surprisal
+    from harness.run.warm import Warm
+
     examples = prepare_examples(run)
     rows = weighted_rows(
         examples.train, run, lambda: surprisal(Warm().model(run), run, examples.train)
@@ -85,13 +90,13 @@ def audit(run: Run, count: int) -> Audit:
     return Audit(shown, counts, lost)
 
 
-def show(found: Audit, run: Run) -> Group:
-    """The audit for a terminal or a page."""
-    parts: list[Text | Table] = [
-        Text(f"mask {run.mask.name} on data {run.data.name}: the darker, the more weight\n")
-    ]
+def show(found: Audit, run: Run, colours: bool) -> Group:
+    """The audit for a terminal or a page; without colours, weights are written as numbers."""
+    key = "the darker, the more weight" if colours else "role, weight and text of each part"
+    parts: list[Text | Table] = [Text(f"mask {run.mask.name} on data {run.data.name}: {key}\n")]
     for record in found.records:
-        parts += [Text(f"example {record.id}", style="bold"), _coloured(record), Text()]
+        text = _coloured(record) if colours else _written(record)
+        parts += [Text(f"example {record.id}", style="bold"), text, Text()]
     table = Table(
         "role",
         "tokens",
@@ -125,38 +130,40 @@ def _coloured(record: AuditRecord) -> Text:
     return text
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def _written(record: AuditRecord) -> Text:
+    """A line for each stretch of tokens that agree in role and weight."""
+    parts = zip(record.roles, record.weights, record.tokens, strict=True)
+    lines = [
+        f"  {role:<12} {weight:<6.4g} {''.join(token for _, _, token in stretch)!r}"
+        for (role, weight), stretch in groupby(parts, key=lambda part: part[:2])
+    ]
+    return Text("\n".join(lines))
+
+
+def main(arguments: Sequence[str]) -> int:
     """The command line; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    own = {
-        key: value
-        for key, _, value in (argument.partition("=") for argument in given)
-        if key in ("n", "html")
-    }
-    keys = [argument for argument in given if argument.partition("=")[0] not in own]
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            (run,) = parse_all([compose("config", spelled_out(implied(keys)))], [run_faults])
-        if not own.get("n", "3").isdigit():
-            raise ConfigError([f"n={own['n']}: expected a number of examples"])
-        page = show(audit(run, int(own.get("n", "3"))), run)
-    except (ConfigError, DataError, HydraException, OSError) as error:
-        print(f"harness.audit: {str(error).strip().splitlines()[0]}", file=sys.stderr)
-        return 2
-    Console().print(page)
+    own, others = apart(arguments, ("n", "html"))
+    if not own.get("n", "3").isdecimal():
+        raise ConfigError([f"n={own['n']}: expected a number of examples"])
+    run = command_config("config", Run, others, checks=[run_faults])
+    found = audit(run, int(own.get("n", "3")))
     if "html" in own:
-        recorder = Console(
-            record=True,
-            width=110,
-            file=io.StringIO(),
-            force_terminal=True,
-            color_system="truecolor",
-        )
-        recorder.print(page)
-        Path(own["html"]).write_text(recorder.export_html(), encoding="utf-8")
+        _write_page(found, run, Path(own["html"]))
+    console = Console()
+    console.print(show(found, run, console.color_system is not None), soft_wrap=True)
+    if "html" in own:
         print(f"page: {own['html']}")
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _write_page(found: Audit, run: Run, path: Path) -> None:
+    """Write the audit as HTML.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    recorder = Console(
+        record=True, width=110, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
+    recorder.print(show(found, run, colours=True))
+    path.write_text(recorder.export_html(), encoding="utf-8")

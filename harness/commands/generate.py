@@ -1,26 +1,22 @@
 """Ask a model something: a base goes on with a text, a fine-tuned run answers an instruction.
 
-    python -m harness.commands.generate model=mini prompt="The river rose in the night, and"
-    python -m harness.commands.generate run=runs/main/FOLDER prompt="Name the capital." input="France lies in
-    Europe."
+    harness generate model=mini prompt="The river rose in the night, and"
+    harness generate run=runs/main/RUN prompt="Name the capital." input="France lies in Europe."
 
-A run must have been made with `save_weights=true`. Without `prompt` the text is read from standard
+A run must have been made with save_weights=true. Without `prompt` the text is read from standard
 input.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
-from harness.config.command_line import command_line
+from harness.commands.help import Keys
 from harness.config.commands import Generate
-from harness.config.validate import ConfigError
-from harness.data.example import alpaca
-from harness.data.prompt import render_prompt
-from harness.data.tokens import tokenize
-from harness.models import device
-from harness.run.trained import open_model
-from harness.train.decoding import generate, sampler
+from harness.config.compose import command_config
+
+KEYS = Keys("generate", Generate, groups=("model",))
 
 
 def answer(config: Generate, prompt: str) -> str:
@@ -29,6 +25,13 @@ def answer(config: Generate, prompt: str) -> str:
     Raises:
         CheckpointError, ConfigError, OSError, ValueError: as their one-line messages say.
     """
+    from harness.data.example import alpaca
+    from harness.data.prompt import render_prompt
+    from harness.data.tokens import tokenize
+    from harness.models import device
+    from harness.run.trained import open_model
+    from harness.train.decoding import generate, sampler
+
     where = device.resolve(config.device)
     model, tokenizer, template = open_model(config.model, config.run)
     if not prompt:
@@ -55,20 +58,22 @@ def answer(config: Generate, prompt: str) -> str:
     return tokenizer.decode(found[0])
 
 
-def main() -> None:
-    """The command line."""
-    try:
-        config = command_line("generate", Generate, sys.argv[1:], texts=("prompt", "input"))
-        prompt = config.prompt or (
-            input("> ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
-        )
-        said = answer(config, prompt)
-    except (ConfigError, OSError, ValueError) as error:
-        sys.exit(f"harness.generate: {error}")
-    except (EOFError, KeyboardInterrupt):
-        sys.exit(130)
+def main(arguments: Sequence[str]) -> int:
+    """The command line; returns the exit code."""
+    config = command_config("generate", Generate, arguments, texts=("prompt", "input"))
+    prompt = config.prompt or _asked()
+    said = answer(config, prompt)
     print(said if config.run else prompt + said)
+    return 0
 
 
-if __name__ == "__main__":
-    main()
+def _asked() -> str:
+    """The text from standard input.
+
+    Raises:
+        ValueError: there is none, or it is not UTF-8.
+    """
+    try:
+        return input("> ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
+    except EOFError:
+        raise ValueError("prompt: empty, expected a text") from None

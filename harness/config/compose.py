@@ -1,24 +1,159 @@
-"""Compose the configs of all jobs of a sweep: each choice of groups once, its values on a copy. No
-torch.
+"""From the command line to checked configs, by Hydra's composing: one config of a command, or the
+jobs of a sweep, each choice of groups composed once. No torch.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.config_loader import ConfigLoader
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from harness.config.command_line import MOST_RUNS, Grammar, apart, grammar, read
+from harness.config.faults import as_config_errors
 from harness.config.schema import Run
-from harness.config.validate import ConfigError, parse
+from harness.config.search import search_path
+from harness.config.validate import Config, ConfigError, parse
+
+Checks = Sequence[Callable[[Any], list[str]]]
+
+
+class Jobs(NamedTuple):
+    """A command line for runs, composed.
+
+    Attributes:
+        configs: of each run.
+        overrides: of each run, in Hydra's words.
+        launcher: the name of the chosen launcher.
+        master: the config of the whole command, with Hydra's own part.
+    """
+
+    configs: list[DictConfig]
+    overrides: list[list[str]]
+    launcher: str
+    master: DictConfig
+
+
+def opened(folders: Sequence[Path] = (), launchers: Mapping[str, object] | None = None) -> Hydra:
+    """Hydra, looking where options may lie.
+
+    Args:
+        folders: further folders of options.
+        launchers: name -> class of settings, which `hydra/launcher=NAME` chooses among.
+
+    Raises:
+        ConfigError: one of the folders is none.
+    """
+    version.setbase("1.3")
+    loader = ConfigLoaderImpl(config_search_path=search_path(folders, Path.cwd()))
+    for name, settings in (launchers or {}).items():
+        ConfigStore.instance().store(group="hydra/launcher", name=name, node=settings)
+    return Hydra(task_name="harness", config_loader=loader)
+
+
+def loader_of(hydra: Hydra) -> ConfigLoaderImpl:
+    """Hydra's loader, of which `compose` uses more than its interface promises."""
+    assert isinstance(hydra.config_loader, ConfigLoaderImpl)
+    return hydra.config_loader
+
+
+def command_config(
+    name: str,
+    kind: type[Config],
+    arguments: Sequence[str],
+    texts: Sequence[str] = (),
+    checks: Checks = (),
+) -> Config:
+    """The checked config of a command.
+
+    Args:
+        name: its file in `conf/`.
+        kind: its schema.
+        arguments: `KEY=VALUE`, as written.
+        texts: keys whose values are taken as they stand, whatever commas, quotes and brackets they
+            hold.
+        checks: further ones.
+
+    Raises:
+        ConfigError: with a line for every fault.
+    """
+    given, others = apart(arguments, texts)
+    hydra = opened()
+    overrides = read(others, grammar(kind), loader_of(hydra))
+    with as_config_errors():
+        composed = hydra.compose_config(name, overrides, RunMode.RUN)
+    return parse({**plain(composed), **given}, kind, checks)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A composed config without Hydra's part, as plain values.
+
+    Raises:
+        ConfigError: a value is missing or refers to none.
+    """
+    with open_dict(config):
+        config.pop("hydra", None)
+    with as_config_errors():
+        missing = sorted(OmegaConf.missing_keys(config))
+        if missing:
+            raise ConfigError([f"{key}: missing, expected {key}=VALUE" for key in missing])
+        content = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def jobs_of(hydra: Hydra, arguments: Sequence[str], allowed: Grammar) -> Jobs:
+    """Compose all runs that a command line asks for.
+
+    Raises:
+        ConfigError: with a line for every fault.
+    """
+    loader = loader_of(hydra)
+    overrides = read(arguments, allowed, loader)
+    with as_config_errors():
+        master = hydra.compose_config("config", overrides, RunMode.MULTIRUN)
+        swept = master.hydra.sweeper.get("params") or {}
+        stored = read([f"{key}={value}" for key, value in swept.items()], allowed, loader)
+        parser = OverridesParser.create(config_loader=loader)
+        # As written: a value may refer to another one, which is none of Hydra's.
+        written = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
+        assert isinstance(written, list)
+        lines = parser.parse_overrides([*stored, *map(str, written)])
+        _check_number(lines)
+        (jobs,) = BasicSweeper.split_arguments(lines, None)
+        return Jobs(
+            configs=compose(loader, master, jobs),
+            overrides=jobs,
+            launcher=str(master.hydra.runtime.choices["hydra/launcher"]),
+            master=master,
+        )
+
+
+def _check_number(lines: Sequence[Override]) -> None:
+    """Refuse a product of values that is too large, before it is made.
+
+    Raises:
+        ConfigError: it is.
+    """
+    swept = {line.get_key_element(): line for line in lines}.values()
+    counts = [len(list(line.sweep_iterator())) for line in swept if line.is_sweep_override()]
+    if math.prod(counts) > MOST_RUNS:
+        raise ConfigError([f"{math.prod(counts)} runs, expected at most {MOST_RUNS} a sweep"])
 
 
 def compose(
-    loader: ConfigLoader, master: DictConfig, jobs: Sequence[Sequence[str]]
+    loader: ConfigLoaderImpl, master: DictConfig, jobs: Sequence[Sequence[str]]
 ) -> list[DictConfig]:
     """What `loader.load_sweep_config` gives for every job, without its `hydra` node, in a fraction
     of the time.
@@ -34,7 +169,6 @@ def compose(
     Raises:
         HydraException: an override does not fit; what Hydra says of it.
     """
-    assert isinstance(loader, ConfigLoaderImpl)
     parser = OverridesParser.create(config_loader=loader)
     bases: dict[tuple[str, ...], DictConfig] = {}
     parsed: dict[str, Override] = {}
@@ -63,9 +197,7 @@ def _chooses(loader: ConfigLoaderImpl, override: Override) -> bool:
     )
 
 
-def parse_all(
-    jobs: Sequence[DictConfig], checks: Sequence[Callable[[Run], list[str]]] = ()
-) -> list[Run]:
+def parse_all(jobs: Sequence[DictConfig], checks: Checks = ()) -> list[Run]:
     """The checked configs of all jobs.
 
     Raises:
@@ -73,11 +205,8 @@ def parse_all(
     """
     runs, faults = [], []
     for job in jobs:
-        content = OmegaConf.to_container(job, resolve=True)
-        assert isinstance(content, dict)
-        content.pop("hydra", None)
         try:
-            runs.append(parse({str(key): value for key, value in content.items()}, Run, checks))
+            runs.append(parse(plain(job), Run, checks))
         except ConfigError as error:
             faults += [fault for fault in error.faults if fault not in faults]
     if faults:

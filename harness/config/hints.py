@@ -60,7 +60,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     close = difflib.get_close_matches(word, choices, n=1)
     if close:
         return close[0]
-    close = difflib.get_close_matches(last, ends, n=1)
+    close = difflib.get_close_matches(last, ends, n=1, cutoff=0.75)
     return ends[close[0]] if close else None
 
 

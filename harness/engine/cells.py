@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
@@ -18,7 +19,7 @@ from harness.run.identity import Cell, make_cell, shape, weights_digest
 
 
 def cells_of(runs: Sequence[Run]) -> list[Cell]:
-    """Check every run against its data and weights and name it; equal runs become one cell.
+    """Check every run against its data and weights and name it; equal runs of one sweep become one.
 
     Raises:
         ConfigError: with every fault of every run.
@@ -27,7 +28,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
     if vain:
         raise ConfigError(vain)
     runs = [replace(run, mask=plain(run.mask)) for run in runs]
-    cells: dict[str, Cell] = {}
+    cells: dict[Path, Cell] = {}
     faults: Counter[str] = Counter()
     # Runs on the same examples one after another, so that these are prepared once: mostly a sweep's
     # masks.
@@ -45,7 +46,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
                 path = find(run.model.weights, run.model.name)
                 verify(path, shape(run))
             cell = make_cell(run, examples, weights_digest(run, path))
-            cells.setdefault(cell.identity, cell)
+            cells.setdefault(cell.folder, cell)
         except (CheckpointError, DataError, OSError, ValueError) as error:
             faults[str(error)] += 1
     if faults:

@@ -6,10 +6,8 @@ off, Slurm itself forgets how a job ended.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +20,13 @@ from harness.engine.attempt import Message, Try, attempt
 from harness.engine.job import Job, Tally, log_of, record_failure, went_down
 from harness.engine.launchers import LaunchError, Outcome
 from harness.engine.locks import HIDDEN
-from harness.engine.plan import add_jobs, read_plan
+from harness.engine.plan import add_jobs
 from harness.engine.pool import BACKOFF
 from harness.engine.queue import Group
 from harness.engine.stacks import stackable
 from harness.engine.view import View
 from harness.records import FAILURE, RESULT, Failure, Result
-from harness.records.storage import RecordError, read_json
+from harness.records.storage import read_json
 from harness.run.identity import finished, settled
 
 LOOK_EVERY = 2.0
@@ -71,7 +69,7 @@ def launch(jobs: Sequence[Job], settings: Slurm, console: Console) -> Outcome:
     add_jobs(sweep, arrays)
     console.print(f"submitted {len(jobs)} runs as Slurm job {', '.join(arrays)}", highlight=False)
     if settings.detach:
-        console.print(f"see them with: python -m harness.engine.status {sweep}", highlight=False)
+        console.print(f"see them with: harness status {sweep}", highlight=False)
         return Outcome(0, 0, 0, pending=len(jobs))
     tally = _watch(submitted, settings, sweep, View(console, jobs))
     return Outcome(tally.finished, tally.elsewhere, tally.failed)
@@ -256,27 +254,3 @@ def cancel(jobs: Sequence[str]) -> None:
         subprocess.run(["scancel", *jobs], capture_output=True, timeout=60, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         raise LaunchError(f"scancel: {error}") from None
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line: cancel what a sweep has in Slurm; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m harness.engine.slurm", description="Cancel a sweep's Slurm jobs."
-    )
-    parser.add_argument("sweep", type=Path, help="folder of a sweep")
-    given = parser.parse_args(arguments)
-    try:
-        plan = read_plan(given.sweep)
-        jobs = [job for launched in plan.launches for job in launched.jobs] if plan else []
-        if not jobs:
-            raise RecordError(f"{given.sweep}: no sweep was launched to Slurm here")
-        cancel(jobs)
-    except (RecordError, LaunchError) as error:
-        print(f"harness.slurm: {error}", file=sys.stderr)
-        return 2
-    print(f"cancelled {', '.join(jobs)}; the same command continues the sweep")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,13 +1,8 @@
-"""How far a sweep is, from its folder's files alone: `python -m harness.engine.status runs/<sweep>
-[--watch]`. No torch.
-"""
+"""How far a sweep is, from its folder's files alone. No torch."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -198,32 +193,3 @@ def watch(sweep: Path, console: Console) -> None:
 def _in_slurm(status: Status) -> bool:
     """Whether runs wait that the last launch left to Slurm."""
     return bool(status.waiting and status.plan.launches and status.plan.launches[-1].jobs)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code, 2 after one line where there is no sweep."""
-    parser = argparse.ArgumentParser(prog="python -m harness.engine.status", description=__doc__)
-    parser.add_argument("sweep", type=Path, help="folder of a sweep")
-    parser.add_argument(
-        "--watch",
-        action="store_true",
-        help="wait for the sweep, then show it anew every two seconds until it ends",
-    )
-    given = parser.parse_args(arguments)
-    console = Console(highlight=False)
-    try:
-        if given.watch:
-            watch(given.sweep, console)
-        else:
-            shown = render(given.sweep, status_of(given.sweep))
-            console.print(shown, soft_wrap=not console.is_terminal)
-    except RecordError as error:
-        print(f"harness.status: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

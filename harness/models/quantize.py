@@ -1,7 +1,5 @@
 """Weights as int8 with a scale per output channel, for bases that would weigh too much in bf16.
 
-    python -m harness.models.quantize bases/mini/model.safetensors harness/assets/mini.safetensors.gz
-
 Every matrix row is stored as int8 with an fp32 scale, max|w| / 127 (symmetric, round to nearest;
 Jacob et al. 2018, arXiv 1712.05877, section 2.1); vectors stay bf16. The file is gzipped
 safetensors: int8 codes of near-normal weights hold some 7.3 bits, and bytes count in a checkout.
@@ -9,9 +7,7 @@ safetensors: int8 codes of near-normal weights hold some 7.3 bits, and bytes cou
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import sys
 from pathlib import Path
 
 import torch
@@ -51,26 +47,31 @@ def dequantize(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m harness.models.quantize", description=__doc__)
-    parser.add_argument("weights", type=Path, help="a .safetensors file in this package's layout")
-    parser.add_argument("out", type=Path, help="the .safetensors.gz file to write")
-    arguments = parser.parse_args()
+def quantize_file(weights: Path, out: Path) -> tuple[int, int]:
+    """Write a file of weights as int8; returns the bytes of the one and of the other.
+
+    Args:
+        weights: a .safetensors file in this package's layout.
+        out: the .safetensors.gz file to write.
+
+    Raises:
+        ValueError: the weights cannot be read, are no floats or not finite: one line with the file.
+        OSError: `out` cannot be written.
+    """
     try:
-        tensors = load_file(arguments.weights)
-        with safe_open(arguments.weights, "pt") as file:
+        tensors = load_file(weights)
+        with safe_open(weights, "pt") as file:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        sys.exit(f"harness.quantize: {arguments.weights}: cannot be read as safetensors ({error})")
-    content = gzip.compress(
-        save(quantize(tensors), metadata), mtime=0
-    )  # no time, so that bytes repeat
-    arguments.out.write_bytes(content)
-    print(
-        f"{arguments.out}: {len(content) / 1e6:.1f} MB, from {arguments.weights.stat().st_size / 1e6:.1f} MB"
-    )
-
-
-if __name__ == "__main__":
-    main()
+        raise ValueError(f"{weights}: cannot be read as safetensors ({error})") from None
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise ValueError(f"{weights}: {name} is {tensor.dtype}, expected floats")
+        if not bool(tensor.isfinite().all()):
+            raise ValueError(f"{weights}: {name} holds NaN or infinity, expected finite weights")
+    # No time in the gzip's head, so that bytes repeat.
+    content = gzip.compress(save(quantize(tensors), metadata), mtime=0)
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(out)
+    return weights.stat().st_size, len(content)

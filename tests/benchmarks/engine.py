@@ -13,14 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from harness.config.compose import compose, parse_all
+from harness.config.compose import compose, loader_of, opened, parse_all
 from harness.config.schema import Run
 from harness.engine.cells import cells_of
-from harness.paths import CONF
 from harness.records import RESULT, Result
 from harness.records.storage import read_json
 from tests.tiny import run_of
@@ -35,11 +32,10 @@ def composing(runs: int) -> list[Run]:
         for mask in masks
         for seed in range(runs // 4)
     ]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        master = loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
-        began = time.perf_counter()
-        found = parse_all(compose(loader, master, jobs))
+    hydra = opened()
+    master = hydra.compose_config("config", [], run_mode=RunMode.MULTIRUN)
+    began = time.perf_counter()
+    found = parse_all(compose(loader_of(hydra), master, jobs))
     composed = time.perf_counter()
     cells_of(found)
     print(f"{runs} runs: composed in {composed - began:.1f} s, checked against their data and named in "

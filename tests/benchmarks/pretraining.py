@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 
 from harness.bases.pretrain import loss_function, optimizers, update
-from harness.config.command_line import command_line
 from harness.config.commands import Pretrain
+from harness.config.compose import command_config
 from harness.data.tokens import tokenizer_of
 from harness.models import device
 from harness.models.gpt import GPT, Shape
@@ -32,7 +32,7 @@ STEPS = 20
 
 def measure(name: str, overrides: list[str], lock: Path) -> dict[str, object]:
     """Time `STEPS` optimiser steps of the model called `name`, once the lock is had."""
-    config = command_line(
+    config = command_config(
         "pretrain", Pretrain, [f"model={name}", "corpus=[]", "valid=x", "out=x", *overrides]
     )
     where = device.resolve("auto")

@@ -182,7 +182,7 @@ def _main() -> int:
 
     sys.modules["__main__"] = entry  # which the workers of a pool ask for
     try:
-        entry.main()
+        entry.script()
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0

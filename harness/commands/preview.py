@@ -1,0 +1,161 @@
+"""`--dry-run`: what a command line would do and about how long it would take. Writes nothing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from harness.config.launchers import Pool
+from harness.config.schema import Run, with_launch
+from harness.data.examples import prepare_examples
+from harness.engine.cells import cells_of
+from harness.engine.launchers import Settings
+from harness.engine.outcomes import outcome_of
+from harness.engine.plan import read_plan
+from harness.engine.slots import cpus, gpus, threads_of, workers
+from harness.records import RESULT, Result
+from harness.records.storage import RecordError, read_json
+from harness.run.identity import Cell
+
+SHOWN = 8
+"""Values of a key that are listed; beyond, they are counted."""
+
+LOOKED_AT = 200
+"""Finished runs at most from which a time is told."""
+
+EFFICIENCY = 0.25
+"""Of a matrix product's speed, what training and decoding small models reach."""
+
+
+def preview(runs: Sequence[Run], settings: Settings) -> int:
+    """Print what there is to do; returns the exit code.
+
+    Args:
+        runs: checked configs.
+        settings: of the launcher.
+
+    Raises:
+        ConfigError: runs that cannot work, as a launch would say.
+    """
+    cells = cells_of(runs)
+    states = [outcome_of(cell).state for cell in cells]
+    todo = [cell for cell, state in zip(cells, states, strict=True) if _is_due(cell.run, state)]
+    folders = ", ".join(sorted({str(cell.folder.parent) for cell in cells}))
+    print(
+        f"{len(cells)} runs in {folders}, {states.count('finished')} of them finished, "
+        f"{states.count('failed')} failed, {len(todo)} to do"
+    )
+    for line in differences([cell.run for cell in cells]):
+        print(f"  {line}")
+    for line in data_lines([cell.run for cell in cells]):
+        print(line)
+    print(f"time: {_time(todo, settings)}")
+    print("nothing was written")
+    return 0
+
+
+def _is_due(run: Run, state: str) -> bool:
+    """Whether a launch would carry a run out that it finds in that state."""
+    again = state == "failed" and run.launch.retry == "failed"
+    return run.launch.force or again or state in ("open", "hindered")
+
+
+def differences(runs: Sequence[Run]) -> list[str]:
+    """A line for each key in which runs differ: `data.size: 100, 1000`."""
+    values: dict[str, list[str]] = {}
+    for run in runs:
+        for key, value in _flat(asdict(run)):
+            values.setdefault(key, [])
+            if str(value) not in values[key]:
+                values[key].append(str(value))
+    lines = []
+    for key, found in values.items():
+        group, _, part = key.partition(".")
+        # A group of options differs in its name, and the rest follows from that.
+        follows = part != "name" and len(values.get(f"{group}.name", [])) >= len(found)
+        if len(found) > 1 and not (part and follows):
+            listed = ", ".join(found) if len(found) <= SHOWN else f"{len(found)} values"
+            lines.append(f"{group if part == 'name' else key}: {listed}")
+    return lines
+
+
+def _flat(mapping: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def data_lines(runs: Sequence[Run]) -> list[str]:
+    """Numbers and lengths of the examples, a line for each set that differs."""
+    lines = []
+    for run in {repr(run.data): run for run in runs}.values():
+        examples = prepare_examples(run)
+        both = [*examples.train, *examples.test]
+        prompts = [item.prompt for item in both]
+        totals = [len(item.tokens.ids) for item in both]
+        answers = [total - prompt for total, prompt in zip(totals, prompts, strict=True)]
+        lines.append(
+            f"data {run.data.name}: {len(examples.train):,} training and {len(examples.test):,} test "
+            f"examples; tokens a prompt {statistics.mean(prompts):.0f}, an answer "
+            f"{statistics.mean(answers):.0f}, at most {max(totals)} of {run.model.context}"
+        )
+    return list(dict.fromkeys(lines))
+
+
+def _time(todo: Sequence[Cell], settings: Settings) -> str:
+    """About how long the runs take, and from what that is told."""
+    if not todo:
+        return "none, all runs are finished"
+    devices = gpus({cell.run.launch.device for cell in todo})
+    planned = [
+        with_launch(cell.run, threads=threads_of(cell.run, settings.cores or cpus()))
+        for cell in todo
+    ]
+    count = workers(devices, settings, planned) if isinstance(settings, Pool) else len(todo)
+    count = min(count, len(todo))
+    rates = list(islice(_rates({Path(cell.run.launch.runs) for cell in todo}), LOOKED_AT))
+    if rates:
+        rate, source = statistics.median(rates), f"from {len(rates)} finished runs"
+    elif devices:
+        return f"unknown, since no run has finished yet on this GPU; {count} at a time"
+    else:
+        rate, source = _guess(), "from a matrix product timed here, within a factor of three or so"
+    costs = [cell.cost for cell in todo]
+    seconds = rate * max(sum(costs) / count, max(costs))
+    return f"about {timedelta(seconds=max(1, round(seconds)))} with {count} at a time ({source})"
+
+
+def _rates(folders: set[Path]) -> Iterator[float]:
+    """Seconds per unit of cost of finished runs."""
+    for plan in (plan for folder in folders for plan in folder.glob("*/.sweep/plan.json")):
+        sweep = plan.parent.parent
+        try:
+            planned = read_plan(sweep)
+            for run in planned.runs if planned else []:
+                if (sweep / run.run / RESULT).is_file():
+                    result = read_json(sweep / run.run / RESULT, Result)
+                    yield sum(result.seconds.values()) / run.cost
+        except RecordError:  # said by those who need it
+            continue
+
+
+def _guess() -> float:
+    """Seconds per unit of cost, two operations each, from the speed of this CPU's cores."""
+    import torch
+
+    torch.set_num_threads(1)
+    matrix = torch.ones(512, 512)
+    matrix @ matrix
+    began = time.perf_counter()
+    for _ in range(5):
+        matrix @ matrix
+    a_product = (time.perf_counter() - began) / 5
+    return 2 * a_product / (2 * 512**3) / EFFICIENCY

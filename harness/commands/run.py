@@ -1,0 +1,175 @@
+"""Fine-tune with a mask, or sweep over many; then tables, figures and a page of what they prove.
+
+    harness mask=partial data.size=300                       one run
+    harness -m mask=none,full seed='range(8)'                a sweep: 16 runs
+    harness -m mask=none,full data.path=my.jsonl             your data
+    harness -m sweeps=small_data                             a stored sweep
+    harness -m mask='glob(*)' --dry-run                      what it would do, and about how long
+
+The same command continues an interrupted sweep; finished runs are skipped.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from harness.commands.help import Keys
+from harness.commands.interrupt import unwinding
+from harness.config import plugins
+from harness.config.command_line import Grammar, grammar
+from harness.config.compose import jobs_of, opened, parse_all
+from harness.config.hints import nearest
+from harness.config.schema import Run, with_launch
+from harness.config.search import GROUPS
+from harness.config.validate import ConfigError
+from harness.engine.launchers import LAUNCHERS, LaunchError, Settings
+from harness.engine.launchers import carry_out as carry_out_runs
+from harness.engine.names import automatic_name
+
+KEYS = Keys(
+    "config",
+    Run,
+    groups=GROUPS,
+    shown=(
+        "data.path", "data.size", "data.template", "data.test", "model.weights", "train.epochs",
+        "train.batch_tokens", "train.lr", "train.normalize", "score.responses", "seed",
+        "launch.sweep", "launch.runs", "launch.device", "launch.threads", "launch.retry",
+        "launch.force", "launch.save_weights",
+    ),
+)  # fmt: skip
+
+
+class Asked(NamedTuple):
+    """A command line, its options apart from its keys.
+
+    Attributes:
+        keys: `KEY=VALUE`, as written.
+        many: whether it is a sweep.
+        dry: whether nothing is to run.
+        folders: further ones of options.
+        faults: a line for every option that there is not.
+    """
+
+    keys: list[str]
+    many: bool
+    dry: bool
+    folders: list[Path]
+    faults: list[str]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; returns the exit code: 1 where a run or the report failed."""
+    if {"-sc", "--shell-completion"} & set(arguments):
+        from harness.commands.completion import complete
+
+        return complete(arguments)
+    asked = asked_of(arguments)
+    plugins.load(plugins.named(asked.keys))  # first of all: one may add a launcher
+    hydra = opened(asked.folders, {name: each.settings for name, each in LAUNCHERS.items()})
+    try:
+        jobs = jobs_of(hydra, asked.keys, _grammar(asked))
+    except ConfigError as error:
+        raise ConfigError(asked.faults + error.faults) from None
+    if asked.faults:
+        raise ConfigError(asked.faults)
+    runs = checked_runs(jobs.configs, jobs.overrides)
+    settings = cast("Settings", OmegaConf.to_object(jobs.master.hydra.launcher))
+    if asked.dry:
+        from harness.commands.preview import preview
+
+        return preview(runs, settings)
+    if jobs.launcher not in LAUNCHERS:
+        from harness.commands.foreign import launch
+
+        return launch(hydra, jobs)
+    return carry_out(runs, jobs.launcher, settings)
+
+
+def asked_of(arguments: Sequence[str]) -> Asked:
+    """Tell options from keys."""
+    given = list(arguments)
+    asked = Asked([], many=False, dry=False, folders=[], faults=[])
+    while given:
+        argument = given.pop(0)
+        name, equals, value = argument.partition("=")
+        if name in ("-m", "--multirun") and not equals:
+            asked = asked._replace(many=True)
+        elif name in ("--dry-run", "dry_run", "dry-run"):
+            if value.lower() not in ("", "true", "false"):
+                asked.faults.append(f"{argument}: expected true or false")
+            asked = asked._replace(dry=value.lower() != "false")
+        elif name in ("--config-dir", "-cd") and (equals or given):
+            asked.folders.append(Path(value if equals else given.pop(0)))
+        elif argument.startswith("-"):
+            asked.faults.append(f"{argument}: no such option, {_instead(name, value)}")
+        else:
+            asked.keys.append(argument)
+    return asked
+
+
+def _instead(name: str, value: str) -> str:
+    """What to write for an option that there is not: perhaps a key of another tool's habits."""
+    meant = nearest(name.lstrip("-").replace("-", "_"), grammar(Run).keys)
+    if meant is not None and value:
+        return f"did you mean {meant}={value}?"
+    return "expected -m, --dry-run, --config-dir=DIR, --help, --version or KEY=VALUE"
+
+
+def _grammar(asked: Asked) -> Grammar:
+    """The keys of a run, and the settings of the launcher that is asked for."""
+    named = [key.partition("=")[2] for key in asked.keys if key.startswith("hydra/launcher=")]
+    launcher = named[-1] if named else "pool"
+    settings = None
+    if launcher in LAUNCHERS:
+        defaults = LAUNCHERS.get(launcher).settings()
+        names = [field.name for field in fields(defaults)]  # type: ignore[arg-type]
+        settings = tuple(f"hydra.launcher.{name}" for name in names)
+    return grammar(Run)._replace(many=asked.many, launcher=settings)
+
+
+def checked_runs(configs: Sequence[DictConfig], overrides: Sequence[Sequence[str]]) -> list[Run]:
+    """The runs of composed configs, with the name of their sweep.
+
+    Raises:
+        ConfigError: with every distinct fault of every run.
+    """
+    from harness.run.checks import run_faults
+
+    runs = parse_all(configs, [run_faults])
+    name = automatic_name(overrides)
+    return [with_launch(run, sweep=name) if run.launch.sweep == "auto" else run for run in runs]
+
+
+def carry_out(runs: Sequence[Run], launcher: str, settings: Settings) -> int:
+    """Run what is not finished, then the reports; returns the exit code.
+
+    Raises:
+        ConfigError: runs or settings that cannot work, before any is started.
+        OSError: a folder cannot be written.
+    """
+    try:
+        with unwinding():
+            outcome = carry_out_runs(runs, launcher, settings, Console())
+    except LaunchError as error:
+        raise ConfigError([str(error)]) from None
+    if outcome.pending:
+        return 0
+    folders = sorted({Path(run.launch.runs) / run.launch.sweep for run in runs})
+    reported = [report(folder) for folder in folders]
+    if outcome.failed:
+        print(f"{outcome.failed} runs failed: see failure.json in their folders", file=sys.stderr)
+    return int(bool(outcome.failed) or not all(reported))
+
+
+def report(sweep: Path) -> bool:
+    """Print a sweep's table and write its report; False, after a line, where that fails."""
+    from analysis.__main__ import main as analyse
+
+    return analyse([str(sweep)]) == 0

@@ -1,0 +1,33 @@
+"""The commands there are, as data; imports none of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """A command.
+
+    Attributes:
+        module: has `main(arguments) -> exit code`, and its help in its first lines.
+        about: what it does, in a few words.
+    """
+
+    module: str
+    about: str
+
+
+VERBS = {
+    "run": Verb("harness.commands.run", "fine-tune, one run or a sweep (may be left out)"),
+    "audit": Verb("harness.commands.audit", "show what a mask does to examples, token by token"),
+    "status": Verb("harness.commands.status", "how far a sweep is"),
+    "report": Verb("harness.commands.report", "tables, figures and verdicts of finished runs"),
+    "generate": Verb("harness.commands.generate", "ask a base or a fine-tuned model"),
+    "export": Verb("harness.commands.export", "write a model in Hugging Face's format"),
+    "cancel": Verb("harness.commands.cancel", "cancel a sweep's Slurm jobs"),
+    "assess": Verb("harness.commands.assess", "measure what a base model knows"),
+    "pretrain": Verb("harness.commands.pretrain", "pretrain a base model on text"),
+    "quantize": Verb("harness.commands.quantize", "store a base's weights as int8"),
+    "bpe": Verb("harness.commands.bpe", "learn a tokenizer on text"),
+}
+"""The commands, those of every day first."""

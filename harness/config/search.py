@@ -1,0 +1,135 @@
+"""Where Hydra looks for options: our `conf/` and `sweeps/`, and folders of these names that the user
+has. Nothing else that lies there is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.object_type import ObjectType
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import OmegaConf
+from yaml import MarkedYAMLError, YAMLError
+
+from harness.config.validate import ConfigError
+from harness.paths import CONF, SWEEPS
+
+GROUPS = ("mask", "model", "data", "train", "score")
+"""Groups of options that a run is made of."""
+
+
+class OurConf(FileConfigSource):
+    """The package's `conf/`; a broken file there is one line with its place."""
+
+    @staticmethod
+    def scheme() -> str:
+        """How the search path names this kind of place."""
+        return "conf"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """As Hydra's.
+
+        Raises:
+            ConfigError: the file is not YAML, not UTF-8 or no mapping.
+        """
+        path = Path(self.path, self._normalize_file_name(config_path))
+        try:
+            loaded = super().load_config(config_path)
+        except MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise ConfigError([f"{path}:{line}: {_said(error)}, expected YAML"]) from None
+        except (YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            raise ConfigError([f"{path}: {_first_line(error)}, expected YAML in UTF-8"]) from None
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise ConfigError([f"{path}: expected KEY: VALUE lines"]) from None
+        if not OmegaConf.is_dict(loaded.config):
+            raise ConfigError([f"{path}: a list, expected KEY: VALUE lines"])
+        return loaded
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """What a folder holds; what begins with `_` is for other files alone."""
+        names = super().list(config_path, results_filter)
+        return [name for name in names if not name.startswith("_")]
+
+
+class Options(OurConf):
+    """A user's `conf/`, of which the groups of a run and Hydra's own are seen."""
+
+    SEEN: tuple[str, ...] = (*GROUPS, "hydra")
+
+    @staticmethod
+    def scheme() -> str:
+        """How the search path names this kind of place."""
+        return "options"
+
+    def is_group(self, config_path: str) -> bool:
+        """Whether a folder of options is there and seen."""
+        return self._sees(config_path) and super().is_group(config_path)
+
+    def is_config(self, config_path: str) -> bool:
+        """Whether an option is there and seen."""
+        return self._sees(config_path) and super().is_config(config_path)
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """What a folder holds of what is seen."""
+        names = super().list(config_path, results_filter)
+        return names if config_path else [name for name in names if name in self.SEEN]
+
+    def _sees(self, config_path: str) -> bool:
+        parts = config_path.strip("/").split("/")
+        return parts == [""] or parts[0] in self.SEEN
+
+
+class StoredSweeps(Options):
+    """The folder that holds `sweeps/`, of which nothing else is seen."""
+
+    SEEN = ("sweeps",)
+
+    @staticmethod
+    def scheme() -> str:
+        """How the search path names this kind of place."""
+        return "sweeps"
+
+
+def search_path(folders: Sequence[Path], working: Path) -> ConfigSearchPathImpl:
+    """The places to look in, the first that has an option wins.
+
+    Args:
+        folders: of options that the command line names.
+        working: the working folder, whose `conf/` and `sweeps/` count too.
+
+    Raises:
+        ConfigError: one of `folders` is none.
+    """
+    missing = [folder for folder in folders if not folder.is_dir()]
+    if missing:
+        raise ConfigError([f"--config-dir={folder}: no such folder" for folder in missing])
+    for source in (OurConf, Options, StoredSweeps):
+        Plugins.instance().register(source)
+    path = ConfigSearchPathImpl()
+    path.append("hydra", "pkg://hydra.conf")
+    path.append("main", f"conf://{CONF}")
+    for folder in folders:
+        path.append("command line", f"options://{folder.resolve()}")
+    own = working / "conf"
+    if own.is_dir() and own.resolve() != CONF:
+        path.append("working folder", f"options://{own}")
+    for root in dict.fromkeys((SWEEPS.parent, working)):
+        path.append("stored sweeps", f"sweeps://{root}")
+    path.append("schema", "structured://")
+    return path
+
+
+def _said(error: MarkedYAMLError) -> str:
+    return " ".join(str(error.problem or error.context or "broken").split())
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,92 @@
+"""What the command line tells before anything runs: help, version, completion, a dry run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.__main__ import main
+from harness.commands.verbs import VERBS
+from tests.tiny import write_records
+from tests.typed import Capture, said
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder of its own for each test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_help_tells_commands_keys_groups_and_defaults(capsys: Capture) -> None:
+    assert main([]) == 0
+    short = capsys.readouterr().out
+    assert all(f"  {verb} " in short for verb in VERBS) and len(short.splitlines()) < 25
+    for arguments in (["--help"], ["-h"], ["run", "--help"], ["mask=none", "--help"]):
+        assert main(arguments) == 0
+        long = capsys.readouterr().out
+        assert "full*" in long and "small_data (with -m" in long and "--dry-run" in long
+        assert "seed " in long and "drives subset, order and every random choice" in long
+        assert max(map(len, long.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_explains_itself(verb: str, capsys: Capture) -> None:
+    assert main([verb, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert f"    harness {verb} " in told or verb == "run"
+
+
+def test_help_shows_every_key_of_a_command_with_its_default(capsys: Capture) -> None:
+    assert main(["generate", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "  tokens       most tokens of the answer [100]\n" in told
+    assert "micro*" in told and "[required]" not in told
+    assert main(["export", "--help"]) == 0
+    assert "  out  the folder [required]\n" in capsys.readouterr().out
+
+
+def test_the_version_is_ours(capsys: Capture) -> None:
+    assert main(["--version"]) == 0 and main(["audit", "--version"]) == 0
+    assert capsys.readouterr().out == "prompt-mask-harness 0.1.0\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("harness mask=hier", ["mask=hierarchical"]),
+        ("harness audit mask=hier", ["mask=hierarchical"]),
+        ("harness gen", ["generate"]),
+        ("harness train.ep", ["train.epochs="]),
+        ("harness hydra/launcher=s", ["hydra/launcher=slurm"]),
+        ("harness +sweeps=", ["+sweeps=small_data"]),
+    ],
+)
+def test_the_shell_completes_commands_options_and_keys(
+    line: str, words: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMP_LINE", line)
+    assert main(["-sc", "query=bash"]) == 0
+    assert capsys.readouterr().out.split() == words
+
+
+def test_a_dry_run_tells_what_would_run_and_writes_nothing(
+    elsewhere: Path, capsys: Capture
+) -> None:
+    write_records(elsewhere / "r.jsonl", 30)
+    arguments = ["-m", "mask=none,full", "seed=range(3)", "model=nano", "data=file", "data.path=r.jsonl",
+                 "data.size=5", "data.validation=2", "data.test=4", "device=cpu", "sweep=s"]  # fmt: skip
+    before = sorted(elsewhere.rglob("*"))
+    outputs = []
+    for asking in (["--dry-run"], ["dry_run=true"]):
+        assert main([*arguments, *asking]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert sorted(elsewhere.rglob("*")) == before
+    lines = outputs[0].splitlines()
+    assert lines[0] == "6 runs in runs/s, 0 of them finished, 0 failed, 6 to do"
+    assert lines[1:3] == ["  mask: none, full", "  seed: 0, 1, 2"]
+    assert lines[3].startswith("data r: 5 training and 4 test examples; tokens a prompt ")
+    assert lines[4].startswith("time: about 0:") and lines[5] == "nothing was written"
+    (line,) = said(capsys, *arguments, "--dry-run", "data.size=99")
+    assert line.startswith("harness: data.size=99: 99 examples, expected at most the 24 of the")
