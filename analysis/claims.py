@@ -12,8 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from analysis.configs import inspect
 from analysis.outcomes import Outcome, outcome
-
-FOLDER = Path(__file__).parent / "claims"
+from harness.records.claims import CLAIMS
 
 TRENDS = ("rising", "falling")
 Effect = Literal["better", "worse", "rising", "falling"]
@@ -110,7 +109,7 @@ def load_claim(path: Path) -> Claim:
 
 def known() -> dict[str, Path]:
     """Name of each stored claim -> its file."""
-    return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: path.stem)}
+    return dict(sorted(CLAIMS.items()))
 
 
 def _fault(claim: Claim) -> str:

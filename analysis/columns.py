@@ -82,9 +82,7 @@ COLUMNS = (
         "",
         "rate (ended, echoed, repeated, empty) or mean length",
     ),
-    Column(
-        "families.*", "result", "families", "float", "", "mean score on each held-out task family"
-    ),
+    Column("families.*", "result", "families", "float", "", "mean score on each task family"),
     Column(
         "weight_mass.*",
         "result",

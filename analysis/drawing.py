@@ -16,16 +16,16 @@ from analysis.study import Study
 
 
 def draw(
-    study: Study, names: Sequence[str] = tuple(FIGURES)
+    study: Study, names: Sequence[str] | None = None
 ) -> tuple[dict[str, dict[str, bytes]], dict[str, str]]:
-    """Draw figures.
+    """Draw the figures of these names, or all that there are.
 
     Returns:
         Name -> kind (svg, png, pdf, and column.svg: a column wide) -> the file's bytes; and name ->
         why a figure was not drawn.
     """
     drawn, unfit = {}, {}
-    for name in names:
+    for name in FIGURES if names is None else names:
         try:
             with style.style():
                 drawn[name] = _files(FIGURES[name].draw(study))

@@ -187,7 +187,7 @@ class Result:
         scored: name -> number of responses that could be scored.
         behaviour: name -> rate or mean over all responses: ended, echoed, repeated, empty, length
             (tokens).
-        families: held-out task family -> name of score -> mean.
+        families: task family, held out or not -> name of score -> mean.
         weight_mass: role -> share of the realised Σ w over training, sums to 1.
         prompt_share: the prompt's share of Σ w·nll over training.
         counts: examples truncated, without weight, dropped, … by name.
