@@ -67,6 +67,13 @@ def test_every_shipped_option_composes(path: Path) -> None:
             "data.source=webb",
             "data.source='webb': expected one of files, builtin",
         ),
+        (
+            "claim=smal_data",
+            (
+                "claim='smal_data': expected one of capacity, long_input, multi_turn, short_text, "
+                "small_data, did you mean small_data?"
+            ),
+        ),
         ("plugins=[no_such]", "plugins=[no_such]: no module no_such, expected one in the working"),
         ("plugins=[a/b]", "plugins=[a/b]: expected names of modules, such as my_masks"),
         ("mask.weight.response=-1", "mask.weight.response=-1: expected greater than or equal to 0"),
