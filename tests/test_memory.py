@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def fitted(
     honest = weighted_loss
     length = len(rows()[0].inputs)
 
-    def limited(hidden: torch.Tensor, *rest: torch.Tensor) -> object:
+    def limited(hidden: torch.Tensor, *rest: Any) -> object:
         if len(hidden) > fits * length:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return honest(hidden, *rest)

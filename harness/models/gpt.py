@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from harness.models.base import PLAIN, Decoder, Output, Prompts
 from harness.models.layers import Embedding, LayerNorm, Linear
 
 INIT_STD = 0.02
@@ -219,6 +220,22 @@ class GPT(nn.Module):
     def device(self) -> torch.device:
         """Where the parameters lie."""
         return self.tokens.weight.device
+
+    @property
+    def context(self) -> int:
+        """The longest sequence, in tokens."""
+        return self.shape.context
+
+    @property
+    def output(self) -> Output:
+        """Its logits are the head's products."""
+        return PLAIN
+
+    def decoder(self, prompts: Prompts) -> Decoder:
+        """Take in prompts that are to be answered."""
+        from harness.models.gpt_decoder import GPTDecoder
+
+        return GPTDecoder(self, prompts)
 
     def apart(self, flat: Tensor) -> Tensor:
         """Flat states [N, …] of a stack as [S, N / S, …]; those of a lone model as they are."""

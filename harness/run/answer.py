@@ -8,7 +8,7 @@ from typing import NamedTuple
 from harness.data.examples import Encoded
 from harness.data.tokens import tokenizer_of
 from harness.models import device
-from harness.models.gpt import GPT
+from harness.models.base import LanguageModel
 from harness.records import ResponseRecord, Split
 from harness.run.prepare import Prepared
 from harness.scoring import Answer, score
@@ -31,7 +31,7 @@ class Asked(NamedTuple):
 
 
 def answers(
-    model: GPT, asked: Sequence[Asked], split: Split, alive: Callable[[], None]
+    model: LanguageModel, asked: Sequence[Asked], split: Split, alive: Callable[[], None]
 ) -> list[list[ResponseRecord]]:
     """Answers of each run, in the order of its items.
 

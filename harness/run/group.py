@@ -10,15 +10,15 @@ from typing import Any
 import torch
 
 from harness.data.examples import digest, plain_rows
-from harness.data.tokens import tokenizer_of
-from harness.models import weights as checkpoint
+from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, needs_no_grid
-from harness.records import RESULT, WEIGHTS, ResponseRecord, Result
+from harness.records import RESULT, ResponseRecord, Result
 from harness.records.storage import write_json
 from harness.run.answer import Asked, answers
 from harness.run.clock import Clock
 from harness.run.identity import shape, work
 from harness.run.journal import Journal
+from harness.run.keep import keep_weights
 from harness.run.midway import Midway, measured, write_evaluation
 from harness.run.prepare import Prepared
 from harness.run.summarise import summarise
@@ -184,7 +184,7 @@ class Group:
         return finals
 
     def _answer(
-        self, model: GPT, finals: Sequence[Mapping[str, Evaluation]]
+        self, model: LanguageModel, finals: Sequence[Mapping[str, Evaluation]]
     ) -> list[dict[str, list[ResponseRecord]]]:
         """The answers of each run: split -> records."""
         answered: list[dict[str, list[ResponseRecord]]] = [{} for _ in self._journals]
@@ -225,10 +225,7 @@ class Group:
         self._progress(self._numbers[number], RECORD, 1.0)
         try:
             if cell.run.launch.save_weights:
-                digest = tokenizer_of(cell.run.model).digest
-                about = {"tokenizer": digest, "heads": model.shape.heads}
-                path = cell.folder / WEIGHTS
-                checkpoint.save(model.of_run(number), path, torch.float32, about)
+                keep_weights(model, number, cell)
             write_json(cell.folder / RESULT, result)
         except (OSError, ValueError) as error:
             return error

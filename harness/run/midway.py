@@ -12,6 +12,7 @@ from typing import NamedTuple
 from harness.data.examples import plain_rows
 from harness.data.rows import Row
 from harness.models import device
+from harness.models.base import LanguageModel
 from harness.models.gpt import GPT
 from harness.run.journal import Journal
 from harness.train.evaluate import Evaluation, evaluate_all
@@ -63,7 +64,7 @@ class Midway:
 
     def _keep(self, number: int) -> None:
         model = self._training.model
-        if not model.runs:
+        if not isinstance(model, GPT) or not model.runs:
             return
         if self._copies is None:
             self._copies = GPT(model.shape, model.runs).to(model.device, model.head.dtype)
@@ -75,7 +76,7 @@ class Midway:
         if not due:
             return
         self._training.settle()  # a run that diverged has nothing to be measured
-        model = self._copies or self._training.model
+        model: LanguageModel = self._copies or self._training.model
         for split in ("test", "train"):
             rows = []
             for number, journal in enumerate(self._journals):
@@ -106,7 +107,7 @@ def write_evaluation(
 
 
 def measured(
-    model: GPT, journals: list[Journal], rows: list[list[Row]], alive: Callable[[], None]
+    model: LanguageModel, journals: list[Journal], rows: list[list[Row]], alive: Callable[[], None]
 ) -> list[Evaluation]:
     """Evaluations in as large batches as memory allows; their size does not change the figures."""
     run = journals[0].prepared.run

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from harness.data.rows import Row, split
 from harness.models import device
-from harness.models.gpt import GPT
+from harness.models.base import Decoder, LanguageModel, Prompts
 from harness.train.batch import batch_of, lay, stack
+from harness.train.loss import finished
 from harness.train.replay import Replays
 
 GPU_LOOK_EVERY = 8
@@ -28,9 +28,6 @@ GPU_SEEN = 64
 
 Choose = Callable[[Tensor], Tensor]
 """From logits, float32 [rows, V], to ids, int64 [rows]."""
-
-Cache = list[tuple[Tensor, Tensor]]
-"""Per block, keys and values [rows, H, room, K]."""
 
 
 def greedy(logits: Tensor) -> Tensor:
@@ -65,7 +62,7 @@ def sampler(temperature: float, top_p: float, seed: int, device: torch.device) -
 
 @torch.no_grad()
 def generate(
-    model: GPT,
+    model: LanguageModel,
     prompts: Sequence[Sequence[int]],
     end: int,
     limit: int,
@@ -80,7 +77,7 @@ def generate(
 
 @torch.no_grad()
 def generate_all(
-    model: GPT,
+    model: LanguageModel,
     prompts: Sequence[Sequence[Sequence[int]]],
     end: int,
     limit: int,
@@ -121,7 +118,11 @@ def generate_all(
 
 
 def _decode(
-    model: GPT, asked: Sequence[Sequence[Sequence[int]]], end: int, limit: int, choose: Choose
+    model: LanguageModel,
+    asked: Sequence[Sequence[Sequence[int]]],
+    end: int,
+    limit: int,
+    choose: Choose,
 ) -> list[list[list[int]]]:
     """Decode one batch of prompts together; rows that have ended leave the batch.
 
@@ -132,15 +133,15 @@ def _decode(
     flat = [prompt for own in asked for prompt in [*own, *[[end]] * (per_run - len(own))]]
     real = [place < len(own) for own in asked for place in range(per_run)]
     longest = max(map(len, flat))
-    room = min(longest + limit, model.shape.context)
+    room = min(longest + limit, model.context)
     lengths = torch.tensor([len(prompt) for prompt in flat], device=where)
-    hidden, cache = _prefill(model, flat, room)
-    chosen = choose(_logits(model, hidden))
+    decoder = model.decoder(_prompts(model, flat, room))
+    chosen = choose(_logits(model, decoder.states))
     written = torch.full((len(flat), limit), end, device=where)
     rows = torch.arange(len(flat), device=where)
     ended = ~torch.tensor(real, device=where)
     look_every = 1 if where.type == "cpu" else GPU_LOOK_EVERY
-    following = _Following(model, cache, choose)
+    following = _Following(model, decoder, len(rows), choose)
     for step in range(limit):
         chosen = chosen.masked_fill(ended, end)
         written[rows, step] = chosen
@@ -155,8 +156,8 @@ def _decode(
                 rows, chosen, lengths, ended = (
                     tensor[kept] for tensor in (rows, chosen, lengths, ended)
                 )
-                cache = [(keys[kept], values[kept]) for keys, values in cache]
-                following = _Following(model, cache, choose)
+                decoder.keep(kept)
+                following = _Following(model, decoder, len(rows), choose)
         chosen = following(chosen, lengths.clamp(max=room - 1), longest + step + 1)
         lengths = lengths + 1
     ids = written.view(len(asked), per_run, limit).tolist()
@@ -166,28 +167,28 @@ def _decode(
     ]
 
 
-def _logits(model: GPT, hidden: Tensor) -> Tensor:
+def _logits(model: LanguageModel, hidden: Tensor) -> Tensor:
     """From states [rows, D] to float32 [rows, V]."""
     logits: Tensor = model.apart(hidden) @ model.head.to(hidden.dtype).mT
-    return logits.float().flatten(0, -2)
+    return finished(logits.float(), model.output).flatten(0, -2)
 
 
 class _Following:
     """The next token of every row, again and again; on a GPU launched as one where it is greedy."""
 
-    def __init__(self, model: GPT, cache: Cache, choose: Choose) -> None:
-        rows = len(cache[0][0])
+    def __init__(self, model: LanguageModel, decoder: Decoder, rows: int, choose: Choose) -> None:
         self._model = model
-        self._cache = cache
+        self._decoder = decoder
         self._choose = choose
         self._bound = 0
-        as_one = choose is greedy and model.device.type == "cuda" and rows <= GPU_ROWS
+        small = decoder.in_place and rows <= GPU_ROWS
+        as_one = choose is greedy and model.device.type == "cuda" and small
         self._replays = Replays(self._work) if as_one else None
         # What is launched as one is recorded anew for fewer rows, which has to pay.
         self.worth_keeping = 0.5 if as_one else 1.0
 
     def __call__(self, ids: Tensor, positions: Tensor, bound: int) -> Tensor:
-        """As `_step`, from the last tokens of the rows to the next ones."""
+        """As `Decoder.step`, from the last tokens of the rows to the next ones."""
         self._bound = bound
         if self._replays is None:
             return self._work([ids, positions])
@@ -196,7 +197,7 @@ class _Following:
 
     def _work(self, inputs: Sequence[Tensor]) -> Tensor:
         ids, positions = inputs
-        hidden = _step(self._model, ids, positions, self._cache, self._bound)
+        hidden = self._decoder.step(ids, positions, self._bound)
         return self._choose(_logits(self._model, hidden))
 
 
@@ -224,22 +225,20 @@ def _kept(ended: Tensor) -> Tensor | None:
     return kept
 
 
-def _prefill(model: GPT, prompts: Sequence[Sequence[int]], room: int) -> tuple[Tensor, Cache]:
-    """Run the prompts; return the last state of each row [rows, D] and the cache.
+def _prompts(model: LanguageModel, asked: Sequence[Sequence[int]], room: int) -> Prompts:
+    """Lay prompts out flat.
 
     Args:
         model: a lone model or a stack.
-        prompts: of every row, run after run, as many of each run.
-        room: tokens that the cache has place for.
+        asked: the prompts of every row, run after run, as many of each run.
+        room: tokens that a row can grow to.
     """
     where = model.device
     runs = model.runs or 1
-    per_run = len(prompts) // runs
+    per_run = len(asked) // runs
     flats = []
     for run in range(runs):
-        own = [
-            np.array(prompt, np.int32) for prompt in prompts[run * per_run : (run + 1) * per_run]
-        ]
+        own = [np.array(prompt, np.int32) for prompt in asked[run * per_run : (run + 1) * per_run]]
         flats.append(
             lay([Row(ids, ids, ids.astype(np.int8), ids.astype(np.float32)) for ids in own])
         )
@@ -248,51 +247,9 @@ def _prefill(model: GPT, prompts: Sequence[Sequence[int]], room: int) -> tuple[T
     is_real = (filled < per_run).flatten()
     places = is_real.nonzero().squeeze(1)
     owner = (filled + torch.arange(runs)[:, None] * per_run).flatten()[places]
-    column = torch.cat([torch.arange(len(prompt)) for prompt in prompts])
-    ends = torch.tensor([len(prompt) for prompt in prompts]).cumsum(0) - 1
+    column = torch.cat([torch.arange(len(prompt)) for prompt in asked])
+    ends = torch.tensor([len(prompt) for prompt in asked]).cumsum(0) - 1
     last = places[ends].to(where)
     batch = batch.to(where)
     places, owner, column = (tensor.to(where) for tensor in (places, owner, column))
-    heads = model.shape.heads
-    size = (len(prompts), heads, room, model.shape.width // heads)
-    cache: Cache = []
-    x = model.embed(batch.inputs.flatten(), batch.layout)
-    for block in model.blocks:
-        qkv = block.attention.qkv(block.norm1(x))
-        keys, values = qkv.new_zeros(size), qkv.new_zeros(size)
-        _, k, v = qkv.view(len(qkv), 3, heads, -1)[places].unbind(1)
-        keys[owner, :, column], values[owner, :, column] = k, v
-        cache.append((keys, values))
-        x = block.feed_forward(x + block.attention.out(block.attention.attend(qkv, batch.layout)))
-    return model.norm(x[last]), cache
-
-
-def _step(model: GPT, ids: Tensor, positions: Tensor, cache: Cache, bound: int) -> Tensor:
-    """Feed one token a row, int64 [rows], at its position; extend the cache.
-
-    Args:
-        model: a lone model or a stack.
-        ids: of every row.
-        positions: of every row.
-        cache: extended in place.
-        bound: no position reaches it; known without a look at the device.
-
-    Returns:
-        States [rows, D].
-    """
-    rows = torch.arange(len(ids), device=ids.device)
-    room = cache[0][0].shape[2]
-    seen = int(positions.max()) + 1 if ids.device.type == "cpu" else min(room, bound)
-    columns = torch.arange(seen, device=ids.device)
-    visible = (columns <= positions[:, None])[:, None, None]  # [rows, 1, 1, seen]
-    x = model.tokens(ids) + model.positions(positions)
-    for block, (keys, values) in zip(model.blocks, cache, strict=True):
-        qkv = block.attention.qkv(block.norm1(x))
-        q, k, v = qkv.view(len(ids), 3, model.shape.heads, -1).unbind(1)
-        keys[rows, :, positions], values[rows, :, positions] = k, v
-        mixed = functional.scaled_dot_product_attention(
-            q[:, :, None], keys[:, :, :seen], values[:, :, :seen], attn_mask=visible
-        )
-        x = block.feed_forward(x + block.attention.out(mixed.flatten(1)))
-    out: Tensor = model.norm(x)
-    return out
+    return Prompts(batch.inputs.flatten(), batch.layout, places, owner, column, last, room)

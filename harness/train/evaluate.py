@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.data.rows import Row, split
 from harness.models import device
-from harness.models.gpt import GPT
+from harness.models.base import LanguageModel
 from harness.records import RoleLoss
 from harness.records.roles import ROLES
 from harness.train.batch import Batch, batch_of, is_response, lay, stack
@@ -35,7 +35,7 @@ class Evaluation(NamedTuple):
 
 @torch.no_grad()
 def evaluate(
-    model: GPT,
+    model: LanguageModel,
     rows: Sequence[Row],
     batch_tokens: int,
     precision: str,
@@ -47,7 +47,7 @@ def evaluate(
 
 @torch.no_grad()
 def evaluate_all(
-    model: GPT,
+    model: LanguageModel,
     sets: Sequence[Sequence[Row]],
     batch_tokens: int,
     precision: str,
@@ -108,7 +108,7 @@ def _zeros(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _batches(
-    model: GPT, sets: Sequence[Sequence[Row]], batch_tokens: int
+    model: LanguageModel, sets: Sequence[Sequence[Row]], batch_tokens: int
 ) -> Iterator[tuple[Batch, list[list[int]]]]:
     """Batches on the model's device, each with the numbers of its rows, run by run."""
     cuts = [split([len(row.inputs) for row in rows], batch_tokens) for rows in sets]
@@ -125,16 +125,16 @@ def _batches(
             yield batch_of(flats[0]).to(model.device), numbers
 
 
-def _nll(model: GPT, batch: Batch, precision: str) -> Tensor:
+def _nll(model: LanguageModel, batch: Batch, precision: str) -> Tensor:
     """−log p of every target, [N] or [S, N]."""
     with device.precision(precision, model.device):
         hidden = model.apart(model(batch.inputs.flatten(), batch.layout))
-        return token_nll(hidden, model.head, batch.targets)
+        return token_nll(hidden, model.head, batch.targets, model.output)
 
 
 @torch.no_grad()
 def token_losses(
-    model: GPT, rows: Sequence[Row], batch_tokens: int, precision: str
+    model: LanguageModel, rows: Sequence[Row], batch_tokens: int, precision: str
 ) -> list[NDArray[np.float32]]:
     """−log p of every target of every row of a lone model, in nats: float32 [targets] each.
 

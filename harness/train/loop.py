@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.models import device
+from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, needs_no_grid
 from harness.records import StepRecord
 from harness.records.roles import ROLES
@@ -63,7 +64,9 @@ class Training:
         micro_tokens: most tokens of a run's micro-batch; halved where the memory did not suffice.
     """
 
-    def __init__(self, model: GPT, learners: Sequence[Learner], micro_tokens: int) -> None:
+    def __init__(
+        self, model: LanguageModel, learners: Sequence[Learner], micro_tokens: int
+    ) -> None:
         """A training before its first step."""
         self.model = model
         self.learners = list(learners)
@@ -133,6 +136,7 @@ class Training:
         """
         if not self.model.runs:
             return self.learners
+        assert isinstance(self.model, GPT)  # nothing else is stacked
         count = max(number for number, learner in enumerate(self.learners) if learner.left) + 1
         if count < self._active.runs or self._active is self.model:
             self._active = self.model.first(count)
@@ -220,7 +224,7 @@ class Training:
         return StepSums(total, prompt)
 
 
-def weighted_sum(model: GPT, batch: Batch, precision: str) -> StepSums:
+def weighted_sum(model: LanguageModel, batch: Batch, precision: str) -> StepSums:
     """Σ w·nll of a batch, [] or [S], with a gradient; and the prompt's part of it."""
     with device.precision(precision, model.device):
         hidden = model.apart(model(batch.inputs.flatten(), batch.layout))
@@ -231,6 +235,7 @@ def weighted_sum(model: GPT, batch: Batch, precision: str) -> StepSums:
             batch.weights,
             ~is_response(batch.roles),
             batch.places,
+            model.output,
         )
     return StepSums(loss.total, loss.prompt)
 

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from harness.models.base import PLAIN, Output
 
 CACHE_POSITIONS = 256
 """Positions whose logits exist at once on a CPU: 256 × 8,192 × 4 bytes stay in a core's cache."""
@@ -94,6 +97,13 @@ def _narrowed(hidden: Tensor) -> Tensor:
     return hidden
 
 
+def finished(logits: Tensor, output: Output) -> Tensor:
+    """Logits [..., V] of the products of states and head."""
+    if output.bias is not None:
+        logits = logits + output.bias
+    return output.cap * torch.tanh(logits / output.cap) if output.cap else logits
+
+
 class _HeadLoss(torch.autograd.Function):
     """Σ w·nll over positions, with gradients made chunk by chunk beside the forward pass.
 
@@ -116,7 +126,7 @@ class _HeadLoss(torch.autograd.Function):
             targets: int64 [P] or [S, P].
             weights: [P] or [S, P].
         """
-        wanted = any(ctx.needs_input_grad)
+        wanted, trained = any(ctx.needs_input_grad), ctx.needs_input_grad[1]
         hidden_dtype = hidden.dtype
         hidden = _narrowed(hidden)
         grad_hidden = torch.empty_like(hidden) if wanted else None
@@ -124,7 +134,7 @@ class _HeadLoss(torch.autograd.Function):
         size = chunk(head)
         whole = head.is_cuda and size >= targets.shape[-1] > 0
         grad_head = None
-        if wanted:
+        if trained:
             empty = torch.empty if whole else torch.zeros
             grad_head = empty(head.shape, dtype=exact, device=head.device)
         weights = weights.to(exact)
@@ -138,8 +148,10 @@ class _HeadLoss(torch.autograd.Function):
             nll[..., part], grad = _cross_entropy(
                 logits, targets[..., part], weights[..., part], vocabulary, wanted
             )
-            if grad_hidden is not None and grad_head is not None:
+            if grad_hidden is not None:
                 grad_hidden[..., part, :] = grad @ matrix
+                if grad_head is None:  # frozen, below adapters
+                    continue
                 grad = grad[..., :vocabulary]
                 if whole:  # nothing to add up
                     grad_head = grad.mT @ states
@@ -149,7 +161,7 @@ class _HeadLoss(torch.autograd.Function):
                     grad_head.addmm_(grad.mT, states)
                 else:
                     grad_head.baddbmm_(grad.mT, states)
-        if grad_hidden is not None and grad_head is not None:
+        if grad_hidden is not None:
             ctx.save_for_backward(grad_hidden, grad_head)
             ctx.dtypes = hidden_dtype, head.dtype
         ctx.mark_non_differentiable(nll)
@@ -162,7 +174,28 @@ class _HeadLoss(torch.autograd.Function):
         grad_hidden, grad_head = ctx.saved_tensors
         hidden_dtype, head_dtype = ctx.dtypes
         grad_hidden = (grad_hidden * scale.to(grad_hidden.dtype)).to(hidden_dtype)
-        return grad_hidden, (grad_head * scale).to(head_dtype), None, None
+        if grad_head is not None:
+            grad_head = (grad_head * scale).to(head_dtype)
+        return grad_hidden, grad_head, None, None
+
+
+def _nll_by_autograd(states: Tensor, head: Tensor, targets: Tensor, output: Output) -> Tensor:
+    """−log p of each target [P], of a lone model whose logits are not the head's products.
+
+    Chunks of logits are made again in the backward pass, so that they never exist whole.
+    """
+
+    def nll(states: Tensor, targets: Tensor) -> Tensor:
+        states = _narrowed(states)
+        logits = finished((states @ head.to(states.dtype).mT).float(), output)
+        return functional.cross_entropy(logits, targets, reduction="none")
+
+    size = chunk(head)
+    parts = [
+        checkpoint(nll, part, own, use_reentrant=False)
+        for part, own in zip(torch.split(states, size), torch.split(targets, size), strict=True)
+    ]
+    return torch.cat(parts)
 
 
 def weighted_loss(
@@ -172,6 +205,7 @@ def weighted_loss(
     weights: Tensor,
     is_prompt: Tensor,
     places: Tensor | None = None,
+    output: Output = PLAIN,
 ) -> LossSum:
     """Σ w·nll over a batch.
 
@@ -185,6 +219,7 @@ def weighted_loss(
         places: int64 [P] or [S, P], the positions with weight, so that a GPU need not wait to
             be asked for them; a stack's are filled up with positions of weight 0. None has a lone
             model's looked for.
+        output: what makes logits of the head's products; other than plain of a lone model alone.
 
     Returns:
         The sums; with no weighted position both are 0 and the backward pass adds nothing.
@@ -198,22 +233,25 @@ def weighted_loss(
         first = torch.arange(0, runs * length, length, device=hidden.device)[:, None]
         flat = hidden.reshape(runs * length, width)
         states = flat.index_select(0, (places + first).flatten()).view(runs, -1, width)
-    picked = weights.gather(-1, places)
-    total, nll = _HeadLoss.apply(  # type: ignore[no-untyped-call]
-        states, head, targets.gather(-1, places), picked
-    )
+    picked, wanted = weights.gather(-1, places), targets.gather(-1, places)
+    if output.bias is None and not output.cap:
+        total, nll = _HeadLoss.apply(states, head, wanted, picked)  # type: ignore[no-untyped-call]
+    else:
+        nll = _nll_by_autograd(states, head, wanted, output)
+        total = (picked * nll).sum(-1)
     prompt = (picked * nll * is_prompt.gather(-1, places)).sum(-1)
     return LossSum(total, prompt.detach())
 
 
 @torch.no_grad()
-def token_nll(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
+def token_nll(hidden: Tensor, head: Tensor, targets: Tensor, output: Output = PLAIN) -> Tensor:
     """Negative log-likelihood of each target in nats: [N] or [S, N], whatever any mask says.
 
     Args:
         hidden: [N, D] or [S, N, D].
         head: [V, D] or [S, V, D].
         targets: int64 [N] or [S, N].
+        output: what makes logits of their products.
     """
     size = chunk(head)
     hidden = _narrowed(hidden)
@@ -223,12 +261,12 @@ def token_nll(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
         torch.split(hidden, size, -2), torch.split(targets, size, -1), strict=True
     ):
         logits = states @ matrix
-        if _in_kernel(logits):
+        plain = output.bias is None and not output.cap
+        if plain and _in_kernel(logits):
             weights = torch.ones(target.shape, device=target.device)
             parts.append(_cross_entropy(logits, target, weights, head.shape[-2], wanted=False)[0])
             continue
-        logits = logits.float()
-        logits[..., head.shape[-2] :] = -torch.inf
+        logits = finished(logits.float()[..., : head.shape[-2]], output)
         nll = functional.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
         parts.append(nll.view(target.shape))
     return torch.cat(parts, -1)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.config.schema import Train
-from harness.models.gpt import GPT
+from harness.models.base import LanguageModel
 
 EPSILON = 1e-8
 
@@ -44,7 +44,7 @@ class AdamW:
         in_kernels: whether a step is `figures` on the host and `update` on a GPU.
     """
 
-    def __init__(self, model: GPT, trains: Sequence[Train]) -> None:
+    def __init__(self, model: LanguageModel, trains: Sequence[Train]) -> None:
         """Before the first step; `trains` has the settings of each run, one for a lone model."""
         self.steps = [0] * len(trains)
         self._trains = list(trains)
@@ -58,7 +58,7 @@ class AdamW:
         on_gpu = self._stacked and model.device.type == "cuda"
         self.in_kernels = on_gpu and find_spec("triton") is not None
 
-    def narrow(self, model: GPT) -> None:
+    def narrow(self, model: LanguageModel) -> None:
         """Go on with the first runs alone; `model` is the stack of them."""
         count = model.runs
         self._parameters = list(model.parameters())
