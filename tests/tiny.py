@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,8 +29,9 @@ from harness.train.steps import Course, course
 BPE = load_tokenizer("bpe8k")
 
 
+@cache
 def run_of(*overrides: str) -> Run:
-    """The run that a command line with these overrides composes."""
+    """The run that a command line with these overrides composes, which takes Hydra a while."""
     return command_config("config", Run, overrides, checks=[run_faults])
 
 
@@ -42,7 +44,24 @@ def mask_of(name: str, *overrides: str) -> Mask:
     return run_of(f"mask={name}", *overrides).mask
 
 
-MASKS = {path.stem: mask_of(path.stem) for path in sorted((CONF / "mask").glob("[!_]*.yaml"))}
+class Masks(Mapping[str, Mask]):
+    """The masks of conf by name, each composed when it is first asked for."""
+
+    names = sorted(path.stem for path in (CONF / "mask").glob("[!_]*.yaml"))
+
+    def __getitem__(self, name: str) -> Mask:
+        if name not in self.names:
+            raise KeyError(name)
+        return mask_of(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+MASKS = Masks()
 
 EXAMPLE = alpaca("Name the capital of the country.", "France lies in Europe.", "Paris")
 DIALOGUE = Example(
