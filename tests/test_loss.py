@@ -72,8 +72,8 @@ def test_loss_and_gradients_equal_torchs_cross_entropy() -> None:
     head.grad.zero_()
     nll = functional.cross_entropy(hidden @ head.T, targets, reduction="none")
     ((weights * nll).sum() / 7).backward()
-    assert float(found.total) == pytest.approx(float((weights * nll).sum()), rel=1e-5)
-    assert float(found.prompt) == pytest.approx(float((weights * nll)[:350].sum()), rel=1e-5)
+    assert found.total.item() == pytest.approx((weights * nll).sum().item(), rel=1e-5)
+    assert found.prompt.item() == pytest.approx((weights * nll)[:350].sum().item(), rel=1e-5)
     assert torch.allclose(mine[0], hidden.grad, atol=1e-6) and torch.allclose(
         mine[1], head.grad, atol=1e-4
     )

@@ -220,7 +220,7 @@ def test_data_that_changed_after_planning_gives_no_result_under_the_old_name(
 ) -> None:
     cell = tiny_cell(tmp_path)
     write_records(tmp_path / "records.jsonl", 41)
-    files._load.cache_clear()  # noqa: SLF001  # as in a worker that starts only now
+    files._load.cache_clear()  # as in a worker that starts only now
     with pytest.raises(
         DataError,
         match=f"^{cell.folder.name}: its data or weights have changed since the sweep was",

@@ -96,7 +96,7 @@ def test_the_runs_of_a_lost_job_are_submitted_again_together_and_then_alone(
     jobs = [Job(cell, stamp(cell.folder)) for cell in cells]
     view, tally = View(Console(quiet=True), jobs), Tally()
     for lost in ([jobs], [jobs], [[jobs[0]], [jobs[1]]], [[jobs[0]]]):
-        slurm._again(lost, Slurm(retries=1), tmp_path / "s", tally, view)  # noqa: SLF001
+        slurm._again(lost, Slurm(retries=1), tmp_path / "s", tally, view)
     view.stop()
     assert submitted == [[0, 1], [0], [1], [0], [1]]
     failure = read_json(cells[0].folder / FAILURE, Failure)
