@@ -1,17 +1,16 @@
-"""Rooms are entered from above alone: the graph of packages has one direction, followed to its end."""
+"""Rooms are entered from above alone: the graph of packages has one direction, followed to its
+end.
+"""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import harness
-
-ROOT = Path(harness.__file__).parent.parent
+from tests.rooms import ROOT, imports
 
 ROOMS = [
     "paths",
@@ -30,17 +29,6 @@ ROOMS = [
 """Rooms of `harness` from the lowest: what lies in one imports from it and from lower ones alone."""
 
 FOLDERS = ("harness", "analysis", "tests")
-
-
-def imports(path: Path) -> set[str]:
-    """Every `harness.room` that a file names in an import, also within functions."""
-    named = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            named |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            named |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return named
 
 
 def room(path: Path) -> str:
