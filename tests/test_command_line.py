@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,11 @@ def test_all_faults_come_together(capsys: Capture) -> None:
 
 def test_a_role_that_a_mask_does_not_name_can_be_added() -> None:
     assert run_of("mask=full", "mask.weight.user=0.5").mask.weight["user"] == 0.5
+
+
+def test_a_command_beside_runs_needs_nothing_of_theirs(elsewhere: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "audit", "data.size=0"], capture_output=True, text=True
+    )
+    assert done.stderr.startswith("harness audit: data.size=0: expected small, ")
+    assert done.returncode == 2

@@ -46,6 +46,10 @@ KEYS = Keys(
 )  # fmt: skip
 
 
+LAUNCHER = "hydra/launcher="
+"""What comes before the launcher's name; without any it is the pool."""
+
+
 class Asked(NamedTuple):
     """A command line, its options apart from its keys.
 
@@ -71,6 +75,8 @@ def main(arguments: Sequence[str]) -> int:
 
         return complete(arguments)
     asked = asked_of(arguments)
+    if not any(key.startswith(LAUNCHER) for key in asked.keys):
+        asked.keys.insert(0, f"{LAUNCHER}pool")
     plugins.load(plugins.named(asked.keys))  # first of all: one may add a launcher
     hydra = opened(asked.folders, {name: each.settings for name, each in LAUNCHERS.items()})
     try:
@@ -124,8 +130,8 @@ def _instead(name: str, value: str) -> str:
 
 def _grammar(asked: Asked) -> Grammar:
     """The keys of a run, and the settings of the launcher that is asked for."""
-    named = [key.partition("=")[2] for key in asked.keys if key.startswith("hydra/launcher=")]
-    launcher = named[-1] if named else "pool"
+    named = [key.removeprefix(LAUNCHER) for key in asked.keys if key.startswith(LAUNCHER)]
+    launcher = named[-1] if named else ""
     settings = None
     if launcher in LAUNCHERS:
         defaults = LAUNCHERS.get(launcher).settings()
