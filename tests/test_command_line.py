@@ -101,5 +101,5 @@ def test_a_command_beside_runs_needs_nothing_of_theirs(elsewhere: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "harness", "audit", "data.size=0"], capture_output=True, text=True
     )
-    assert done.stderr.startswith("harness audit: data.size=0: expected small, ")
+    assert done.stderr.startswith("harness audit: data.size=0: expected tiny, ")
     assert done.returncode == 2
