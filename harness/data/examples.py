@@ -95,7 +95,7 @@ def prepare_examples(run: Run) -> Examples:
     dropped = 0
     for examples in (chosen, splits.test, splits.test_families):
         encoded = [
-            _encode(example, data.template, tokenizer, run.model.context) for example in examples
+            encode(example, data.template, tokenizer, run.model.context) for example in examples
         ]
         if data.too_long == "error":
             _refuse_long(encoded, run, tokenizer)
@@ -138,7 +138,12 @@ and length.
 """
 
 
-def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int) -> Encoded:
+def encode(example: Example, template: str, tokenizer: Tokenizer, context: int) -> Encoded:
+    """An example in tokens, cut to the context; the same one is tokenised once.
+
+    Raises:
+        ValueError, OSError: as `prompt.render`.
+    """
     key = (example.id, template, tokenizer.digest, context)
     if key not in _encoded:
         segments = render(example, template)

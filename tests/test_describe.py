@@ -1,0 +1,106 @@
+"""What `describe` says of a set, against counts by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from harness.data.describe import Length, describe
+from harness.data.doubts import doubts
+from harness.data.example import Example, Message, alpaca
+from harness.data.overlap import count_near
+from tests.make_data_files import FOLDER
+from tests.tiny import BPE, run_of
+
+
+def of_file(path: Path, *overrides: str) -> tuple[str, ...]:
+    sizes = ("data.validation=0", "data.test=1", "model=nano", "data.template=headers")
+    return (f"data.path={path}", "data=file", *sizes, *overrides)
+
+
+def test_counts_and_lengths_of_a_set(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [
+        {"question": "one two three four", "answer": "yes"},
+        {"question": "one two", "answer": "yes no"},
+    ]
+    test = {"question": "something else entirely", "answer": "ok"}
+    (tmp_path / "test.jsonl").write_text(json.dumps(test))
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
+    found = describe(run_of(*of_file(path, f"data.test_path={tmp_path / 'test.jsonl'}")), 1)
+    assert found.sizes == {"training": 2, "validation": 0, "test": 1, "test families": 0}
+    assert found.notes[0] == f"{path}: 3 examples from question, answer"
+    assert (found.duplicates, found.in_test, found.near_test, found.truncated) == (1, 0, 0, 0)
+    prompts = [len(BPE.encode(row["question"])) for row in rows]
+    answers = [len(BPE.encode(row["answer"])) for row in rows]
+    header = [len(BPE.encode(text)) for text in ("### Instruction:\n", "\n\n### Response:\n")]
+    assert found.lengths == {
+        "template": Length(8, 2 * sum(header)),
+        "instruction": Length(6, sum(prompts)),
+        "response": Length(3, sum(answers)),
+        "end": Length(0, 2),
+    }
+    assert found.ratio_of_means == sum(prompts) / sum(answers)
+    logs = [math.log(p / a) for p, a in zip(prompts, answers, strict=True)]
+    assert found.mean_log_ratio == pytest.approx(sum(logs) / 2, rel=1e-12)
+    assert found.turns == {1: 2}
+    whole = 2 * sum(header) + sum(prompts) + sum(answers) + 2
+    assert found.template_share == 2 * sum(header) / whole
+    (shown,) = found.shown
+    assert shown.startswith("### Instruction:\none two") and shown.endswith("<|endoftext|>")
+
+
+def test_turns_and_what_is_too_long_are_counted() -> None:
+    found = describe(run_of(*of_file(FOLDER / "dialogues.jsonl", "model.context=32")))
+    assert found.turns == {2: 3} and found.truncated == 3
+    assert "3 of 3 examples are longer than model.context" in found.warnings
+
+
+def test_near_duplicates_share_four_fifths_of_their_pairs_of_words() -> None:
+    words = [f"w{n}" for n in range(20)]
+    base = alpaca(" ".join(words), "", "yes")
+    near = alpaca(" ".join([*words[:-1], "other"]).upper(), "", "yes")
+    far = alpaca(" ".join([*words[:8], "x", *words[9:16], "y", *words[17:]]), "", "yes")
+    assert count_near([near, far, base], [base, alpaca("a b c", "", "d")]) == 2
+    assert count_near([far], [base]) == 0
+    many = [alpaca(f"Say number {n} in a word of your own", "", str(n)) for n in range(50)]
+    brute = sum(count_near([example], many[25:]) for example in many[:25])
+    assert count_near(many[:25], many[25:]) == brute
+
+
+def chats(asked: list[str], answers: list[str]) -> list[Example]:
+    return [
+        Example((Message("user", a), Message("assistant", b)))
+        for a, b in zip(asked, answers, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("examples", "line"),
+    [
+        (
+            chats(["Q: a\nAnswer:", "Q: b\nAnswer:", "c"], ["a b", "b c", "c d"]),
+            "67% of the prompts end in 'Answer:'",
+        ),
+        (chats(["same", "same", "c"], ["a b", "b c", "c d"]), "67% of the examples ask the same: 'same'"),
+        (chats(["a", "b", "c"], ["one", "two", "c d"]), "67% of the responses are one word"),
+        (chats(["a", "b", "c"], ["a b", "b c", " "]), "1 responses are empty"),
+        (
+            chats(["a\n### Response:", "b", "c"], ["a b", "b c", "c d"]),
+            "1 examples hold '### Response:', as if a template were in the text already",
+        ),
+    ],
+)
+def test_what_looks_odd_is_said(examples: list[Example], line: str) -> None:
+    (found,) = doubts(examples, 0, 0.3)
+    assert line in found
+
+
+def test_nothing_is_said_of_a_sound_set() -> None:
+    assert not list(doubts(chats(["a", "b", "c"], ["a b", "b c", "c d"]), 0, 0.5))
+    assert list(doubts(chats(["a"], ["a b"]), 0, 0.61)) == [
+        "the template makes up 61% of all tokens"
+    ]
