@@ -84,6 +84,7 @@ GOLDEN = {
     "response_drop": (*NO, [1, 1, 0], [1]),
     "annealed": (*ALL, *ANSWER),
     "long_input": (*LONG, *ANSWER),
+    "from_data": (*NO, *ANSWER),
 }
 
 

@@ -47,6 +47,8 @@ class Mask:
         weight: role -> loss weight of its tokens; a role that is not named weighs 0.
         keep: role -> share of its tokens, the most important first, that keep the weight; the
             others get 0. A role that is not named keeps all.
+        from_data: whether a weight that the data state for a text (`weight`, `train`, `trainable`,
+            `loss`, `loss_scale`) takes the place of its role's.
         prompt_weight: factor on the weights of all prompt roles; 1 for none.
         importance: the measure that ranks tokens within their role and example: "idf", "surprisal",
             "position", "random", or a plugin's; `harness.data.measures`.
@@ -62,6 +64,7 @@ class Mask:
     name: str
     weight: dict[Role, Weight]
     keep: dict[Role, Fraction]
+    from_data: bool
     prompt_weight: Weight
     importance: str
     tiers: list[Tier]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.config.schema import Run
+from harness.data.example import Example
 from harness.data.shapes import columns_known
-from harness.data.sources import SOURCES
+from harness.data.sources import SOURCES, load
 from harness.data.templates import TEMPLATES
 
 
@@ -33,3 +35,18 @@ def data_faults(run: Run) -> list[str]:
             "or more"
         )
     return faults
+
+
+def unheard(runs: Iterable[Run]) -> list[str]:
+    """A line for each set without weights of its own that a mask would take them from."""
+    sets = {repr(run.data): run for run in runs if run.mask.from_data}
+    return [
+        f"mask={run.mask.name}: data={run.data.name} states no weights, so that it is as without "
+        "mask.from_data"
+        for run in sets.values()
+        if not any(_states_weights(example) for example in load(run.data).pool)
+    ]
+
+
+def _states_weights(example: Example) -> bool:
+    return any(message.spans for message in example.messages)

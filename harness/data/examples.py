@@ -151,7 +151,7 @@ def encode(example: Example, template: str, tokenizer: Tokenizer, context: int) 
         prompt = len(tokenize(prompt_of(segments), tokenizer).ids)
         truncated = len(tokens.ids) > context
         if truncated:  # the end token falls away with the rest: a cut answer must not teach the model to stop there
-            tokens = Tokens(tokens.ids[:context], tokens.roles[:context], tokens.turns[:context])
+            tokens = tokens.first(context)
         _encoded[key] = (tokens, prompt, truncated)
     return Encoded(example, *_encoded[key])
 

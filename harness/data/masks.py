@@ -35,11 +35,13 @@ def weigh(tokens: Tokens, mask: Mask, importance: Floats) -> Floats:
     """
     by_role = np.array([mask.weight.get(role, 0.0) for role in ROLES], np.float32)
     weights: Floats = by_role[tokens.roles]
+    if mask.from_data and tokens.stated is not None:
+        weights = np.where(np.isnan(tokens.stated), weights, tokens.stated)
     for role in ROLES:
         kept = mask.keep.get(role, 1.0)
         graded = bool(mask.tiers) and role in PROMPT_ROLES
         places = np.flatnonzero(tokens.roles == ROLE_ID[role])
-        if (kept == 1.0 and not graded) or not len(places) or not by_role[ROLE_ID[role]]:
+        if (kept == 1.0 and not graded) or not weights[places].any():
             continue
         ranked = places[np.argsort(-importance[places], kind="stable")]
         if graded:
@@ -88,7 +90,7 @@ def said_in_vain(masks: Iterable[Mask]) -> list[str]:
 
 
 def _trains_prompt(mask: Mask) -> bool:
-    return any(mask.weight.get(role) for role in PROMPT_ROLES)
+    return mask.from_data or any(mask.weight.get(role) for role in PROMPT_ROLES)
 
 
 def _count(fraction: float, total: int) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,18 +49,26 @@ CHARACTERS = _characters()
 
 
 class Tokens(NamedTuple):
-    """A tokenised conversation; the three arrays are of equal length [time].
+    """A tokenised conversation; the arrays are of equal length [time].
 
     Attributes:
         ids: int32, token ids.
         roles: int8, index into `harness.records.roles.ROLES`.
         turns: int16, the exchange each token belongs to, from 0; a user message and its answer
             share one.
+        stated: float32, the loss weight that the data give to each token, nan where they say
+            nothing; None where they say nothing of any.
     """
 
     ids: NDArray[np.int32]
     roles: NDArray[np.int8]
     turns: NDArray[np.int16]
+    stated: NDArray[np.float32] | None = None
+
+    def first(self, count: int) -> Tokens:
+        """So many of them, from the beginning."""
+        stated = None if self.stated is None else self.stated[:count]
+        return Tokens(self.ids[:count], self.roles[:count], self.turns[:count], stated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +199,17 @@ def tokenize(segments: tuple[Segment, ...], tokenizer: Tokenizer) -> Tokens:
     ids: list[int] = []
     roles: list[int] = []
     turns: list[int] = []
+    stated: list[float] = []
     for segment in segments:
         new = [tokenizer.end] if segment.role == "end" else tokenizer.encode(segment.text)
         ids += new
         roles += [ROLE_ID[segment.role]] * len(new)
         turns += [segment.turn] * len(new)
-    return Tokens(np.array(ids, np.int32), np.array(roles, np.int8), np.array(turns, np.int16))
+        stated += [math.nan if segment.weight is None else segment.weight] * len(new)
+    silent = all(segment.weight is None for segment in segments)
+    return Tokens(
+        np.array(ids, np.int32),
+        np.array(roles, np.int8),
+        np.array(turns, np.int16),
+        None if silent else np.array(stated, np.float32),
+    )

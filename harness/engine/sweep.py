@@ -15,6 +15,7 @@ from rich.console import Console
 
 from harness.config.schema import Run, with_launch
 from harness.config.validate import ConfigError
+from harness.data.checks import unheard
 from harness.data.sources import load
 from harness.engine.cells import cells_of, missing_devices
 from harness.engine.job import Job
@@ -74,6 +75,7 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
         cells = cells_of(runs)
         sources = {repr(run.data): run.data for run in runs}.values()
         notes = dict.fromkeys(note for data in sources for note in load(data).notes)
+        notes |= dict.fromkeys(unheard(runs))
     for note in notes:
         _say(console, note)
     force = any(run.launch.force for run in runs)
