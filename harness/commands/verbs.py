@@ -20,6 +20,7 @@ class Verb(NamedTuple):
 VERBS = {
     "run": Verb("harness.commands.run", "fine-tune, one run or a sweep (may be left out)"),
     "audit": Verb("harness.commands.audit", "show what a mask does to examples, token by token"),
+    "describe": Verb("harness.commands.describe", "what is in a set of examples"),
     "status": Verb("harness.commands.status", "how far a sweep is"),
     "report": Verb("harness.commands.report", "tables, figures and verdicts of finished runs"),
     "generate": Verb("harness.commands.generate", "ask a base or a fine-tuned model"),
