@@ -58,9 +58,11 @@ def _facts(found: Description) -> list[str]:
     return [
         f"examples: {sizes}",
         f"answers in an example: {turns}",
-        f"prompt tokens / response tokens, template aside: ratio of means "
-        f"{found.ratio_of_means:.3g}, mean log ratio {found.mean_log_ratio:+.3f} "
-        f"(geometric mean {geometric:.3g})",
+        (
+            f"prompt tokens / response tokens, template aside: ratio of means "
+            f"{found.ratio_of_means:.3g}, mean log ratio {found.mean_log_ratio:+.3f} "
+            f"(geometric mean {geometric:.3g})"
+        ),
         f"template: {found.template_share:.1%} of all tokens",
         f"left out: {found.duplicates:,} that occur twice, {found.in_test:,} that are held out too",
         f"near-duplicates of held-out examples, which stay: {found.near_test:,}",

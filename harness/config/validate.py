@@ -158,9 +158,14 @@ def _uneven(config: Pretrain) -> list[str]:
     return faults
 
 
-OF_FILES = ("path", "mix", "validation_path", "test_path", "columns")
+OF_FILES = ("path", "mix", "test_path")
 OF_BUILTIN = ("test_families", "prompt_words", "response_words", "distractor")
-"""Keys of `data` that one source alone reads; a plugin's may read all of them."""
+UNREAD = {
+    "files": (*OF_BUILTIN, "named"),
+    "builtin": (*OF_FILES, "validation_path", "columns", "named"),
+    "named": (*OF_BUILTIN, *OF_FILES),
+}
+"""Source -> keys of `data` that it does not read; a plugin's may read all of them."""
 
 
 def _misplaced(data: Data) -> list[str]:
@@ -168,10 +173,9 @@ def _misplaced(data: Data) -> list[str]:
     faults = []
     if data.source == "files" and (not data.path or data.path == [""]):
         faults.append("data.path='': expected a file, a folder, hf:owner/name or a list of these")
-    unread = {"files": OF_BUILTIN, "builtin": OF_FILES}.get(data.source, ())
-    expected = {"files": "data=builtin", "builtin": "data=file"}.get(data.source)
-    for key in unread:
+    for key in UNREAD.get(data.source, ()):
         value = getattr(data, key)
+        expected = "data=builtin" if key in OF_BUILTIN else "data=file"
         if value:
             faults.append(
                 f"data.{key}={value!r}: the set {data.source} takes none, expected {expected}"

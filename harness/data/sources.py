@@ -14,6 +14,7 @@ from harness.config.schema import SIZES, Data
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.files import load_files
+from harness.data.named import load_named
 from harness.data.splits import Splits
 from harness.data.tasks import CAPACITY, BuiltinSpec, generate
 
@@ -24,6 +25,7 @@ SOURCES: Registry[Source] = Registry("data.source")
 """Name -> the function that loads it."""
 
 SOURCES.add("files", load_files)
+SOURCES.add("named", load_named)
 
 
 def load(data: Data) -> Splits:
