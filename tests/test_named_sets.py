@@ -139,7 +139,7 @@ def test_a_server_without_parts_begins_anew(server: Server, cache: Path) -> None
 
 def test_a_server_that_brings_nothing_is_left_after_five_attempts(server: Server) -> None:
     server.ranges, server.cut = False, 100
-    with pytest.raises(DataError, match="cannot fetch .*; expected to be online the first time"):
+    with pytest.raises(DataError, match=r"cannot fetch .*; expected to be online the first time"):
         get(server)
     assert len(server.asked) == fetch.ATTEMPTS + 1
 
@@ -160,7 +160,7 @@ def test_another_content_than_the_hash_says_is_refused_and_removed(
 
 def test_a_file_that_was_changed_in_the_cache_is_refused(server: Server, cache: Path) -> None:
     get(server).write_bytes(b"changed")
-    with pytest.raises(DataError, match="expected sha256:.*; what was fetched is removed"):
+    with pytest.raises(DataError, match=r"expected sha256:.*; what was fetched is removed"):
         get(server)
     assert kept(cache) == [] and get(server).read_bytes() == CONTENT
 
