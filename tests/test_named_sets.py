@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.config.schema import Remote
+from harness.config.named import Remote
 from harness.data import fetch
 from harness.data.errors import DataError
 from harness.data.sources import load

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass as checked
 
-from harness.config.schema import Count, Fraction, Model, Positive, Rate, Weight, strict
+from harness.config.kinds import Count, Fraction, Positive, Rate, Weight, strict
+from harness.config.schema import Model
 
 
 @checked(frozen=True, kw_only=True, config=strict)

@@ -5,23 +5,16 @@ fills them.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked
 
+from harness.config.kinds import Count, Fraction, Positive, Rate, Threads, Weight, strict
+from harness.config.named import Named
 from harness.records.roles import Role
 
 SIZES = {"tiny": 30, "small": 100, "medium": 300, "large": 1_000, "huge": 10_000}
 """Named numbers of training examples; "full" stands for all that the source has."""
-
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-Threads = Annotated[int, Field(gt=0, le=1024)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-strict = ConfigDict(extra="forbid", strict=True)
 
 
 @checked(frozen=True, kw_only=True, config=strict)
@@ -98,37 +91,6 @@ class Model:
     tokenizer: Literal["bpe8k", "gpt2"]
     weights: str
     lr: dict[int, Rate]
-
-
-@checked(frozen=True, kw_only=True, config=strict)
-class Remote:
-    """A file that is fetched once.
-
-    Attributes:
-        url: its address, at a revision that does not move.
-        hash: "sha256:..." of its content, or "git:..." as git names it; "" to keep to what the first
-            fetch brings.
-    """
-
-    url: str
-    hash: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|git:[0-9a-f]{40})?$")]
-
-
-@checked(frozen=True, kw_only=True, config=strict)
-class Named:
-    """A set of others.
-
-    Attributes:
-        train: the file that examples come from.
-        test: the file of held-out examples; null to take them from the other.
-        licence: what its use is bound to.
-        citation: whose it is.
-    """
-
-    train: Remote
-    test: Remote | None
-    licence: str
-    citation: str
 
 
 @checked(frozen=True, kw_only=True, config=strict)

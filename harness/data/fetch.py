@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from harness.config.schema import Remote
+from harness.config.named import Remote
 from harness.data.errors import DataError
 from harness.data.formats.stream import LARGEST, MIB
 

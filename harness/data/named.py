@@ -7,7 +7,8 @@ from dataclasses import replace
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from harness.config.schema import Data, Named, Remote
+from harness.config.named import Named, Remote
+from harness.config.schema import Data
 from harness.data.errors import DataError
 from harness.data.fetch import fetched
 from harness.data.files import load_files

@@ -1,0 +1,16 @@
+"""Kinds of values that configs hold, as pydantic checks them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Threads = Annotated[int, Field(gt=0, le=1024)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+strict = ConfigDict(extra="forbid", strict=True)
+"""No unknown keys, and no text where a number is meant."""
