@@ -85,7 +85,10 @@ def chats(asked: list[str], answers: list[str]) -> list[Example]:
             chats(["Q: a\nAnswer:", "Q: b\nAnswer:", "c"], ["a b", "b c", "c d"]),
             "67% of the prompts end in 'Answer:'",
         ),
-        (chats(["same", "same", "c"], ["a b", "b c", "c d"]), "67% of the examples ask the same: 'same'"),
+        (
+            chats(["same", "same", "c"], ["a b", "b c", "c d"]),
+            "67% of the examples ask the same: 'same'",
+        ),
         (chats(["a", "b", "c"], ["one", "two", "c d"]), "67% of the responses are one word"),
         (chats(["a", "b", "c"], ["a b", "b c", " "]), "1 responses are empty"),
         (
