@@ -51,7 +51,7 @@ def python(folder: Path, *arguments: str, path: str = "") -> subprocess.Complete
 
 def test_a_run_uses_what_was_added_from_outside_in_its_worker_too(outside: Path) -> None:
     done = python(
-        outside, "-m", "harness", "--config-dir=conf", "plugins=[mine]", "mask=question_only",
+        outside, "-m", "harness", "plugins=[mine]", "mask=question_only",
         "mask.importance=recent", "data.path=sums.qa", "data.template=qa", "train.decay=root",
         "train.normalize=sum", "score.scores=[exact_match,words]", "claim=recent_first", *TINY,
     )  # fmt: skip

@@ -115,11 +115,12 @@ def search_path(folders: Sequence[Path], working: Path) -> ConfigSearchPathImpl:
     path = ConfigSearchPathImpl()
     path.append("hydra", "pkg://hydra.conf")
     path.append("main", f"conf://{CONF}")
-    for folder in folders:
-        path.append("command line", f"options://{folder.resolve()}")
-    own = working / "conf"
-    if own.is_dir() and own.resolve() != CONF:
-        path.append("working folder", f"options://{own}")
+    named = {folder.resolve(): "command line" for folder in folders}
+    own = (working / "conf").resolve()
+    if own.is_dir() and own != CONF:
+        named.setdefault(own, "working folder")
+    for folder, name in named.items():
+        path.append(name, f"options://{folder}")
     for root in dict.fromkeys((SWEEPS.parent, working)):
         path.append("stored sweeps", f"sweeps://{root}")
     path.append("schema", "structured://")
