@@ -72,6 +72,14 @@ COLUMNS = (
         "scores.*", "result", "scores", "float", "", "mean over the responses that could be scored"
     ),
     Column(
+        "scales.*",
+        "result",
+        "scales",
+        "str",
+        "",
+        "unit of a score that is no share of which more is better, and which is better",
+    ),
+    Column(
         "scored.*", "result", "scored", "float", "responses", "how many responses could be scored"
     ),
     Column(

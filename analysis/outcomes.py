@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
     Attributes:
         column: where it stands in the run table.
         name: what every table, figure and sentence calls it.
-        unit: of a difference: nats/token, or points of a hundred.
+        unit: of a difference: nats/token, points of a hundred, or a score's own.
         sign: 1 where more is better, −1 where less is.
         margin: the difference that counts as none.
     """
@@ -52,6 +52,29 @@ KNOWN = (
 """In the order of tables. Further losses and scores of a run are outcomes too, after these."""
 
 
+_declared: dict[str, Outcome] = {}
+
+
+def declare(runs: pd.DataFrame) -> None:
+    """Take the unit and direction of further scores from runs whose results tell them.
+
+    A margin that nobody has named is 0: no such difference counts as none.
+    """
+    _declared.clear()
+    for column in runs.columns:
+        if column.startswith("scales.") and column.endswith(".unit"):
+            name = column.removeprefix("scales.").removesuffix(".unit")
+            unit = POINTS if _first(runs[column]) == "share" else _first(runs[column])
+            sign = -1 if _first(runs[f"scales.{name}.better"]) == "lower" else 1
+            margin = 0.02 if unit == POINTS else 0.0
+            key = f"scores.{name}"
+            _declared[key] = Outcome(key, name.replace("_", " "), unit, sign, margin)
+
+
+def _first(values: pd.Series) -> str:
+    return str(values.dropna().iloc[0])
+
+
 def outcome(column: str) -> Outcome:
     """The declaration of an outcome, made for those that are not listed.
 
@@ -61,6 +84,8 @@ def outcome(column: str) -> Outcome:
     for known in KNOWN:
         if known.column == column:
             return known
+    if column in _declared:
+        return _declared[column]
     kind, _, rest = column.partition(".")
     if kind == "scores":
         return Outcome(column, rest.replace("_", " "), POINTS, 1, 0.02)

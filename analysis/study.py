@@ -18,7 +18,7 @@ from analysis.claims import Claim, ClaimError, known, load_claim
 from analysis.evidence import gather
 from analysis.labels import arm_order, condition_order
 from analysis.load import LoadError, Problem, read
-from analysis.outcomes import PRIMARY, Outcome, main_score, measured, outcome
+from analysis.outcomes import PRIMARY, Outcome, declare, main_score, measured, outcome
 from analysis.pairs import missing, pair
 from analysis.rates import Chosen
 from analysis.verdict import Verdict, settle
@@ -185,6 +185,7 @@ def study(
         LoadError: nothing there can be analysed, or a claim's file is faulty; one line.
     """
     every, problems, archives = read(folders)
+    declare(every)
     order = arm_order(every["arm"])
     if baseline and baseline not in order:
         raise LoadError(

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from analysis.outcomes import NATS, Outcome
+from analysis.outcomes import POINTS, Outcome
 
 
 def amount(value: float, outcome: Outcome, *, signed: bool = True) -> str:
-    """An outcome's value: nats per token to three digits, a score in points (of a hundred) to one;
-    – for NaN.
+    """An outcome's value: a score in points (of a hundred) to one digit, nats per token and other
+    units to three; – for NaN.
     """
     if math.isnan(value):
         return "–"
-    nats = outcome.unit == NATS
-    shown = round(value, 3) if nats else round(100 * value, 1)
+    points = outcome.unit == POINTS
+    shown = round(100 * value, 1) if points else round(value, 3)
     # What rounds to zero has no sign.
     sign = "+" if signed and shown else ""
-    return f"{shown or 0.0:{sign}.{3 if nats else 1}f}".replace("-", "−")
+    return f"{shown or 0.0:{sign}.{1 if points else 3}f}".replace("-", "−")
 
 
 def interval(estimate: float, low: float, high: float, outcome: Outcome) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from analysis.outcomes import POINTS, PRIMARY, at_bound, main_score, measured, outcome
+from analysis.outcomes import (
+    POINTS,
+    PRIMARY,
+    at_bound,
+    declare,
+    main_score,
+    measured,
+    outcome,
+)
+from analysis.words import amount
 
 
 def runs(**scores: list[float | None]) -> pd.DataFrame:
@@ -19,6 +28,17 @@ def test_every_measure_has_one_name() -> None:
     assert outcome("nll.test_families.answer").name == "response NLL (test families)"
     assert outcome("scores.rouge_l").name == "ROUGE-L"
     assert outcome("scores.my_own").name == "my own"
+
+
+def test_a_score_of_another_unit_is_read_as_the_runs_tell() -> None:
+    told = {"scales.words.unit": [None, "words"], "scales.words.better": [None, "lower"]}
+    declare(runs(words=[3.0, 4.5]).join(pd.DataFrame(told)))
+    words = outcome("scores.words")
+    assert (words.unit, words.sign, words.margin) == ("words", -1, 0.0)
+    assert amount(-1.5, words) == "−1.500"
+    assert main_score(runs(words=[3.0, 4.5])) is None
+    declare(runs(words=[3.0, 4.5]))
+    assert outcome("scores.words").unit == POINTS
 
 
 @pytest.mark.parametrize("column", ["nll.base.answer", "nll.train.answer", "nll.test.end", "seed"])

@@ -13,5 +13,7 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str]) -> int:
     """The command line; returns the exit code."""
     from analysis.__main__ import main as analyse
+    from harness.config import plugins
 
+    plugins.load()  # of figures and claims
     return analyse(list(arguments))

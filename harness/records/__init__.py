@@ -182,8 +182,7 @@ class Result:
             -> role -> nats per token; a role without tokens is absent. "response" counts response
             tokens alone; "end" is the end token; "answer" is both together, the primary outcome.
         scores: name -> mean over the responses that could be scored; None where none could.
-        scales: name of score -> how to read it; absent for the scores of older runs, which all are
-            shares of which more is better.
+        scales: name of score -> how to read it, where it is no share of which more is better.
         scored: name -> number of responses that could be scored.
         behaviour: name -> rate or mean over all responses: ended, echoed, repeated, empty, length
             (tokens).

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from harness.data.rows import order_digest
-from harness.records import Fairness, ResponseRecord, Result, Score
+from harness.records import Fairness, ResponseRecord, Result, Scale, Score
 from harness.records.roles import ROLES
 from harness.run.identity import provenance
 from harness.run.journal import Journal
@@ -17,6 +17,9 @@ from harness.run.prepare import Prepared
 from harness.scoring import BEHAVIOURS, SCORES, mean
 from harness.train.evaluate import Evaluation, per_token
 from harness.train.learner import Totals
+
+COMMON = Scale(unit="share", better="higher")
+"""How scores are read where nothing else is said."""
 
 
 def summarise(
@@ -42,6 +45,7 @@ def summarise(
     responses = answered.get("test", [])
     names = run.score.scores
     scores = {name: mean(responses, name) for name in names}
+    scales = {name: SCORES.get(name).scale for name in names}
     behaviour = {name: mean(responses, name)[0] for name in BEHAVIOURS}
     behaviour["length"] = None
     if responses:
@@ -61,7 +65,7 @@ def summarise(
         epochs=float(run.train.epochs),
         nll={name: per_token(measure.roles) for name, measure in measures.items()},
         scores={name: value for name, (value, _) in scores.items()},
-        scales={name: SCORES.get(name).scale for name in names},
+        scales={name: scale for name, scale in scales.items() if scale != COMMON},
         scored={name: count for name, (_, count) in scores.items()},
         behaviour=behaviour,
         families=_by_family(answered, names),
