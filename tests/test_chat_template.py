@@ -93,6 +93,7 @@ FAULTY = {
         "{{ 'x' * 2000000 }}" + PLAIN,
         "writes 2,000,027 characters for one conversation",
     ),
+    "half of a character": (PLAIN + "{{ '\\ud800' }}", "writes half of a character"),
     "memory": ("{{ 'x' * 10 ** 10 }}" + PLAIN, "takes more than 512 MiB"),
     "capitals": (
         PLAIN.replace(TEXT, "{{ m.content | upper }}"),

@@ -131,6 +131,22 @@ def test_the_kept_files_are_those_that_the_script_makes() -> None:
     assert all((FOLDER / name).read_bytes() == made[name] for name in texts) and len(texts) > 15
 
 
+def test_keys_of_messages_that_are_not_read_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "thoughts.jsonl"
+    said = [
+        {"role": "user", "content": "Who?", "name": "Ann"},
+        {"role": "assistant", "content": "I do.", "reasoning_content": "Hm.", "weight": 1},
+    ]
+    rows = [{"messages": said, "id": n} for n in range(3)]
+    rows = [json.loads(json.dumps(row).replace("Who?", f"Who {row['id']}?")) for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (note,) = load(path).notes
+    assert note == (
+        f"{path}: 3 examples from messages "
+        "(not read: id, messages.name, messages.reasoning_content)"
+    )
+
+
 def test_text_that_is_written_out_takes_no_template() -> None:
     example = read_examples(str(FOLDER / "segments.jsonl"))[0]
     expected = [

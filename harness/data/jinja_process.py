@@ -67,6 +67,8 @@ def answer(template: Any, conversations: list[list[dict[str, str]]]) -> dict[str
         )
         if len(text) > OUTPUT + 2 * sum(len(message["content"]) for message in messages):
             return {"error": f"writes {len(text):,} characters for one conversation"}
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            return {"error": "writes half of a character"}
         texts.append(text)
     return {"texts": texts}
 

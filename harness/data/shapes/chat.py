@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.data.errors import DataError
 from harness.data.example import Example, Message, Speaker
-from harness.data.shapes.weights import DETAIL, Stated, detailed, refined, spans, stated
+from harness.data.shapes.weights import (
+    DETAIL,
+    NUMBERS,
+    SWITCHES,
+    Stated,
+    detailed,
+    refined,
+    spans,
+    stated,
+)
 from harness.data.values import keys, kind, quoted, text
 
 SPEAKERS: dict[str, Speaker] = {
@@ -20,6 +29,9 @@ SPEAKERS: dict[str, Speaker] = {
     "tool": "tool",
 }
 """A message's role or its `from` -> who spoke."""
+
+READ = frozenset(("role", "from", "content", "value", "tool_calls", *NUMBERS, *SWITCHES, DETAIL))
+"""Keys of a message that are read."""
 
 FOLLOWS: dict[str, tuple[Speaker, ...]] = {
     "": ("system", "user"),
@@ -79,6 +91,13 @@ def message_list(value: object, key: str, place: str) -> Iterator[Message]:
             yield _message(item, where)
         else:
             raise DataError(f"{where}: {kind(item)}, expected an object with role and content")
+
+
+def unread(value: object) -> list[str]:
+    """Keys of the messages of a list that are not read, such as `reasoning_content`."""
+    items = value if isinstance(value, list) else []
+    found = (key for item in items if isinstance(item, dict) for key in item if key not in READ)
+    return list(dict.fromkeys(found))
 
 
 def _message(fields: Mapping[str, object], place: str) -> Message:

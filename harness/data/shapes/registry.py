@@ -9,7 +9,7 @@ from harness.config.registry import Registry
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.formats import Record
-from harness.data.shapes.chat import messages
+from harness.data.shapes.chat import messages, unread
 from harness.data.shapes.pairs import ANSWERS, INPUTS, QUESTIONS, pair
 from harness.data.shapes.segments import segments
 from harness.data.values import keys, quoted
@@ -56,7 +56,7 @@ class Read(NamedTuple):
     Attributes:
         example: the example.
         used: the keys that it was made from, in the record's order.
-        unused: the record's other keys.
+        unused: the record's other keys, and its messages' as "messages.key".
     """
 
     example: Example
@@ -75,6 +75,10 @@ def example_of(record: Record) -> Read:
             read = {name for names in shape.needs for name in names} | set(shape.takes)
             used = tuple(key for key in record.fields if key in read)
             unused = tuple(key for key in record.fields if key not in read)
+            if shape.read is not segments:
+                unused += tuple(
+                    f"{key}.{name}" for key in used for name in unread(record.fields[key])
+                )
             return Read(shape.read(record.fields, record.place), used, unused)
     raise DataError(f"{record.place}: found {keys(record.fields)}, expected {EXPECTED}")
 

@@ -32,7 +32,7 @@ for name, content in {
     "a loop of ten to the nine": "{% for a in range(99999) %}{% for b in range(99999) %}"
     "{% endfor %}{% endfor %}" + PLAIN,
     "a range too long": "{% for a in range(10 ** 9) %}{% endfor %}" + PLAIN,
-    "a huge power": PLAIN + "{{ 9 ** 9 ** 9 ** 9 }}",
+    "a huge power": PLAIN + "{{ 9 ** (9 ** 9) }}",
     "huge text": PLAIN + "{{ 'x' * 10 ** 10 }}",
     "huge output": "{% for a in range(99999) %}{% for b in range(99999) %}xxxxxxxxxx{% endfor %}"
     "{% endfor %}" + PLAIN,
