@@ -65,10 +65,9 @@ def answer(template: Any, conversations: list[list[dict[str, str]]]) -> dict[str
         text = template.render(
             messages=messages, add_generation_prompt=False, bos_token="", eos_token=""
         )
+        text.encode()  # raises where a surrogate stands alone
         if len(text) > OUTPUT + 2 * sum(len(message["content"]) for message in messages):
             return {"error": f"writes {len(text):,} characters for one conversation"}
-        if any("\ud800" <= letter <= "\udfff" for letter in text):
-            return {"error": "writes half of a character"}
         texts.append(text)
     return {"texts": texts}
 
@@ -80,6 +79,8 @@ def guarded(task: Any, *arguments: Any) -> Any:
         return task(*arguments)
     except MemoryError:
         return {"error": f"takes more than {MEMORY >> 20} MiB"}
+    except UnicodeEncodeError:
+        return {"error": "writes half of a character"}
     except RecursionError:
         return {"error": "calls itself without end, or is nested too deep"}
     except Exception as error:  # a template can raise anything
