@@ -158,9 +158,10 @@ def flip(path: Path) -> None:
         (flip, r"ValueError: \S+ is damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:5000]), "BadZipFile: "),
         (lambda path: path.write_bytes(b""), "BadZipFile: "),
-        (lambda path: put(path, "format", 0), "ValueError: format 0, expected 3"),
+        (lambda path: put(path, "format", 0), "ValueError: format 0, expected 4"),
         (lambda path: put(path, "identity", "0" * 16), "ValueError: of the run 0{16}, expected "),
         (lambda path: put(path, "threads", 7), "ValueError: made with 7 threads, expected 1"),
+        (lambda path: put(path, "gpus", 2), "ValueError: made with 2 gpus, expected 1"),
         (lambda path: put(path, "model", {}), "ValueError: its weights are those of another model"),
         (lambda path: put(path, "totals", {}), "KeyError: 'weight'"),
         (

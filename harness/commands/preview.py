@@ -18,7 +18,7 @@ from harness.engine.cells import cells_of
 from harness.engine.launchers import Settings
 from harness.engine.outcomes import outcome_of
 from harness.engine.plan import read_plan
-from harness.engine.slots import cpus, gpus, threads_of, workers
+from harness.engine.slots import cpus, gpus, teams, threads_of, workers
 from harness.records import RESULT, Result
 from harness.records.storage import RecordError, read_json
 from harness.run.identity import Cell
@@ -114,7 +114,7 @@ def _time(todo: Sequence[Cell], settings: Settings) -> str:
     """About how long the runs take, and from what that is told."""
     if not todo:
         return "none, all runs are finished"
-    devices = gpus({cell.run.launch.device for cell in todo})
+    devices = teams(gpus({cell.run.launch.device for cell in todo}), todo[0].run.launch.gpus)
     planned = [
         with_launch(cell.run, threads=threads_of(cell.run, settings.cores or cpus()))
         for cell in todo

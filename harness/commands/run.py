@@ -40,8 +40,8 @@ KEYS = Keys(
     shown=(
         "data.path", "data.size", "data.template", "data.test", "model.weights", "train.epochs",
         "train.batch_tokens", "train.lr", "train.normalize", "score.responses", "seed",
-        "launch.sweep", "launch.runs", "launch.device", "launch.threads", "launch.retry",
-        "launch.force", "launch.save_weights",
+        "launch.sweep", "launch.runs", "launch.device", "launch.threads", "launch.gpus",
+        "launch.retry", "launch.force", "launch.save_weights",
     ),
 )  # fmt: skip
 

@@ -220,6 +220,8 @@ class Launch:
         threads: CPU threads of one run; "auto" for one with a model below 50 million parameters,
             and with a larger one as many as there are cores, at most eight. Fixed when a run is
             first planned.
+        gpus: GPUs of this host that train one run together, each on a share of every step's rows;
+            with device=cpu so many processes.
         retry: "failed" tries runs again that an earlier launch recorded as failed; "none" leaves
             them.
         force: whether finished and failed runs are carried out again, from their beginning.
@@ -238,6 +240,7 @@ class Launch:
     runs: str
     device: str
     threads: Threads | Literal["auto"]
+    gpus: Positive
     retry: Literal["none", "failed"]
     force: bool
     stack: Positive | Literal["auto"]

@@ -17,7 +17,7 @@ from harness.config.commands import Assess, Export, Generate, Pretrain
 from harness.config.hints import hint
 from harness.config.launch_keys import PREFIX
 from harness.config.names import data_name, folder_faults, name_faults
-from harness.config.schema import SIZES, Data, Run
+from harness.config.schema import SIZES, Data, Launch, Run
 from harness.records.roles import ROLES
 
 
@@ -118,6 +118,7 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
         faults += _uneven(config)
     if not isinstance(config, Run):
         return faults
+    faults += _apart(config.launch)
     size = config.data.size
     if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
         faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
@@ -166,6 +167,18 @@ UNREAD = {
     "named": (*OF_BUILTIN, *OF_FILES),
 }
 """Source -> keys of `data` that it does not read; a plugin's may read all of them."""
+
+
+def _apart(launch: Launch) -> list[str]:
+    """Faults of a run over several GPUs: it names none of them, and is in no stack."""
+    faults = []
+    if launch.gpus > 1 and launch.device.startswith("cuda:"):
+        faults.append(
+            f"device={launch.device!r}: expected auto, cuda or cpu with gpus={launch.gpus}"
+        )
+    if launch.gpus > 1 and launch.stack not in ("auto", 1):
+        faults.append(f"stack={launch.stack}: expected auto or 1 with gpus={launch.gpus}")
+    return faults
 
 
 def _misplaced(data: Data) -> list[str]:

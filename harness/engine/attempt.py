@@ -110,6 +110,7 @@ def _carry_out(locked: Sequence[tuple[Try, Lock]], tell: Tell, warm: Warm) -> li
     """Carry out locked runs; returns how they ended."""
     import torch
 
+    from harness.engine.ranks import execute_apart
     from harness.run.execute import execute_group
 
     tries = [each for each, _ in locked]
@@ -119,7 +120,11 @@ def _carry_out(locked: Sequence[tuple[Try, Lock]], tell: Tell, warm: Warm) -> li
         for cell in cells:
             plugins.load(cell.run.launch.plugins)
         with logged(tries):
-            outcomes = execute_group(cells, _SignsOfLife(locked, tell), warm)
+            progress = _SignsOfLife(locked, tell)
+            if cells[0].run.launch.gpus == 1:
+                outcomes = execute_group(cells, progress, warm)
+            else:
+                outcomes = [execute_apart(cells[0], progress)]
             for outcome in outcomes:
                 if isinstance(outcome, Exception):
                     traceback.print_exception(outcome)

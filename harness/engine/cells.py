@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.data.errors import DataError
@@ -63,11 +65,20 @@ def _examples_key(run: Run) -> tuple[str, ...]:
 
 
 def missing_devices(runs: Sequence[Run]) -> list[str]:
-    """A line for each device that runs name and this machine has not."""
+    """A line for each device that runs name and this machine has not, or not so often."""
     faults = []
     for name in sorted({run.launch.device for run in runs}):
         try:
             device.resolve(name)
         except device.DeviceError as error:
             faults.append(str(error))
+    wanted = sorted({run.launch.gpus for run in runs})
+    if len(wanted) > 1:
+        numbers = ", ".join(map(str, wanted))
+        faults.append(f"gpus={numbers}: expected one number for all runs of a launch")
+    present = torch.cuda.device_count()
+    if any(present < run.launch.gpus > 1 and run.launch.device != "cpu" for run in runs):
+        faults.append(
+            f"gpus={wanted[-1]}: {present} present, expected at most {max(1, present)}, or device=cpu"
+        )
     return faults

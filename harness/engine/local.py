@@ -11,7 +11,7 @@ from harness.config.schema import with_launch
 from harness.engine.job import Job
 from harness.engine.launchers import Outcome
 from harness.engine.pool import Pool
-from harness.engine.slots import gpus, places, stack_limit, workers
+from harness.engine.slots import gpus, places, stack_limit, teams, workers
 from harness.engine.stacks import stackable
 from harness.engine.view import View
 
@@ -29,7 +29,7 @@ def launch(jobs: Sequence[Job], settings: Settings, console: Console) -> Outcome
         KeyboardInterrupt: stopped by Ctrl-C; what had finished by then is kept.
     """
     runs = [job.cell.run for job in jobs]
-    visible = gpus({run.launch.device for run in runs})
+    visible = teams(gpus({run.launch.device for run in runs}), runs[0].launch.gpus)
     count = min(workers(visible, settings, runs), len(jobs))
     by_name = {job.name: job for job in jobs}
     if len(visible) == 1:  # a worker sees its one GPU under another name

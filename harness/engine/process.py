@@ -70,9 +70,13 @@ class Worker:
     def how_it_died(self) -> tuple[str, str]:
         """In words, and the name of the signal that killed it, "" where none did."""
         self.process.join()
-        code = self.process.exitcode or 0
-        name = signal.Signals(-code).name if code < 0 else ""
-        return (f"was killed by {name}" if name else f"exited with code {code}"), name
+        return how_it_died(self.process.exitcode or 0)
+
+
+def how_it_died(code: int) -> tuple[str, str]:
+    """A process's exit code in words, and the name of the signal that killed it, "" for none."""
+    name = signal.Signals(-code).name if code < 0 else ""
+    return (f"was killed by {name}" if name else f"exited with code {code}"), name
 
 
 def start(gpu: str | None) -> Worker:

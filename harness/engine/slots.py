@@ -61,6 +61,12 @@ def gpus(devices: set[str]) -> list[str]:
     return visible
 
 
+def teams(visible: Sequence[str], gpus: int) -> list[str]:
+    """The GPUs as `CUDA_VISIBLE_DEVICES` calls them for workers that take so many each."""
+    firsts = range(0, len(visible) - gpus + 1, gpus)
+    return [",".join(visible[first : first + gpus]) for first in firsts]
+
+
 def gpu_memory() -> int:
     """Bytes of the smallest GPU that this process sees."""
     import torch
@@ -97,16 +103,18 @@ def workers(visible: Sequence[str], settings: Pool, runs: Sequence[Run]) -> int:
     """Workers at a time.
 
     Args:
-        visible: the GPUs, from `gpus`.
+        visible: the GPUs, or groups of them, from `teams`.
         settings: of the launch.
         runs: with their threads fixed.
     """
     if settings.slots != "auto":
         return int(settings.slots)
     if not visible:
-        return max(1, cpus() // max(int(run.launch.threads) for run in runs))
+        return max(1, cpus() // max(int(run.launch.threads) * run.launch.gpus for run in runs))
     if settings.slots_per_gpu != "auto":
         return len(visible) * int(settings.slots_per_gpu)
+    if runs[0].launch.gpus > 1:
+        return len(visible)
     return len(visible) * shared_by(runs, len(visible))
 
 
@@ -126,7 +134,7 @@ def stack_limit(alike: Sequence[Run], n_gpus: int, n_workers: int) -> int:
     wanted = alike[0].launch.stack
     if wanted != "auto":
         return int(wanted)
-    if not n_gpus:
+    if not n_gpus or alike[0].launch.gpus > 1:
         return 1
     room = int(SHARE * gpu_memory()) // -(-n_workers // n_gpus)
     one = max(gpu_bytes(run) for run in alike) - WORKER_BYTES

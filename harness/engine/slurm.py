@@ -60,9 +60,16 @@ def launch(jobs: Sequence[Job], settings: Slurm, console: Console) -> Outcome:
 
     Raises:
         OSError: the sweep's folder cannot be written.
-        LaunchError: there is no Slurm here, or it refuses the jobs.
+        LaunchError: there is no Slurm here, or it refuses the jobs, or these have too few GPUs.
         KeyboardInterrupt: Ctrl-C; the jobs are cancelled.
     """
+    for job in jobs:
+        wanted = job.cell.run.launch
+        if settings.gpus < wanted.gpus > 1 and wanted.device != "cpu":
+            raise LaunchError(
+                f"gpus={wanted.gpus}: a job has hydra.launcher.gpus={settings.gpus}, "
+                f"expected {wanted.gpus} or more"
+            )
     sweep = jobs[0].cell.folder.parent
     submitted = _submit(_groups(jobs, settings), settings, sweep)
     arrays = sorted({each.number.split("_")[0] for each in submitted})

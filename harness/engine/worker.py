@@ -31,7 +31,8 @@ def work(link: Connection, gpu: str | None) -> None:
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with_parent()
+    parent = parent_process()
+    die_with(parent.pid if parent and parent.pid else os.getppid())
     _first_when_memory_ends()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -43,7 +44,7 @@ def work(link: Connection, gpu: str | None) -> None:
     import harness.run.execute  # noqa: F401
     from harness.run.warm import Warm
 
-    _keep_memory()
+    keep_memory()
     faulthandler.enable()
     faulthandler.register(DUMP_SIGNAL)
     try:
@@ -56,13 +57,12 @@ def work(link: Connection, gpu: str | None) -> None:
         return
 
 
-def _die_with_parent() -> None:
+def die_with(parent: int) -> None:
     """Have the kernel kill this process with its parent, so that no orphan holds a run's lock."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-        parent = parent_process()
-        if parent is not None and os.getppid() != parent.pid:  # it died before we asked
+        if os.getppid() != parent:  # it died before we asked
             os._exit(1)
 
 
@@ -72,7 +72,7 @@ def _first_when_memory_ends() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Have glibc keep freed blocks: returning each batch's activations to the kernel costs a page
     fault a page.
     """

@@ -16,6 +16,7 @@ from harness.run.group import Group, Outcome, Progress
 from harness.run.identity import Cell
 from harness.run.prepare import Prepared, prepare
 from harness.run.warm import Warm
+from harness.train.team import Team
 
 
 def execute(cell: Cell, progress: Callable[[str, float], None], warm: Warm) -> Result:
@@ -31,13 +32,16 @@ def execute(cell: Cell, progress: Callable[[str, float], None], warm: Warm) -> R
     return outcome
 
 
-def execute_group(cells: Sequence[Cell], progress: Progress, warm: Warm) -> list[Outcome]:
+def execute_group(
+    cells: Sequence[Cell], progress: Progress, warm: Warm, team: Team | None = None
+) -> list[Outcome]:
     """Carry out runs of one shape together.
 
     Args:
         cells: runs that `engine.stacks` puts together; at least one.
         progress: told how far each is.
         warm: the worker's caches.
+        team: the ranks of a lone run, of which this process is the first; None for no others.
 
     Returns:
         The outcome of each, in their order.
@@ -58,6 +62,6 @@ def execute_group(cells: Sequence[Cell], progress: Progress, warm: Warm) -> list
     with ExitStack() as stack:
         if prepared:
             numbers = {cell.identity: number for number, cell in enumerate(cells)}
-            group = Group(prepared, chosen, clock, stack, progress, numbers)
+            group = Group(prepared, chosen, clock, stack, progress, numbers, team)
             outcomes |= group.carry_out(warm)
     return [outcomes[cell.identity] for cell in cells]

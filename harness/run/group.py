@@ -26,6 +26,7 @@ from harness.run.warm import Warm
 from harness.train.evaluate import Evaluation
 from harness.train.learner import Learner
 from harness.train.loop import Training, fit
+from harness.train.team import Team, TeamTraining
 
 RECORD = "record"
 """The phase in which a run's outcome is written."""
@@ -52,6 +53,7 @@ class Group:
         stack: ExitStack,
         progress: Progress,
         numbers: Mapping[str, int],
+        team: Team | None = None,
     ) -> None:
         """Open the runs' journals."""
         journals = [Journal(each, stack) for each in prepared]
@@ -59,6 +61,7 @@ class Group:
             journals, key=lambda journal: journal.checkpoint.steps - len(journal.prepared.plan)
         )
         self._device = chosen
+        self._team = team
         self._clock = clock
         self._progress = progress
         self._numbers = [numbers[journal.prepared.cell.identity] for journal in self._journals]
@@ -103,8 +106,8 @@ class Group:
     def _train(self, bases: Sequence[Evaluation]) -> Training:
         """Train every run to its last step, and measure in between."""
         first = self._journals[0].prepared
-        alone = len(self._journals) == 1 and self._device.type == "cpu"
-        # On a GPU a lone run is a stack of one, whose steps can be launched as one.
+        alone = len(self._journals) == 1 and (self._team or self._device.type == "cpu")
+        # On one GPU a lone run is a stack of one, whose steps can be launched as one.
         model = GPT(shape(first.run), 0 if alone else len(self._journals))
         train = first.run.train
         padded = not needs_no_grid(self._device, train.precision)
@@ -115,11 +118,13 @@ class Group:
             lay_out = partial(prepared.lay_out, padded=padded)
             course = lay_out(train.micro_tokens)
             learners.append(Learner(prepared.run.train, lay_out, journal.step, course))
-        training = Training(model.to(self._device), learners, train.micro_tokens)
+        training = self._training(model.to(self._device), learners, train.micro_tokens)
         for number, journal in enumerate(self._journals):
             journal.checkpoint.restore(training, number)
         self._measure_start(training, bases)
         self._begin("train", "base")
+        if isinstance(training, TeamTraining):
+            training.begin()
         midway = Midway(training, self._journals, self._tell)
 
         def after_step() -> None:
@@ -140,6 +145,12 @@ class Group:
         for journal, learner in zip(self._journals, learners, strict=True):
             journal.tokens["train"] = learner.totals.tokens
         return training
+
+    def _training(self, model: GPT, learners: list[Learner], micro_tokens: int) -> Training:
+        if self._team is None:
+            return Training(model, learners, micro_tokens)
+        (learner,) = learners
+        return TeamTraining(self._team, model, learner, micro_tokens)
 
     def _measure_start(self, training: Training, bases: Sequence[Evaluation]) -> None:
         """Record how runs that start anew do before their first step."""
@@ -235,7 +246,8 @@ class Group:
     def _launched(self) -> dict[str, Any]:
         on_gpu = self._device.type == "cuda"
         name = torch.cuda.get_device_name(self._device) if on_gpu else "cpu"
-        return {"device": name, "stack": len(self._journals)}
+        gpus = self._team.size if self._team else 1
+        return {"device": name, "stack": len(self._journals), "gpus": gpus}
 
     def _seconds(self, journal: Journal) -> dict[str, float]:
         """Phase -> a run's share of the group's wall seconds, and what earlier tries took."""

@@ -18,7 +18,7 @@ from harness.run.identity import Cell, provenance, shape
 from harness.train.learner import Totals
 from harness.train.loop import Training
 
-FORMAT = 3
+FORMAT = 4
 """Of a checkpoint; a change to what it holds, or to what a step does with it, raises this."""
 
 
@@ -125,6 +125,7 @@ class Checkpoint:
             "format": FORMAT,
             "identity": self._cell.identity,
             "threads": torch.get_num_threads(),
+            "gpus": self._cell.run.launch.gpus,
             # Copies: a view would be saved with all of its stack.
             "model": _copies(training.model.of_run(number)),
             "first": _copies(moments.first),
@@ -165,9 +166,10 @@ class Checkpoint:
             raise ValueError(f"format {state['format']}, expected {FORMAT}")
         if state["identity"] != self._cell.identity:
             raise ValueError(f"of the run {state['identity']}, expected {self._cell.identity}")
-        threads = torch.get_num_threads()
-        if state["threads"] != threads:  # another number sums in another order
-            raise ValueError(f"made with {state['threads']} threads, expected {threads}")
+        now = {"threads": torch.get_num_threads(), "gpus": self._cell.run.launch.gpus}
+        for name, count in now.items():
+            if state[name] != count:  # another number sums in another order
+                raise ValueError(f"made with {state[name]} {name}, expected {count}")
         _totals(state)
         for part in ("model", "first", "second"):
             count = sum(tensor.numel() for tensor in state[part].values())

@@ -119,7 +119,7 @@ def course(
         mass[number] = np.bincount(roles, exact, minlength=len(ROLES))
         steps.append(
             Step(
-                parts=_spans(parts, first, ends),
+                parts=spans_of(parts, first, ends),
                 denominator=denominator,
                 lr=learning_rate(number, len(cuts), peak, train.warmup, train.decay),
                 prompt_scale=scale,
@@ -156,22 +156,35 @@ def cut(
 
 def _gather(rows: Sequence[Row], lengths: NDArray[np.int64], order: NDArray[np.int64]) -> Flat:
     """The rows that `order` names, end to end."""
-    starts = np.cumsum(lengths) - lengths
-    own = lengths[order]
-    begins = np.cumsum(own) - own
-    places = np.arange(own.sum()) - np.repeat(begins - starts[order], own)
+    places = places_of(lengths, order)
     return Flat(
         np.concatenate([row.inputs for row in rows])[places],
         np.concatenate([row.targets for row in rows])[places],
         np.concatenate([row.roles for row in rows])[places],
         np.concatenate([row.weights for row in rows])[places],
-        own,
+        lengths[order],
     )
 
 
-def _spans(
-    parts: Sequence[NDArray[np.int64]], first: int, ends: NDArray[np.int64]
+def places_of(lengths: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the tokens of the rows that `order` names lie, among those of rows of these lengths."""
+    starts = np.cumsum(lengths) - lengths
+    own = lengths[order]
+    begins = np.cumsum(own) - own
+    places: NDArray[np.int64] = np.arange(own.sum()) - np.repeat(begins - starts[order], own)
+    return places
+
+
+def spans_of(
+    parts: Sequence[Sequence[int] | NDArray[np.int64]], first: int, ends: NDArray[np.int64]
 ) -> list[tuple[int, int, int, int]]:
+    """`Step.parts` of micro-batches that lie one after another from row `first` on.
+
+    Args:
+        parts: the rows of each; only their number matters.
+        first: number of the first row.
+        ends: where each row begins, and where the last one ends.
+    """
     spans = []
     for part in parts:
         past = first + len(part)
