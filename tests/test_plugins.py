@@ -73,22 +73,16 @@ def test_a_package_adds_by_its_entry_point(outside: Path, tmp_path: Path) -> Non
     (info / "entry_points.txt").write_text(f"[{plugins.GROUP}]\nmine = mine\n")
     code = f"""
 from pathlib import Path
-from rich.console import Console
-from harness.config import plugins
-from harness.config.validate import ConfigError
-plugins.load()
+from harness.__main__ import main
+arguments = ["mask=full", "data.source=counting", "hydra/launcher=here", *{TINY!r}]
+assert main(arguments) == 0
+assert len(list(Path("runs/s").glob("full-pico-*/result.json"))) == 1
+
 from analysis.claims import known, load_claim
 from harness.data.tasks import BuiltinSpec, generate
-from harness.engine.launchers import LAUNCHERS, carry_out
-from tests.tiny import run_of
 built_in = generate(BuiltinSpec(), "train", 400, 0)
 assert any(example.family == "backwards" for example in built_in)
 assert load_claim(known()["recent_first"]).arms == ["question_only"]
-tiny = [key for key in {TINY!r} if key != "model=pico"]
-pico = ["model.layers=1", "model.width=32", "model.heads=2", "model.weights=random", "train.lr=1e-3"]
-run = run_of("data.source=counting", "sweep=here", *tiny[:-1], *pico)
-outcome = carry_out([run], "here", LAUNCHERS.get("here").settings(), Console(quiet=True))
-assert (outcome.finished, outcome.failed) == (1, 0), outcome
 """
     path = os.pathsep.join([str(tmp_path), str(outside)])
     done = python(outside, "-c", code, path=path)

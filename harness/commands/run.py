@@ -136,7 +136,7 @@ def _grammar(asked: Asked) -> Grammar:
     if launcher in LAUNCHERS:
         defaults = LAUNCHERS.get(launcher).settings()
         names = [field.name for field in fields(defaults)]  # type: ignore[arg-type]
-        settings = tuple(f"hydra.launcher.{name}" for name in names)
+        settings = ("hydra/launcher", *(f"hydra.launcher.{name}" for name in names))
     return grammar(Run)._replace(many=asked.many, launcher=settings)
 
 

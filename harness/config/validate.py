@@ -79,7 +79,8 @@ def _lines(faults: Sequence[Mapping[str, Any]]) -> list[str]:
             lines.append(f"{key}: missing")
         else:
             values[key] = fault["input"]
-            expected.setdefault(key, []).append(str(fault["msg"]).removeprefix("Input should be "))
+            said = str(fault["msg"]).removeprefix("Input should be ")
+            expected.setdefault(key, []).append(said.replace("a valid array", "a list, [A,B]"))
     return lines + [
         f"{key}={values[key]!r}: expected {' or '.join(wanted)}" for key, wanted in expected.items()
     ]
