@@ -97,15 +97,19 @@ FAULTY = {
     "memory": ("{{ 'x' * 10 ** 10 }}" + PLAIN, "takes more than 512 MiB"),
     "capitals": (
         PLAIN.replace(TEXT, "{{ m.content | upper }}"),
-        "<user>SAY IT.<assistant' rather than '<user>Say it.<assistant'; expected a template that wr",
+        "writes 'AB\"<É' for a text of 'aB\"<é'; expected a template that writes each text as it is",
+    ),
+    "escapes": (
+        PLAIN.replace(TEXT, "{{ m.content | tojson }}"),
+        "writes 'aB\\\\\"<' for a text of",
     ),
     "length": (
         PLAIN.replace(TEXT, "{% if m.content | length > 5 %}long {% endif %}{{ m.content }}"),
-        "is written '<user>long Say it.",
+        "is written 'sistant>It.' rather than 'sistant>long It.'",
     ),
     "a letter": (
         PLAIN.replace(TEXT, "{{ m.content | replace('I', 'J') }}"),
-        "is written 'sistant>Jt.' rather than 'sistant>It.'",
+        "looks at the texts, for example eeb03aff4a204c85 is written 'sistant>Jt.' rather than 'sis",
     ),
     "a word": (
         PLAIN.replace(TEXT, "{% if 'Say' in m.content %}!{% endif %}{{ m.content }}"),

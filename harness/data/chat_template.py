@@ -18,6 +18,9 @@ from harness.data.jinja import written
 FIRST = 0xF0000
 """Placeholders are characters of a private-use plane, which no template contains."""
 
+PROBE = 'aB"<é'
+"""Stands behind each placeholder: letters that filters write otherwise."""
+
 
 class Piece(NamedTuple):
     """A stretch of a rendered conversation.
@@ -48,14 +51,20 @@ def pieces(example: Example, path: str) -> list[Piece]:
         if text or not is_input
     ]
     marks = [chr(FIRST + place) for place in range(len(texts))]
-    plain, marked = written(
-        path, [_messages(example, texts), _messages(example, _with(texts, marks))]
-    )
+    probes = _with(texts, [mark + PROBE for mark in marks])
+    plain, marked = written(path, [_messages(example, texts), _messages(example, probes)])
     own = re.split(f"[{marks[0]}-{marks[-1]}]", marked)
     if _marks_in(marked, marks) != marks:
         raise ValueError(
             f"data.template={path}: expected each message of {_name(example)} once and in order"
         )
+    for after in own[1:]:
+        if not after.startswith(PROBE):
+            raise ValueError(
+                f"data.template={path}: writes {after[: len(PROBE)]!r} for a text of {PROBE!r}; "
+                "expected a template that writes each text as it is"
+            )
+    own[1:] = [after.removeprefix(PROBE) for after in own[1:]]
     for candidate in (texts, _trimmed(texts)):
         if _joined(own, candidate) == plain:
             return _woven(own, candidate)
