@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.config.schema import Run
 from harness.data.errors import DataError
 from harness.data.example import Example
-from harness.data.masks import weigh
+from harness.data.masks import ranks, weigh
 from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
 from harness.data.prompt import prompt_of, render
 from harness.data.rows import Row, shift
@@ -93,10 +93,9 @@ def prepare_examples(run: Run) -> Examples:
     chosen = subset(splits.pool, count, run.seed)
     sets = []
     dropped = 0
+    context = run.model.context
     for examples in (chosen, splits.test, splits.test_families):
-        encoded = [
-            encode(example, data.template, tokenizer, run.model.context) for example in examples
-        ]
+        encoded = [encode(example, data.template, tokenizer, context) for example in examples]
         if data.too_long == "error":
             _refuse_long(encoded, run, tokenizer)
         elif data.too_long == "drop":
@@ -172,6 +171,31 @@ def weighted_rows(train: Sequence[Encoded], run: Run, surprisals: Surprisals) ->
         DataError: the mask leaves no token of any example in the loss; the first example is named.
         ValueError: the measure of importance gives no number for a token.
     """
+    rows = _ranked(train, run, surprisals) if ranks(run.mask) else _unranked(train, run)
+    if not any(row.weights.any() for row in rows):
+        raise _weightless(train, run)
+    return rows
+
+
+_rows: dict[tuple[object, ...], dict[str, Row]] = {}
+"""Rows whose weights hang on nothing but mask and example, which all seeds share: mask, template,
+tokenizer and context -> example -> row.
+"""
+
+
+def _unranked(train: Sequence[Encoded], run: Run) -> list[Row]:
+    """Rows of a mask that ranks no tokens."""
+    key = (repr(run.mask), run.data.template, tokenizer_of(run.model).digest, run.model.context)
+    known = _rows.setdefault(key, {})
+    for item in train:
+        if item.example.id not in known:
+            alike = np.zeros(len(item.tokens.ids), np.float32)
+            known[item.example.id] = shift(item.tokens, weigh(item.tokens, run.mask, alike))
+    return [known[item.example.id] for item in train]
+
+
+def _ranked(train: Sequence[Encoded], run: Run, surprisals: Surprisals) -> list[Row]:
+    """Rows of a mask that keeps or grades tokens by their importance."""
     vocabulary = tokenizer_of(run.model).size
     idf = cache(lambda: inverse_document_frequency((item.tokens for item in train), vocabulary))
     nats = cache(surprisals)
@@ -180,8 +204,6 @@ def weighted_rows(train: Sequence[Encoded], run: Run, surprisals: Surprisals) ->
         ranking = Ranking(item.tokens, idf, partial(_nth, nats, number), seed=(run.seed, number))
         importance = measured(run.mask.importance, ranking)
         rows.append(shift(item.tokens, weigh(item.tokens, run.mask, importance)))
-    if not any(row.weights.any() for row in rows):
-        raise _weightless(train, run)
     return rows
 
 

@@ -59,6 +59,11 @@ def weigh(tokens: Tokens, mask: Mask, importance: Floats) -> Floats:
     return weights
 
 
+def ranks(mask: Mask) -> bool:
+    """Whether tokens of the mask are kept or graded by their importance."""
+    return bool(mask.tiers) or any(share != 1.0 for share in mask.keep.values())
+
+
 def plain(mask: Mask) -> Mask:
     """The same mask without settings that say nothing of it, so that equal masks are equal.
 
@@ -68,7 +73,7 @@ def plain(mask: Mask) -> Mask:
     mask = replace(mask, keep=keep)
     if not _trains_prompt(mask):
         mask = replace(mask, **OF_THE_PROMPT)
-    if not mask.tiers and all(share == 1.0 for share in keep.values()):
+    if not ranks(mask):
         mask = replace(mask, importance=MEASURES.names()[0])  # nothing is ranked: any will do
     return mask
 

@@ -67,7 +67,8 @@ class Replays:
         graph = torch.cuda.CUDAGraph()
         stream = torch.cuda.Stream()
         torch.cuda.synchronize()
-        # `torch.cuda.graph` would also give back all free memory, which is costly to get again.
+        if not self._recorded:  # what the work took outside a graph, graphs cannot use
+            torch.cuda.empty_cache()
         with torch.cuda.stream(stream):
             graph.capture_begin(self._pool)
             try:
