@@ -108,22 +108,23 @@ def inline(runs: list[Run]) -> tuple[Outcome, str]:
 def start(
     folder: Path, *arguments: str, faults: dict[int, str] | None = None, group: bool = False
 ) -> subprocess.Popen[str]:
-    """Launch the command line in a process of its own, or in a process group, as a terminal
-    does.
+    """Launch the command line, but for the report at its end, in a process of its own, or in a
+    process group, as a terminal does.
     """
     return subprocess.Popen(
         [sys.executable, "-m", "harness", "-m", *overrides(folder), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
-        env={**os.environ, **environment(faults or {})}, start_new_session=group,
+        env={**os.environ, **environment(faults or {}), "HARNESS_NO_REPORT": "1"},
+        start_new_session=group,
     )  # fmt: skip
 
 
 def command_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A single run's command line, carried out in `folder`, on the CPU."""
+    """A command line for runs, but for the report at its end, carried out in `folder`."""
     return subprocess.run(
         [sys.executable, "-m", "harness", *arguments],
         capture_output=True, text=True, cwd=folder,
-        env={**os.environ, **environment({}), "COLUMNS": "200"},
+        env={**os.environ, **environment({}), "COLUMNS": "200", "HARNESS_NO_REPORT": "1"},
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Faults for workers: with this folder on PYTHONPATH, runs of the seeds that HARNESS_FAULTS names
 go wrong.
 
-HARNESS_FAULTS is JSON, seed -> kind of fault. Python imports a module of this name by itself at
-every start.
+HARNESS_FAULTS is JSON, seed -> kind of fault. With HARNESS_NO_REPORT, a command leaves out the report
+at its end, which takes longer than toy runs. Python imports a module of this name by itself at every
+start.
 """
 
 from __future__ import annotations
@@ -54,21 +55,24 @@ def go_wrong(kind: str) -> None:  # noqa: C901  # a list of faults, one beside t
 
 
 class Hook(MetaPathFinder):
-    """Wraps `execute_group` of `harness.run.execute` when it is imported."""
+    """Replaces functions of modules when those are imported."""
+
+    def __init__(self) -> None:
+        self.left = dict(CHANGES)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != "harness.run.execute":
+        if name not in self.left:
             return None
-        sys.meta_path.remove(self)
+        function, change = self.left.pop(name)
         spec = importlib.util.find_spec(name)
         assert spec and spec.loader
         load = spec.loader.exec_module
 
         def load_and_wrap(module: ModuleType) -> None:
             load(module)
-            module.execute_group = faulty(module.execute_group)  # type: ignore[attr-defined]
+            setattr(module, function, change(getattr(module, function)))
 
         spec.loader.exec_module = load_and_wrap  # type: ignore[method-assign]
         return spec
@@ -107,6 +111,16 @@ def faulty(execute_group: Callable[..., Any]) -> Callable[..., Any]:
 
     return wrapped
 
+
+def skipped(report: Callable[..., bool]) -> Callable[..., bool]:
+    return (lambda _: True) if "HARNESS_NO_REPORT" in os.environ else report
+
+
+CHANGES = {
+    "harness.run.execute": ("execute_group", faulty),
+    "harness.commands.run": ("report", skipped),
+}
+"""Module -> its function, and what gives the one that takes its place."""
 
 if "HARNESS_FAULTS" in os.environ:
     sys.meta_path.insert(0, Hook())
