@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass as checked
 
-from harness.config.kinds import Count, Fraction, Positive, Rate, Weight, strict
+from harness.config.kinds import Count, Fraction, Positive, Rate, Seed, Weight, strict
 from harness.config.schema import Model
 
 
@@ -59,7 +59,7 @@ class Pretrain:
     precision: Literal["fp32", "bf16"]
     compile: bool
     device: str
-    seed: Count
+    seed: Seed
 
 
 @checked(frozen=True, kw_only=True, config=strict)
@@ -108,7 +108,7 @@ class Generate:
     tokens: Positive
     temperature: Weight
     top_p: Fraction
-    seed: Count
+    seed: Seed
     device: str
 
 

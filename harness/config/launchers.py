@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 
 from harness.config.validate import ConfigError
 
+MOST_WORKERS = 1_024
+"""Processes of one launch; more are a slip of the finger."""
+
 
 @dataclass(kw_only=True)
 class Pool:
@@ -39,9 +42,12 @@ class Pool:
         """
         faults = []
         for key, value in (("slots", self.slots), ("slots_per_gpu", self.slots_per_gpu)):
-            whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
-            if value != "auto" and not whole:
-                faults.append(f"hydra.launcher.{key}={value!r}: expected auto or a number above 0")
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if value != "auto" and not (whole and 0 < value <= MOST_WORKERS):
+                faults.append(
+                    f"hydra.launcher.{key}={value!r}: expected auto or a number from 1 to "
+                    f"{MOST_WORKERS}"
+                )
         if self.retries < 0:
             faults.append(f"hydra.launcher.retries={self.retries}: expected 0 or more")
         if not self.timeout >= 0:

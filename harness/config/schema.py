@@ -9,7 +9,17 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass as checked
 
-from harness.config.kinds import Count, Fraction, Positive, Rate, Threads, Weight, strict
+from harness.config.kinds import (
+    Count,
+    Decay,
+    Fraction,
+    Positive,
+    Rate,
+    Seed,
+    Threads,
+    Weight,
+    strict,
+)
 from harness.config.named import Named
 from harness.records.roles import Role
 
@@ -143,7 +153,7 @@ class Data:
     prompt_words: Count
     response_words: Count
     distractor: Fraction
-    seed: Count
+    seed: Seed
 
 
 @checked(frozen=True, kw_only=True, config=strict)
@@ -175,8 +185,8 @@ class Train:
     warmup: Fraction
     decay: str
     weight_decay: Weight
-    beta1: Fraction
-    beta2: Fraction
+    beta1: Decay
+    beta2: Decay
     clip: Weight
     normalize: str
     precision: Literal["fp32", "bf16"]
@@ -263,7 +273,7 @@ class Run:
     data: Data
     train: Train
     score: Score
-    seed: Count
+    seed: Seed
     launch: Launch
 
 

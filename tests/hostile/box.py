@@ -76,8 +76,9 @@ def changed(box: Box, before: dict[str, tuple[int, int]]) -> list[Path]:
 
 
 def is_outside(box: Box, path: Path) -> bool:
-    """Whether a path is neither the working directory's nor a cache of a library in the home."""
-    return not path.is_relative_to(box.here) and not path.is_relative_to(box.home / ".cache")
+    """Whether a path is neither the working directory's nor what a library keeps in the home."""
+    kept = (box.here, box.home / ".cache", box.home / ".config")
+    return not any(path.is_relative_to(folder) for folder in kept)
 
 
 def starts_a_run(path: Path) -> bool:
