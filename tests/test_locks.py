@@ -42,7 +42,7 @@ def test_a_lock_is_exclusive_and_ends_with_its_owner(tmp_path: Path) -> None:
     assert owner.stdout and owner.stdout.readline() == "held\n"
     assert lock(folder) is None and owner_note(folder) == {"share": 0.5}
     owner.kill()
-    owner.wait()
+    owner.communicate()
     assert owner_note(folder) is None
     held = lock(folder)
     assert held is not None
