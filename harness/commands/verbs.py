@@ -23,6 +23,7 @@ VERBS = {
     "describe": Verb("harness.commands.describe", "what is in a set of examples"),
     "status": Verb("harness.commands.status", "how far a sweep is"),
     "report": Verb("harness.commands.report", "tables, figures and verdicts of finished runs"),
+    "rescore": Verb("harness.commands.rescore", "add scores to finished runs"),
     "generate": Verb("harness.commands.generate", "ask a base or a fine-tuned model"),
     "export": Verb("harness.commands.export", "write a model in Hugging Face's format"),
     "cancel": Verb("harness.commands.cancel", "cancel a sweep's Slurm jobs"),

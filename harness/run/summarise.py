@@ -9,17 +9,15 @@ from typing import Any
 import torch
 
 from harness.data.rows import order_digest
-from harness.records import Fairness, ResponseRecord, Result, Scale, Score
+from harness.records import Fairness, ResponseRecord, Result
 from harness.records.roles import ROLES
 from harness.run.identity import provenance
 from harness.run.journal import Journal
 from harness.run.prepare import Prepared
-from harness.scoring import BEHAVIOURS, SCORES, mean
+from harness.scoring import BEHAVIOURS, mean
+from harness.scoring.figures import scored
 from harness.train.evaluate import Evaluation, per_token
 from harness.train.learner import Totals
-
-COMMON = Scale(unit="share", better="higher")
-"""How scores are read where nothing else is said."""
 
 
 def summarise(
@@ -43,9 +41,8 @@ def summarise(
     prepared = journal.prepared
     cell, run, examples = prepared.cell, prepared.run, prepared.examples
     responses = answered.get("test", [])
-    names = run.score.scores
-    scores = {name: mean(responses, name) for name in names}
-    scales = {name: SCORES.get(name).scale for name in names}
+    every = [record for records in answered.values() for record in records]
+    figures = scored(every, run.score.scores)
     behaviour = {name: mean(responses, name)[0] for name in BEHAVIOURS}
     behaviour["length"] = None
     if responses:
@@ -64,11 +61,11 @@ def summarise(
         steps=totals.steps,
         epochs=float(run.train.epochs),
         nll={name: per_token(measure.roles) for name, measure in measures.items()},
-        scores={name: value for name, (value, _) in scores.items()},
-        scales={name: scale for name, scale in scales.items() if scale != COMMON},
-        scored={name: count for name, (_, count) in scores.items()},
+        scores=figures.scores,
+        scales=figures.scales,
+        scored=figures.scored,
         behaviour=behaviour,
-        families=_by_family(answered, names),
+        families=figures.families,
         weight_mass={role: float(weight / mass) for role, weight in shares if weight},
         prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
         counts={
@@ -100,18 +97,3 @@ def _fairness(prepared: Prepared) -> Fairness:
         test=examples.digests["test"],
         weights=prepared.base.digest,
     )
-
-
-def _by_family(
-    answered: Mapping[str, Sequence[ResponseRecord]], names: Sequence[str]
-) -> dict[str, dict[str, Score]]:
-    """Family -> score -> mean, over test and held-out families alike."""
-    groups: dict[str, list[ResponseRecord]] = {}
-    for responses in answered.values():
-        for response in responses:
-            if response.family:
-                groups.setdefault(response.family, []).append(response)
-    means = {}
-    for family, members in sorted(groups.items()):
-        means[family] = {name: mean(members, name)[0] for name in names}
-    return means

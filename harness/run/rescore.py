@@ -1,0 +1,85 @@
+"""Scores added to a finished run: its answers are kept, so nothing is asked again. No torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import TypeAdapter, ValidationError
+from yaml import YAMLError
+
+from harness.config.schema import Data
+from harness.data.errors import DataError
+from harness.data.example import Example
+from harness.data.sources import load
+from harness.records import CONFIG, RESPONSES, RESULT, ResponseRecord, Result
+from harness.records.storage import RecordError, append, read_json, read_jsonl, write_json
+from harness.scoring import Answer, score
+from harness.scoring.figures import scored
+
+
+def rescore(folder: Path, names: Sequence[str]) -> Result:
+    """Score a run's answers, and add the figures to its answers and its result.
+
+    Scores that it has are made anew where they are named, and stay as they are otherwise.
+
+    Raises:
+        RecordError: the run is not finished, or a record is broken.
+        UnknownName: there is no score of a name.
+        DataError: the data are not to be had, or lack an example that was asked.
+        OSError: the folder cannot be written.
+    """
+    result = read_json(folder / RESULT, Result)
+    splits = load(_data(folder / CONFIG))
+    examples = {each.id: each for each in (*splits.test, *splits.test_families)}
+    responses = [
+        _rescored(record, examples, names)
+        for record in read_jsonl(folder / RESPONSES, ResponseRecord)
+    ]
+    partial = folder / f".{RESPONSES}.partial"
+    with partial.open("w", encoding="utf-8") as file:
+        for record in responses:
+            append(file, record)
+    partial.replace(folder / RESPONSES)
+    added = scored(responses, names)
+    families = {
+        family: means | added.families.get(family, {}) for family, means in result.families.items()
+    }
+    result = replace(
+        result,
+        scores=result.scores | added.scores,
+        scored=result.scored | added.scored,
+        scales=result.scales | added.scales,
+        families=families,
+    )
+    write_json(folder / RESULT, result)
+    return result
+
+
+def _rescored(
+    record: ResponseRecord, examples: dict[str, Example], names: Sequence[str]
+) -> ResponseRecord:
+    if record.id not in examples:
+        raise DataError(f"{record.id}: no such example in the run's data, expected what was asked")
+    answer = Answer(examples[record.id], record.response, ended=bool(record.scores["ended"]))
+    return replace(record, scores=record.scores | score(answer, names))
+
+
+def _data(path: Path) -> Data:
+    """The data config of a run, all that is needed here of what may be of an older version.
+
+    Raises:
+        RecordError: it cannot be read.
+    """
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path))
+        assert isinstance(content, dict)
+        return TypeAdapter(Data).validate_json(json.dumps(content.get("data")))
+    except (OSError, OmegaConfBaseException, YAMLError, ValidationError, AssertionError) as error:
+        raise RecordError(
+            f"{path}: {str(error).splitlines()[0]}, expected a run's config"
+        ) from None
