@@ -13,6 +13,8 @@ evaluation, answers and checkpoints, which belong to the first rank alone.
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -53,6 +55,8 @@ def join(team: Team, port: int, on_gpu: bool) -> None:
     """Meet the other ranks, at the TCPStore that listens at this port; rank N takes GPU N."""
     if on_gpu:
         torch.cuda.set_device(team.rank)
+    if sys.platform == "linux":  # all are on this host, whatever its name resolves to
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     store = TCPStore("127.0.0.1", port, is_master=False)
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     dist.init_process_group(
