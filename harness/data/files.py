@@ -67,7 +67,7 @@ def load_files(data: Data) -> Splits:
 @lru_cache(maxsize=4)
 def _load(files: FileSet) -> Splits:
     notes: list[str] = []
-    sets = [_read(path, files.columns, notes) for path in files.paths]
+    sets = [read_examples(path, files.columns, notes) for path in files.paths]
     found = _mixed(sets, files, notes) if files.mix else [item for items in sets for item in items]
     rest = distinct(found)
     duplicates = len(found) - len(rest)
@@ -94,17 +94,14 @@ def _load(files: FileSet) -> Splits:
     return Splits(tuple(pool), tuple(choosing), tuple(test), (), duplicates, in_test, tuple(notes))
 
 
-def read_examples(path: str) -> list[Example]:
-    """The examples of a file or folder.
+def read_examples(
+    path: str, columns: Sequence[tuple[str, str]] = (), notes: list[str] | None = None
+) -> list[Example]:
+    """The examples of a path; a line on what they were made from goes to the notes.
 
     Raises:
         DataError: it cannot be read, or a record is no example; file and line are named.
     """
-    return _read(path, (), [])
-
-
-def _read(path: str, columns: Sequence[tuple[str, str]], notes: list[str]) -> list[Example]:
-    """The examples of a path; a line on what they were made from goes to the notes."""
     examples = []
     used: Counter[tuple[str, ...]] = Counter()
     unused: dict[str, None] = {}
@@ -116,7 +113,8 @@ def _read(path: str, columns: Sequence[tuple[str, str]], notes: list[str]) -> li
         unused |= dict.fromkeys(others)
     if not examples:
         raise DataError(f"data.path={path}: no record in it, expected some")
-    notes.append(f"{path}: {_origin(used, list(unused))}")
+    if notes is not None:
+        notes.append(f"{path}: {_origin(used, list(unused))}")
     return examples
 
 
@@ -152,7 +150,7 @@ def _held_out(
     """
     if not path:
         return rest[:count], rest[count:]
-    return _shuffled(distinct(_read(path, files.columns, notes)), files.seed)[:count], rest
+    return _shuffled(distinct(read_examples(path, files.columns, notes)), files.seed)[:count], rest
 
 
 def _shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
