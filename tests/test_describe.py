@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.__main__ import main
 from harness.data.describe import Length, describe
 from harness.data.doubts import doubts
 from harness.data.example import Example, Message, alpaca
@@ -107,3 +108,27 @@ def test_nothing_is_said_of_a_sound_set() -> None:
     assert list(doubts(chats(["a"], ["a b"]), 0, 0.61)) == [
         "the template makes up 61% of all tokens"
     ]
+
+
+def test_the_command_tells_it_without_moving_the_cursor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"question": f"Say {n}\x1b[31m.", "answer": "go " * 900} for n in range(5)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    keys = [*of_file(path, "data.too_long=truncate"), "n=1"]
+    assert main(["describe", *keys]) == 0
+    told = capsys.readouterr().out
+    assert f"data a\n{path}: 5 examples from question, answer\nexamples: 4 training, 1 test" in told
+    assert "answers in an example: 4 of 1\n" in told and "longer than model.context: 0\n" in told
+    assert "mean log ratio -" in told and "near-duplicates of held-out examples" in told
+    assert "\\x1b[31m." in told and "\x1b" not in told
+    assert "\n[... 1,2" in told and told.count("--- example") == 1
+
+
+def test_the_command_tells_faults_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "n=some"]) == 2
+    assert capsys.readouterr().err == "harness describe: n=some: expected a number of examples\n"
+    assert main(["describe", "data.path=none.jsonl"]) == 2
+    line = "harness describe: data.path=none.jsonl: no such file or folder\n"
+    assert capsys.readouterr().err == line
