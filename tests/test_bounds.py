@@ -20,9 +20,13 @@ from tests.tiny import run_of
             ),
         ),
         (
-            "model.layers=1000000",
+            "model.layers=1000000 model.width=8 model.heads=2",
+            "model.layers=1000000: expected at most 1,000",
+        ),
+        (
+            "model.layers=1000 model.width=8192",
             (
-                "model.layers=1000000 model.width=128: 196,609,048,576 parameters, "
+                "model.layers=1000 model.width=8192: 805,373,476,864 parameters, "
                 "expected at most 20,000,000,000"
             ),
         ),

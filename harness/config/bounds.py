@@ -10,6 +10,8 @@ MOST_EPOCHS = 100_000
 """Passes over the training subset."""
 MOST_PARAMETERS = 20_000_000_000
 """Parameters of a model: 80 GB in fp32."""
+MOST_LAYERS = 1_000
+"""Blocks of a model: each is a module of its own, however narrow."""
 LONGEST_CONTEXT = 1_000_000
 """Tokens of a context."""
 VOCABULARY = {"bpe8k": 8_192, "gpt2": 50_257}
@@ -42,7 +44,9 @@ def too_large(model: Model) -> list[str]:
     faults = []
     vocabulary = VOCABULARY.get(model.tokenizer, 0)
     parameters = 12 * model.layers * model.width**2 + vocabulary * model.width
-    if parameters > MOST_PARAMETERS:
+    if model.layers > MOST_LAYERS:
+        faults.append(f"model.layers={model.layers}: expected at most {MOST_LAYERS:,}")
+    elif parameters > MOST_PARAMETERS:
         faults.append(
             f"model.layers={model.layers} model.width={model.width}: {parameters:,} parameters, "
             f"expected at most {MOST_PARAMETERS:,}"
