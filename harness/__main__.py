@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return interrupt.code_of(error)
     except BrokenPipeError:
         raise
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RecursionError) as error:
         name = f"harness {verb}" if verb else "harness"
         for line in getattr(error, "faults", None) or [_one_line(error)]:
             print(f"{name}: {line}", file=sys.stderr)
@@ -63,6 +63,8 @@ def _dispatch(verb: str, rest: list[str]) -> int:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
+from harness.__main__ import main
 from harness.commands.generate import answer
 from harness.config.commands import Generate
 from harness.config.compose import command_config
@@ -159,3 +160,14 @@ def test_what_cannot_be_asked_is_one_line(arguments: list[str], message: str) ->
     done = command(*arguments)
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith(f"harness generate: {message}"), done.stderr
+
+
+@pytest.mark.parametrize("config", ["- 1\n", "1\n", "", "a: &a {b: *a}\n", "a: " + "[" * 900])
+def test_a_folder_with_another_config_is_one_line_with_its_path(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.yaml").write_text(config)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert main(["generate", f"run={tmp_path}", "prompt=a"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"harness generate: {tmp_path / 'config.yaml'}: ")

@@ -50,11 +50,7 @@ def test_how_a_run_is_carried_out_is_no_part_of_what_it_is(tmp_path: Path) -> No
         "plugins": ["tests.tiny"],
     }
     others = [with_launch(run, **{key: value}) for key, value in changes.items()]
-    cells = cells_of([run, *others])
-    assert len({cell.identity for cell in cells}) == 1
-    elsewhere = tmp_path / "elsewhere" / "s"
-    assert {cell.folder.parent for cell in cells} == {tmp_path / "s", tmp_path / "other", elsewhere}
-    assert len(cells) == 3  # each of two sweeps that hold the same run has it
+    assert len(cells_of([run, *others])) == 1
     assert len(cells_of([run, run_of(*overrides(tmp_path), "train.clip=2")])) == 2
 
 

@@ -75,7 +75,7 @@ def held_out(model: GPT, texts: list[str], tokenizer: Tokenizer, batch_tokens: i
         raise ValueError(f"{len(texts)} documents of {size} bytes, expected text to predict")
     nats, tokens = 0.0, 0
     for batch in track(batches, "held-out loss"):
-        if batch.shape[1] < 2:
+        if not batch[:, 1:].numel():
             continue
         hidden = model(batch.flatten(), Layout(*batch.shape)).view(*batch.shape, -1)[:, :-1]
         nll = token_nll(hidden.flatten(0, 1), model.head, batch[:, 1:].flatten())

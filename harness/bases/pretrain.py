@@ -157,13 +157,19 @@ def pretrain(config: Pretrain) -> dict[str, object]:
             damaged, or the loss is no number any more.
     """
     where = device.resolve(config.device)
+    out = Path(config.out)
+    fresh = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)  # said before the texts are read, not after
     tokenizer = tokenizer_of(config.model)
     context = config.model.context
-    train, held_out = texts(config, tokenizer)
+    try:
+        train, held_out = texts(config, tokenizer)
+    except (OSError, ValueError):
+        if fresh:
+            out.rmdir()
+        raise
     valid = held_out.to(where)
     train = train.to(where)
-    out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
 
     torch.set_float32_matmul_precision("high")
     shape = Shape(

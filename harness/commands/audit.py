@@ -145,6 +145,8 @@ def main(arguments: Sequence[str]) -> int:
     own, others = apart(arguments, ("n", "html"))
     if not own.get("n", "3").isdecimal():
         raise ConfigError([f"n={own['n']}: expected a number of examples"])
+    if not own.get("html", "page"):
+        raise ConfigError(["html='': expected the path of a file"])
     run = command_config("config", Run, others, checks=[run_faults])
     found = audit(run, int(own.get("n", "3")))
     if "html" in own:

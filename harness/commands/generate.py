@@ -74,6 +74,10 @@ def _asked() -> str:
         ValueError: there is none, or it is not UTF-8.
     """
     try:
-        return input("> ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
+        text = input("> ") if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
+        text.encode()  # what is no UTF-8 may come as lone surrogates
     except EOFError:
         raise ValueError("prompt: empty, expected a text") from None
+    except UnicodeError:
+        raise ValueError("prompt: standard input is no UTF-8") from None
+    return text

@@ -149,13 +149,6 @@ def checked_runs(configs: Sequence[DictConfig], overrides: Sequence[Sequence[str
     from harness.run.checks import run_faults
 
     runs = parse_all(configs, [run_faults])
-    faults = []
-    for key in ("sweep", "claim", "runs"):
-        values = dict.fromkeys(getattr(run.launch, key) for run in runs)
-        if len(values) > 1:
-            faults.append(f"{key}={','.join(values)}: expected one for all runs of a command")
-    if faults:
-        raise ConfigError(faults)
     name = automatic_name(overrides)
     return [with_launch(run, sweep=name) if run.launch.sweep == "auto" else run for run in runs]
 

@@ -31,6 +31,10 @@ PLACES = ("hydra.run.", "hydra.sweep.", "hydra.output_subdir")
 """Keys by which other Hydra applications say where their runs lie."""
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that add lines to scripts, turn text around on a terminal, or are no text at all."""
+
+
 class Grammar(NamedTuple):
     """What may be written.
 
@@ -91,6 +95,9 @@ def read(arguments: Sequence[str], allowed: Grammar, loader: ConfigLoaderImpl) -
     faults: list[str] = []
     overrides = []
     for argument in implied(arguments) if "data.path" in allowed.keys else arguments:
+        if _CONTROL.search(argument):
+            faults.append(f"{argument!r}: expected text without control characters")
+            continue
         try:
             words = _in_hydras_words(argument, allowed, stored[-1] if stored else "", parser)
             (override,) = spelled_out([words]) if "launch" in allowed.keys else [words]
@@ -99,7 +106,7 @@ def read(arguments: Sequence[str], allowed: Grammar, loader: ConfigLoaderImpl) -
             overrides.append(override)
         except ConfigError as error:
             faults += error.faults
-        except HydraException:
+        except (HydraException, RecursionError):
             quoted = shlex.quote(f'{argument.partition("=")[0]}="VALUE"')
             faults.append(f"{argument}: cannot be read, expected KEY=VALUE, or {quoted}")
     if faults:
@@ -117,7 +124,7 @@ def _in_hydras_words(argument: str, allowed: Grammar, stored: str, parser: Overr
     written, equals, value = argument.partition("=")
     key = written.lstrip("+").removeprefix(PREFIX)
     if not equals:
-        raise ConfigError([f"{argument}: expected KEY=VALUE"])
+        raise ConfigError([f"{argument or repr(argument)}: expected KEY=VALUE"])
     if key == "sweeps" and allowed.launcher != ():
         if not allowed.many:
             raise ConfigError([f"{argument}: a stored sweep has many runs, expected -m"])
@@ -205,6 +212,8 @@ def _check_values(
     if parsed.is_sweep_override():
         if not allowed.many:
             raise ConfigError([f"{argument}: several values, expected one; -m sweeps over many"])
+        if parsed.key_or_group.startswith(PREFIX):
+            raise ConfigError([f"{argument}: expected one for all runs of a command"])
         values = _several(argument, parsed)
     group = parsed.key_or_group
     if not loader.repository.group_exists(group):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass as checked
 
-from harness.config.kinds import Count, Fraction, Positive, Rate, Seed, Weight, strict
+from harness.config.kinds import Count, Fraction, Positive, Rate, Seed, Share, Text, Weight, strict
 from harness.config.schema import Model
 
 
@@ -43,7 +43,7 @@ class Pretrain:
     model: Model
     corpus: list[str]
     valid: str
-    out: str
+    out: Text
     tokens: Positive
     batch_tokens: Positive
     micro_tokens: Positive
@@ -79,7 +79,7 @@ class Assess:
     model: Model
     valid: str
     every: Positive
-    out: str
+    out: Text
     batch_tokens: Positive
     device: str
 
@@ -107,7 +107,7 @@ class Generate:
     input: str
     tokens: Positive
     temperature: Weight
-    top_p: Fraction
+    top_p: Share
     seed: Seed
     device: str
 
@@ -124,4 +124,4 @@ class Export:
 
     model: Model
     run: str
-    out: str
+    out: Text

@@ -153,7 +153,7 @@ def _uneven(config: Pretrain) -> list[str]:
         for key, tokens in (("micro_tokens", micro), ("batch_tokens", config.batch_tokens))
         if tokens % context
     ]
-    if config.batch_tokens % micro:
+    if not faults and config.batch_tokens % micro:
         faults.append(
             f"batch_tokens={config.batch_tokens}: expected a multiple of micro_tokens={micro}"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -21,7 +20,7 @@ from harness.run.identity import Cell, make_cell, shape, weights_digest
 
 
 def cells_of(runs: Sequence[Run]) -> list[Cell]:
-    """Check every run against its data and weights and name it; equal runs of one sweep become one.
+    """Check every run against its data and weights and name it; equal runs become one cell.
 
     Raises:
         ConfigError: with every fault of every run.
@@ -30,7 +29,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
     if vain:
         raise ConfigError(vain)
     runs = [replace(run, mask=plain(run.mask)) for run in runs]
-    cells: dict[Path, Cell] = {}
+    cells: dict[str, Cell] = {}
     faults: Counter[str] = Counter()
     # Runs on the same examples one after another, so that these are prepared once: mostly a sweep's
     # masks.
@@ -48,7 +47,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
                 path = find(run.model.weights, run.model.name)
                 verify(path, shape(run))
             cell = make_cell(run, examples, weights_digest(run, path))
-            cells.setdefault(cell.folder, cell)
+            cells.setdefault(cell.identity, cell)
         except (CheckpointError, DataError, OSError, ValueError) as error:
             faults[str(error)] += 1
     if faults:

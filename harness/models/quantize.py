@@ -72,6 +72,9 @@ def quantize_file(weights: Path, out: Path) -> tuple[int, int]:
     # No time in the gzip's head, so that bytes repeat.
     content = gzip.compress(save(quantize(tensors), metadata), mtime=0)
     partial = out.with_name(f".{out.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(out)
+    try:
+        partial.write_bytes(content)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
     return weights.stat().st_size, len(content)

@@ -38,7 +38,6 @@ def open_model(base: Model, run: str) -> Trained:
 
     Raises:
         CheckpointError: weights are missing or do not fit, or the folder is no run's.
-        ConfigError: the run's config is not one of this version.
         OSError: the tokenizer's ranks are not to be had.
     """
     template = ""
@@ -52,14 +51,7 @@ def open_model(base: Model, run: str) -> Trained:
             raise CheckpointError(
                 f"run={run}: no {WEIGHTS} there, expected a run made with save_weights=true"
             )
-        try:
-            content = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
-        except (OmegaConfBaseException, YAMLError) as error:
-            raise CheckpointError(
-                f"{folder / CONFIG}: {str(error).splitlines()[0]}, expected a run's config"
-            ) from None
-        assert isinstance(content, dict)
-        made = parse({str(key): value for key, value in content.items()}, Run)
+        made = _config(folder / CONFIG)
         base, template = made.model, made.data.template
         tokenizer = tokenizer_of(
             base
@@ -81,3 +73,21 @@ def open_model(base: Model, run: str) -> Trained:
     return Trained(
         checkpoint.load(checkpoint.find(base.weights, base.name), shape), tokenizer, template
     )
+
+
+def _config(path: Path) -> Run:
+    """What a run was.
+
+    Raises:
+        CheckpointError: the file is none that a run of this version leaves.
+    """
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path))
+        if not isinstance(content, dict):
+            raise TypeError("no mapping")
+        return parse({str(key): value for key, value in content.items()}, Run)
+    except RecursionError:
+        fault = "nested too deeply"
+    except (OmegaConfBaseException, YAMLError, OSError, TypeError, ValueError) as error:
+        fault = (str(error).splitlines() or [type(error).__name__])[0]
+    raise CheckpointError(f"{path}: {fault}, expected the config of a run of this version")

@@ -139,7 +139,6 @@ refuse("assess: weights that are no numbers", ASSESS, r"model\.safetensors",
 refuse("assess: no text", ASSESS, r"b\.txt", make=SOUND)
 for name, make in {
     "empty": text("b.txt", ""),
-    "one word": text("b.txt", "a"),
     "separators alone": text("b.txt", "<|endoftext|>\n" * 5),
     "no UTF-8": text("b.txt", "\udcff" * 500),
     "a folder": directory("b.txt"),
@@ -182,13 +181,13 @@ refuse("pretrain: a corpus of a text", other("corpus=a.txt"), "corpus", make=COR
 refuse("pretrain: an empty corpus", PRETRAIN, r"a\.txt|corpus",
        make=several(text("a.txt", ""), text("b.txt", SHARD)))  # fmt: skip
 refuse("pretrain: an empty held-out text", PRETRAIN, r"b\.txt|valid",
-       make=several(text("a.txt", SHARD), text("b.txt", "")))  # fmt: skip
+       make=several(text("a.txt", SHARD), text("b.txt", "")), writes=True)  # fmt: skip
 refuse("pretrain: a corpus of no UTF-8", PRETRAIN, r"a\.txt",
        make=several(text("a.txt", "\udcff" * 900), text("b.txt", SHARD)))  # fmt: skip
 refuse("pretrain: a damaged xz", other("corpus=[a.txt.xz]"), r"a\.txt\.xz",
        make=several(CORPUS, data("a.txt.xz", PACKED[:-30])))  # fmt: skip
 refuse("pretrain: a text shorter than a window", PRETRAIN, "b.txt|valid",
-       make=several(text("a.txt", SHARD), text("b.txt", "Short.\n")))  # fmt: skip
+       make=several(text("a.txt", SHARD), text("b.txt", "Short.\n")), writes=True)  # fmt: skip
 refuse("pretrain: into a file", other("out=records.jsonl"), r"records\.jsonl", make=CORPUS)
 refuse("pretrain: into a forbidden folder", other("out=/proc/x"), "/proc/x", make=CORPUS)
 refuse("pretrain: onto a full disk", other("out=disk/o"), "disk|space", make=CORPUS, disk=64,
