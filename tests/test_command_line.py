@@ -53,6 +53,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["hydra.launcher.slot=1"], "hydra.launcher.slot=1: no such key hydra.launcher.slot, did you"),
         (["hydra.launcher.retries=x"], "hydra.launcher.retries: Value 'x' of type 'str' could not be"),
         (["hydra/launcher=nope"], "hydra/launcher=nope: no such option nope, expected one of basic,"),
+        (["mask.weight.end=1e38"], "mask.weight.end=1e+38: expected less than or equal to 1000000"),
         (["-m", "sweep=a,b"], "sweep=a,b: expected one for all runs of a command"),
         (["-m", "runs=a,b"], "runs=a,b: expected one for all runs of a command"),
         (["-m", "hydra.launcher.slots=10000"],

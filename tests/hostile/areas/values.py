@@ -30,7 +30,7 @@ for key in KEYS[1:]:
 refuse("runs empty", toy("runs=''"), "runs")
 refuse("runs with a line break", toy('runs="a\nb"'), "runs")
 refuse("runs is a file", toy("runs=records.jsonl"), "records.jsonl")
-refuse("name of a number", toy("mask.name=3"), "mask.name=3")
+work("name of a number", toy("mask.name=3"), "1 of 1")
 refuse("name of a list", toy("mask.name=[a]"), "mask.name")
 
 # Numbers.
@@ -98,12 +98,12 @@ refuse("weight of a role that the data lacks",
        toy("mask.weight={response: 0, end: 0, system: 1}"), "mask")  # fmt: skip
 refuse("tiers that fall", toy("mask.tiers=[{top: 0.5, weight: 1}, {top: 0.2, weight: 1}]"), "tiers")
 refuse("tier of a number", toy("mask.tiers=[3]"), "mask.tiers")
-refuse("tier with another key", toy("mask.tiers=[{top: 0.5, wieght: 1}]"), "mask.tiers")
+refuse("tier with another key", toy("mask.tiers=[{top: 0.5, weight: 1, wieght: 1}]"), "mask.tiers")
 refuse("path for the built-in set", toy("data=builtin", "data.path=records.jsonl"), "data.path")
 refuse("words of a file's prompts", toy("data.prompt_words=30"), "data.prompt_words")
 refuse("families of a file", toy("data.test_families=5"), "data.test_families")
 refuse("no path for a file", toy("data.path=''"), "data.path")
 refuse("context of fewer tokens than any example", toy("model.context=2"), "model.context=2")
 refuse("all examples dropped", toy("model.context=2", "data.too_long=drop"), "model.context=2")
-refuse("no tuned rates", toy("model.lr={}"), "model.lr")
+work("nothing added to the tuned rates", toy("model.lr={}"), "1 of 1")
 refuse("rates of words", toy("model.lr={small: 1e-3}"), "model.lr")
