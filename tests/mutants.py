@@ -79,19 +79,17 @@ MUTANTS = [
            "truncated = len(tokens.ids) > context\n", "truncated = len(tokens.ids) > context + 10**6\n",
            "test_batching.py::test_trap_11_and_12_truncated_rows_are_counted_and_stay_finite"),
     Mutant("12", "rows without weight are silently filtered", "harness/data/examples.py",
-           "        rows.append(shift(item.tokens, weigh(item.tokens, run.mask, importance)))\n",
-           "        row = shift(item.tokens, weigh(item.tokens, run.mask, importance))\n"
-           "        if row.weights.any():\n"
-           "            rows.append(row)\n",
+           "else _unranked(train, run)\n",
+           "else _unranked(train, run)\n    rows = [row for row in rows if row.weights.any()]\n",
            "test_batching.py::test_trap_11_and_12_truncated_rows_are_counted_and_stay_finite"),
     Mutant("13", "a mask's rows are collated by a function of their own", "harness/data/examples.py",
-           "rows.append(shift(item.tokens, weigh(item.tokens, run.mask, importance)))",
-           "rows.append(shift(item.tokens, weigh(item.tokens, run.mask, importance))._replace("
-           "roles=item.tokens.roles[1:] * (run.mask.name != 'none')))",
+           "shift(item.tokens, weigh(item.tokens, run.mask, alike))\n    return",
+           "shift(item.tokens, weigh(item.tokens, run.mask, alike))._replace("
+           "roles=item.tokens.roles[1:] * (run.mask.name != 'none'))\n    return",
            "test_batching.py::test_trap_13_and_14_every_strategy_sees_the_same_examples_in_the_same_order"),
     Mutant("14", "one arm drops its longest example", "harness/data/examples.py",
-           "    return rows\n\n\ndef _nth",
-           "    return rows[: len(rows) - (run.mask.name == 'full')]\n\n\ndef _nth",
+           "    return rows\n\n\n_rows",
+           "    return rows[: len(rows) - (run.mask.name == 'full')]\n\n\n_rows",
            "test_batching.py::test_trap_13_and_14_every_strategy_sees_the_same_examples_in_the_same_order"),
     Mutant("15", "a micro-batch without weight has a loss of NaN", "harness/train/loop.py",
            "(loss.total / divisor).sum().backward()", "(loss.total / batch.weights.sum() * 1.0).sum().backward()",
