@@ -192,7 +192,8 @@ def test_a_gpu_is_shared_by_as_many_workers_as_memory_and_cores_allow(
     tiny = toy_runs(tmp_path, 2) * 5
     model = replace(tiny[0].model, layers=48, width=1600, context=1024)  # GPT-2 XL
     big = replace(tiny[0], model=model, train=replace(tiny[0].train, batch_tokens=512))
-    assert gpu_bytes(big) == 2**30 + 16 * 1_490_307_200 + 512 * 48 * 1600 * 68
+    trained = 2 * 512 * (48 * 1600 * 68 + 8192 * 6)
+    assert gpu_bytes(big) == 2**30 + 16 * 1_490_307_200 + trained + 4096 * 1600 * 34
     monkeypatch.setattr("harness.engine.slots.gpu_memory", lambda: 80 * 2**30)
     assert workers(["4", "7"], Pool(), tiny) == 8
     assert workers(["4"], Pool(), [*tiny, big]) == 2

@@ -80,15 +80,18 @@ def gpu_memory() -> int:
 def gpu_bytes(run: Run, stack: int = 1) -> int:
     """About what a worker takes of a GPU's memory for so many runs like this one as one stack.
 
-    1,071 MiB for one of nano, seen 917; mini 1,618, seen 1,613.
-
-    Weights, gradients and AdamW's two moments in fp32, and of each token of a micro-batch some 17
+    Weights, gradients and AdamW's two moments in fp32. Of each token of a micro-batch some 17
     numbers of the model's width in every block (Korthikanti et al. 2022, 'Reducing activation
-    recomputation', section 4.1: 34 bytes in 16 bits, without attention's scores).
+    recomputation', section 4.1: 34 bytes in 16 bits, without attention's scores) and its logits;
+    both twice, for what a CUDA graph takes is of no use outside it. Of each token of an evaluation
+    what one block takes. 19.3 GiB for a stack of 64 of micro, seen 19.0 (docs/results/stacks).
     """
     model, train = run.model, run.train
-    activations = min(train.micro_tokens, train.batch_tokens) * model.layers * model.width * 17 * 4
-    return WORKER_BYTES + stack * (16 * shape(run).parameters + activations)
+    sizes = shape(run)
+    token = model.layers * model.width * 17 * 4 + sizes.vocabulary * 6
+    trained = 2 * min(train.micro_tokens, train.batch_tokens) * token
+    evaluated = run.score.batch_tokens * model.width * 34
+    return WORKER_BYTES + stack * (16 * sizes.parameters + trained + evaluated)
 
 
 def shared_by(runs: Sequence[Run], n_gpus: int) -> int:
