@@ -185,7 +185,7 @@ def test_shares_of_the_floor_and_ratios_stand_in_the_page() -> None:
 
 
 def test_the_page_is_made_from_the_records() -> None:
-    assert performance.PAGE.read_text("utf-8") == performance.page(performance.kept())
+    assert performance.PAGE.read_text("utf-8") == performance.whole()
 
 
 @pytest.mark.parametrize(

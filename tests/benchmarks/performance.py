@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.records.storage import read_json
+from tests.benchmarks import stacked
 from tests.benchmarks.measured import ROOT, Floor, Measurement, Records, Sweep, Taken
 
 KEPT = ROOT / "docs" / "results" / "performance"
@@ -196,6 +197,11 @@ def kept(folder: Path = KEPT) -> list[Records]:
     return [read_json(path, Records) for path in sorted(folder.glob("*.json"))]
 
 
+def whole() -> str:
+    """The page as it is kept, stacks included."""
+    return page(kept()) + stacked.section()
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(kept()), "utf-8")
+    PAGE.write_text(whole(), "utf-8")
     print(f"{PAGE.relative_to(ROOT)}: made from {len(kept())} files of records")
