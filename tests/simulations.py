@@ -24,7 +24,7 @@ Rate = Callable[[int, int, np.random.Generator], float]
 SEEDS = (8, 12, 20)
 SIZES = (100, 300, 1000, 3000, 10000)
 DRAWS = 2_000
-STUDIES = 1_000
+STUDIES = 500
 """Simulated studies of a world, each with all its verdicts."""
 
 MARGIN = 0.02
@@ -220,7 +220,7 @@ def document() -> str:
     """The measures at every number of seeds, as a Markdown table."""
     # All measures of one number of seeds in one process, which simulates each world once.
     cells = [(place, n) for n in SEEDS for place in range(len(MEASURES))]
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(len(SEEDS)) as pool:
         found = pool.map(measured, *zip(*cells, strict=True), chunksize=len(MEASURES))
         rates = dict(zip(cells, found, strict=True))
     lines = [
