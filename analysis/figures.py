@@ -66,7 +66,7 @@ def behaviour(study: Study) -> Figure:
 
 
 def delta(study: Study) -> Figure:
-    """Δ response NLL."""
+    """Δ held-out response NLL."""
     return _difference(study, outcome(PRIMARY), study.trends)
 
 
@@ -91,7 +91,7 @@ def _difference(study: Study, one: Outcome, trends: pd.DataFrame) -> Figure:
 
 
 def forest(study: Study) -> Figure:
-    """Δ response NLL, a line for each mask."""
+    """Δ held-out response NLL, a line for each mask."""
     need_pairs(study)
     masks = others(study)
     if len(masks) < FEWEST_LINES:
@@ -135,9 +135,9 @@ def mechanism(study: Study) -> Figure:
 
 FIGURES: dict[str, Entry] = {
     "main": Entry(
-        "Score and response NLL by mask",
-        "The main score of generated responses (higher is better) and the response NLL on held-out "
-        "examples (lower is better) against the number of training examples. Every seed is a "
+        "Score and held-out response NLL by mask",
+        "The main score of generated responses (higher is better) and the held-out response "
+        "NLL (lower is better) against the number of training examples. Every seed is a "
         "point; lines join the means.",
         main,
     ),
@@ -162,7 +162,7 @@ FIGURES: dict[str, Entry] = {
     ),
     "heat_map": Entry(
         "Where a mask gains",
-        "Δ response NLL over model (and whatever else varies) and training size. Orange: the "
+        "Δ held-out response NLL over model (and whatever else varies) and training size. Orange: the "
         "baseline is better; purple: the arm. Bold: the 95 % interval excludes zero.",
         heat_map,
     ),
@@ -178,14 +178,14 @@ FIGURES: dict[str, Entry] = {
     ),
     "landscape_models": Entry(
         "The map for each model and mask",
-        "The same for the response NLL, a line of panels for each model and mask.",
+        "The same for the held-out response NLL, a line of panels for each model and mask.",
         landscape_models,
         column=False,
     ),
     "overfitting": Entry(
         "Is it about overfitting?",
-        "Δ response NLL against how much the baseline overfits: its last less its best response "
-        "NLL on validation. Small points are pairs, large ones cells.",
+        "Δ held-out response NLL against how much the baseline overfits: its last less its best "
+        "validation response NLL. Small points are pairs, large ones cells.",
         overfitting,
     ),
     "learning_curves": Entry(
@@ -197,14 +197,14 @@ FIGURES: dict[str, Entry] = {
     ),
     "mechanism": Entry(
         "Regulariser, or only less training?",
-        "Response NLL on held-out against training examples along each run, from the base model "
+        "Held-out against training response NLL along each run, from the base model "
         "at the top right. A curve below another at the same training loss regularises; one that "
         "runs on it and stops early has only trained less.",
         mechanism,
     ),
     "ratio": Entry(
         "Δ against the length ratio",
-        "Δ response NLL against the measured ratio of prompt to response length of the test "
+        "Δ held-out response NLL against the measured ratio of prompt to response length of the test "
         "examples.",
         ratio,
     ),

@@ -49,7 +49,7 @@ def _levels(runs: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
 
 
 def overfitting(curves: pd.DataFrame) -> pd.Series:
-    """How much each run overfits: its last less its best response NLL on validation.
+    """How much each run overfits: its last less its best validation response NLL.
 
     Returns:
         Row of the run table -> nats/token; only runs with two evaluations after the first step.

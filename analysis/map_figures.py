@@ -21,17 +21,21 @@ def landscape(study: Study) -> Figure:
     for one in study.outcomes[:MOST_ROWS]:
         cells = _on_one_map(_map_cells(study, one))
         if len(cells):
-            rows.append((one.name.partition(" (")[0], one, cells))
+            rows.append((one.name, one, cells))
     return maps.landscape(rows, sorted(rows[0][2]["n_examples"].unique()))
 
 
 def landscape_models(study: Study) -> Figure:
-    """Δ response NLL over passes, length ratio and training size, for each model and mask."""
+    """Δ held-out response NLL over passes, length ratio and training size, for each model and mask."""
     one = outcome(PRIMARY)
     every = _map_cells(study, one)
+    smallest_first = study.runs.groupby("model")["parameters"].min().sort_values().index
     rows = []
-    for (model, arm), cells in every.groupby(["model", "arm"], sort=False):
-        rows.append((f"{model}, {arm}", one, _on_one_map(cells)))
+    for arm in others(study):
+        for model in smallest_first:
+            cells = every[(every["model"] == model) & (every["arm"] == arm)]
+            if len(cells):
+                rows.append((f"{model}, {arm}", one, _on_one_map(cells)))
     if len(rows) < 2:
         raise Unfit("one model and one mask: see the figure above")
     return maps.landscape(rows[:MOST_ROWS], sorted(every["n_examples"].unique()))
@@ -61,7 +65,7 @@ def _on_one_map(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def overfitting(study: Study) -> Figure:
-    """Δ response NLL against how much the baseline overfits."""
+    """Δ held-out response NLL against how much the baseline overfits."""
     need_pairs(study)
     found = places.overfitting(study.curves[0])
     pairs = study.pairs.assign(overfitting=study.pairs["baseline_run"].map(found))

@@ -15,8 +15,10 @@ POINTS = "points"
 FLOOR, CEILING = 0.05, 0.95
 """Below and above these mean scores, that two arms agree says nothing of them."""
 
-NOT_COMPARED = ("base", "train")
-"""Splits whose NLL says nothing of a mask: before training, and on what was trained."""
+NOT_COMPARED = ("base", "train", "validation")
+"""Splits whose NLL says nothing of a mask: before training, on what was trained, and on what chose
+learning rates.
+"""
 
 
 class Outcome(NamedTuple):
@@ -43,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 KNOWN = (
-    Outcome(PRIMARY, "response NLL (held-out)", NATS, -1, 0.02),
+    Outcome(PRIMARY, "held-out response NLL", NATS, -1, 0.02),
     Outcome(EXACT_MATCH, "exact match", POINTS, 1, 0.02),
     Outcome("scores.verified", "checks passed", POINTS, 1, 0.02),
     Outcome("scores.rouge_l", "ROUGE-L", POINTS, 1, 0.02),
@@ -91,7 +93,7 @@ def outcome(column: str) -> Outcome:
         return Outcome(column, rest.replace("_", " "), POINTS, 1, 0.02)
     split, _, role = rest.rpartition(".")
     if kind == "nll" and role == "answer" and split not in NOT_COMPARED:
-        name = f"response NLL ({split.replace('_', ' ')})"
+        name = f"{split.replace('_', ' ')} response NLL"
         return Outcome(column, name, NATS, -1, 0.02)
     raise KeyError(column)
 

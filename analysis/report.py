@@ -161,7 +161,7 @@ def _sheets(study: Study) -> list[Sheet]:
                 "the examples the baseline would need to do as well."
             )
         sheets.append(Sheet(f"Δ {one.name}", note, table.effects(study, one)))
-    trend = "Slope of Δ response NLL per tenfold of N, and the size N* at which Δ crosses zero."
+    trend = "Slope of Δ held-out response NLL per tenfold of N, and the size N* at which Δ crosses zero."
     return [*sheets, Sheet("Trend with training size", trend, table.trends(study))]
 
 

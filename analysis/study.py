@@ -77,7 +77,7 @@ class Study:
 
     @cached_property
     def trends(self) -> pd.DataFrame:
-        """Slope and crossover of Δ response NLL over training size."""
+        """Slope and crossover of Δ held-out response NLL over training size."""
         return effects.trends(self.pairs, outcome(PRIMARY), _rng())
 
     @cached_property

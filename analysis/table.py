@@ -132,7 +132,7 @@ def _worth(cell: Mapping[str, Any]) -> str:
 
 
 def trends(study: Study) -> pd.DataFrame:
-    """Slope of Δ response NLL in log10 N and crossover N*, as text."""
+    """Slope of Δ held-out response NLL in log10 N and crossover N*, as text."""
     one = outcome(PRIMARY)
     rows = [
         {
@@ -213,7 +213,7 @@ def rates(study: Study) -> pd.DataFrame:
             | {short(name): plain(row[name]) for name in settings}
             | {"learning rate": plain(row["rate"]), "seeds": str(row["seeds"])}
             | {
-                "response NLL (validation)": f"{row['validation']:.3f}",
+                "validation response NLL": f"{row['validation']:.3f}",
                 "note": note,
             }
         )

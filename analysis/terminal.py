@@ -60,7 +60,7 @@ def _heads(study: Study, frame: pd.DataFrame, *, single: bool) -> dict[str, str]
     for score in [one for one in study.outcomes if one.column != PRIMARY][:2]:
         first, _, rest = score.name.partition(" ")
         heads[table.headed(score)] = f"{first}\n{rest} %".replace("\n %", "\n%")
-    heads[primary.name] = "response NLL\n(held-out)"
+    heads[primary.name] = "held-out\nresponse NLL"
     heads[table.delta_head(primary)] = "Δ NLL" if single else "Δ NLL [95 %]"
     if not single:
         heads["p"] = "p"
@@ -87,7 +87,7 @@ def _preface(
     seeds = set(frame["seeds"])
     per_cell = f", {seeds.pop()} seeds per cell" if len(seeds) == 1 and not single else ""
     _say(console, f"{study.name}: {counted(len(study.runs), 'run')}{per_cell}")
-    _say(console, "response NLL: on the response and its end token, nats/token")
+    _say(console, "held-out response NLL: on responses and their end tokens, nats/token")
     if single and len(study.arms) > 1:
         _say(console, "One seed per cell: no intervals, so no Δ can be told from chance.")
     if table.delta_head(outcome(PRIMARY)) in heads:

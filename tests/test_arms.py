@@ -99,20 +99,20 @@ def said(*, loss: dict[str, Any], score: dict[str, Any] | None = None, seeds: in
 
 def test_the_advice_names_a_mask_and_why() -> None:
     assert said(loss=cell(0.05, 0.01), score=cell(0.0)).startswith(
-        "Use 'none' here, because in response NLL (held-out) it is better than 'full' "
+        "Use 'none' here, because in held-out response NLL it is better than 'full' "
         "(Δ = +0.050 [+0.040, +0.060] nats/token, 8 seeds, p = .005); "
         "of its exact match nothing is shown."
     )
     assert said(loss=cell(-0.05, 0.01)) == (
         "Use 'full' here, because no mask is shown to be better: 'none' is worse "
-        "('none' in response NLL (held-out) Δ = −0.050 [−0.060, −0.040] nats/token, 8 seeds, "
+        "('none' in held-out response NLL Δ = −0.050 [−0.060, −0.040] nats/token, 8 seeds, "
         "p = .005)."
     )
 
 
 def test_the_advice_says_so_where_loss_and_score_disagree() -> None:
     text = said(loss=cell(0.05, 0.01), score=cell(-0.1, 0.01))
-    assert text.startswith("It depends on what counts: by response NLL (held-out) use 'none' (")
+    assert text.startswith("It depends on what counts: by held-out response NLL use 'none' (")
     assert ", by exact match use 'full' (Δ = −10.0 " in text
 
 

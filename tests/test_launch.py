@@ -219,7 +219,10 @@ def test_swept_keys_that_no_name_tells_stand_in_the_progress_lines(tmp_path: Pat
     (run,) = toy_runs(tmp_path, 1)
     runs = [replace(run, train=replace(run.train, lr=lr)) for lr in (0.001, 0.002)]
     _, said = inline(runs)
-    assert " (train.lr=0.001): answer NLL" in said and " (train.lr=0.002): answer NLL" in said
+    assert (
+        " (train.lr=0.001): held-out response NLL" in said
+        and " (train.lr=0.002): held-out response NLL" in said
+    )
     plan = read_plan(tmp_path / "s")
     assert plan and {planned.label for planned in plan.runs} == {"train.lr=0.001", "train.lr=0.002"}
 

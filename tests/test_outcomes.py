@@ -24,8 +24,8 @@ def runs(**scores: list[float | None]) -> pd.DataFrame:
 
 
 def test_every_measure_has_one_name() -> None:
-    assert outcome(PRIMARY).name == "response NLL (held-out)"
-    assert outcome("nll.test_families.answer").name == "response NLL (test families)"
+    assert outcome(PRIMARY).name == "held-out response NLL"
+    assert outcome("nll.test_families.answer").name == "test families response NLL"
     assert outcome("scores.rouge_l").name == "ROUGE-L"
     assert outcome("scores.my_own").name == "my own"
 
@@ -41,8 +41,11 @@ def test_a_score_of_another_unit_is_read_as_the_runs_tell() -> None:
     assert outcome("scores.words").unit == POINTS
 
 
-@pytest.mark.parametrize("column", ["nll.base.answer", "nll.train.answer", "nll.test.end", "seed"])
-def test_training_losses_and_single_roles_are_never_compared(column: str) -> None:
+@pytest.mark.parametrize(
+    "column",
+    ["nll.base.answer", "nll.train.answer", "nll.validation.answer", "nll.test.end", "seed"],
+)
+def test_what_was_trained_on_or_chose_and_single_roles_are_never_compared(column: str) -> None:
     with pytest.raises(KeyError):
         outcome(column)
 

@@ -79,7 +79,9 @@ def test_it_is_printed_without_torch(sweep: Path) -> None:
         f"{sweep}: 6 runs: 3 finished, 1 running, 1 failed, 1 waiting; 3.0 a minute; about 0:00:30 left"
     )
     assert "busy" in done.stdout and "node, process 7" in done.stdout and "50 %" in done.stdout
-    assert sum(line.startswith("finished ") and "answer NLL" in line for line in lines) == 3
+    assert (
+        sum(line.startswith("finished ") and "held-out response NLL" in line for line in lines) == 3
+    )
     assert "failed bad: RuntimeError: no, tried 3 ×" in lines
 
 

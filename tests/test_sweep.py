@@ -53,7 +53,7 @@ def test_failing_runs_cost_themselves_alone(faulty: tuple[Path, Outcome, str]) -
     results = [read_json(path, Result) for path in folder.glob(f"*/{RESULT}")]
     assert sorted(result.seed for result in results) == list(range(12))
     assert said.count("finished full-nano-records-n6-s") == 12
-    assert "answer NLL" in said and "Traceback" not in said
+    assert "held-out response NLL" in said and "Traceback" not in said
 
 
 @pytest.mark.parametrize(

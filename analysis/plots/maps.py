@@ -33,8 +33,9 @@ def landscape(rows: Sequence[tuple[str, Outcome, pd.DataFrame]], sizes: Sequence
     """
     figure, panels = style.panels(len(rows), len(sizes), 1.9)
     figure.set_figwidth(style.WIDE)
+    bounds = _bounds(rows)
     for line, (title, outcome, cells) in zip(panels, rows, strict=True):
-        bound = float(cells["delta"].abs().max()) or 1.0
+        bound = bounds[outcome.column]
         for axes, size in zip(line, sizes, strict=True):
             _panel(axes, cells[cells["n_examples"] == size], bound)
             _ends(axes, cells)
@@ -46,6 +47,15 @@ def landscape(rows: Sequence[tuple[str, Outcome, pd.DataFrame]], sizes: Sequence
     return figure
 
 
+def _bounds(rows: Sequence[tuple[str, Outcome, pd.DataFrame]]) -> dict[str, float]:
+    """The largest |Δ| of each outcome: lines of one outcome share their colours."""
+    bounds: dict[str, float] = {}
+    for _, outcome, cells in rows:
+        largest = float(cells["delta"].abs().max())
+        bounds[outcome.column] = max(largest, bounds.get(outcome.column, 0.0))
+    return {column: bound or 1.0 for column, bound in bounds.items()}
+
+
 def _panel(axes: Axes, cells: pd.DataFrame, bound: float) -> None:
     cells, scale = _aside(cells), Normalize(-bound, bound)
     x, y = np.log10(cells["epochs"].to_numpy(float)), np.log10(cells["ratio"].to_numpy(float))
@@ -54,7 +64,7 @@ def _panel(axes: Axes, cells: pd.DataFrame, bound: float) -> None:
     if triangles is not None:
         delta = cells["delta"].to_numpy(float)
         axes.tricontourf(triangles, delta, levels=np.linspace(-bound, bound, 41),
-                         cmap=COLOURS, norm=scale)  # fmt: skip
+                         cmap=COLOURS, norm=scale, extend="both")  # fmt: skip
         _band(axes, triangles, cells)
         if delta.min() < 0 < delta.max():
             axes.tricontour(triangles, delta, levels=[0], colors="black", linewidths=1.4)
@@ -121,9 +131,10 @@ def against_overfitting(
         axes.plot(own["overfitting"], own[outcome.delta], look.marker, color=look.colour, ms=2,
                   alpha=0.25, mew=0)  # fmt: skip
         means = own.groupby(["condition", "n_examples"])[["overfitting", outcome.delta]].mean()
-        axes.plot(means["overfitting"], means[outcome.delta], look.marker, color=look.colour, ms=4)
+        axes.plot(means["overfitting"], means[outcome.delta], look.marker, color=look.colour, ms=4,
+                  mec="white", mew=0.4)  # fmt: skip
     axes.set_xlabel(
-        f"overfitting of '{baseline}': last − best\nresponse NLL (validation, nats/token)"
+        f"overfitting of '{baseline}': last − best\nvalidation response NLL (nats/token)"
     )
     style.difference_axis(axes.yaxis, outcome)
     style.legend(figure, {arm: looks[arm]._replace(line="") for arm in arms})

@@ -158,9 +158,8 @@ def plain_logarithm(axis: Axis) -> None:
 
 
 def axis_name(outcome: Outcome) -> str:
-    """An outcome as the label of an axis, its note and unit on a line of their own."""
-    name, _, note = outcome.name.partition(" (")
-    return f"{name}\n({note[:-1]}, {outcome.unit})" if note else f"{name}\n({outcome.unit})"
+    """An outcome as the label of an axis, its unit on a line of its own."""
+    return f"{outcome.name}\n({outcome.unit})"
 
 
 def difference_axis(axis: Axis, outcome: Outcome) -> None:

@@ -92,8 +92,8 @@ def mechanism(curves: pd.DataFrame, arms: Sequence[str], cells: Sequence[Cell]) 
             )
         _diagonal(axes)
         axes.set_title(titled(condition, size), loc="left")
-        axes.set_xlabel("response NLL (training)")
-        axes.set_ylabel("response NLL (held-out)")
+        axes.set_xlabel("training response NLL")
+        axes.set_ylabel("held-out response NLL")
     style.legend(figure, style.looks(arms))
     return figure
 

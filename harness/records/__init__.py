@@ -228,7 +228,7 @@ class Result:
         """The main figures in a few words."""
         parts = []
         if "answer" in self.nll.get("test", {}):
-            parts.append(f"answer NLL {self.nll['test']['answer']:.3f}")
+            parts.append(f"held-out response NLL {self.nll['test']['answer']:.3f}")
         exact = self.scores.get("exact_match")
         if exact is not None:
             parts.append(f"exact match {100 * exact:.1f} %")
