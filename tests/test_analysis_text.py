@@ -78,10 +78,11 @@ def test_cells_that_a_spreadsheet_would_carry_out_are_defused(tmp_path: Path) ->
         fakes.write_run(folder / f"x{name}", settings, fakes.fades, prompts=4)
     write_tables(study([folder]), tmp_path / "tables")
     for path in (tmp_path / "tables").glob("*.csv"):
-        for row in csv.reader(path.open(newline="")):
-            for cell in row:
-                assert cell[:1] not in {"=", "+", "@", "\t", "\r"}, f"{path.name}: {cell}"
-                assert cell[:1] != "-" or float(cell) < 0, f"{path.name}: {cell}"
+        with path.open(newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        for cell in cells:
+            assert cell[:1] not in {"=", "+", "@", "\t", "\r"}, f"{path.name}: {cell}"
+            assert cell[:1] != "-" or float(cell) < 0, f"{path.name}: {cell}"
 
 
 def test_no_table_tells_where_files_lie_on_this_machine(tmp_path: Path) -> None:
@@ -103,7 +104,8 @@ def test_no_table_tells_where_files_lie_on_this_machine(tmp_path: Path) -> None:
     write_tables(found, tmp_path / "tables")
     for text in [render(found, {}, {}), *map(Path.read_text, (tmp_path / "tables").iterdir())]:
         assert "someone" not in text and str(tmp_path) not in text
-    rows = list(csv.DictReader((tmp_path / "tables" / "runs.csv").open(newline="")))
+    with (tmp_path / "tables" / "runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
     assert rows[0]["config.data.path"] == "mine.jsonl"
 
 

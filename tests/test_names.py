@@ -99,4 +99,4 @@ def test_no_run_takes_a_name_that_leaves_its_folder(override: str) -> None:
     with pytest.raises(ConfigError) as caught:
         run_of(override)
     (fault,) = caught.value.faults
-    assert fault.startswith(override.partition("=")[0]) and "expected" in fault
+    assert fault.lstrip('"').startswith(override.partition("=")[0]) and "expected" in fault

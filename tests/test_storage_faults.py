@@ -85,7 +85,7 @@ def test_a_full_disk_costs_the_runs_that_no_longer_fit_until_there_is_room(tmp_p
 def test_a_read_only_folder_is_one_line_before_any_run(tmp_path: Path) -> None:
     place = tmp_path / "small"
     done = mounted('mount -o remount,ro "$PLACE"; run "$@"', place, "1m", "seed=0,1")
-    assert done.stderr == f"harness: [Errno 30] Read-only file system: '{place}/s'\n"
+    assert done.stderr == f"harness: {place}/s: Read-only file system\n"
     assert done.stdout.endswith("exit code 2\n") and "finished" not in done.stdout
 
 
@@ -93,10 +93,7 @@ def test_a_disk_that_is_full_at_launch_is_one_line_with_the_file(tmp_path: Path)
     place = tmp_path / "small"
     script = 'dd if=/dev/zero of="$PLACE/fill" bs=1k count=16 2> /dev/null || true; run "$@"'
     done = mounted(script, place, "16k", "seed=0,1")
-    assert (
-        done.stderr
-        == f"harness: [Errno 28] No space left on device: '{place}/s/.sweep/plan.json'\n"
-    )
+    assert done.stderr == f"harness: {place}/s/.sweep/plan.json: No space left on device\n"
 
 
 @pytest.mark.slow

@@ -36,10 +36,9 @@ def work(link: Connection, gpu: str | None) -> None:
     _first_when_memory_ends()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    # Seconds, many on a busy machine, before the parent's clock starts; the first two would else
-    # come with a run.
+    # Seconds, many on a busy machine, before the parent's clock starts; the first would else come
+    # with a run.
     import rouge_score.rouge_scorer  # noqa: F401
-    import torch._dynamo  # noqa: F401
 
     import harness.run.execute  # noqa: F401
     from harness.run.warm import Warm
