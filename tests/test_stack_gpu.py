@@ -1,4 +1,4 @@
-"""What only a GPU carries out of a stack: the AdamW kernel, and training in fp32 as a whole."""
+"""What only a GPU carries out of a stack: its kernels, CUDA graphs, and training as a whole."""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
+from importlib.util import find_spec
 from typing import TypeVar
 
 import torch
@@ -33,6 +35,12 @@ def resolve(device: str) -> torch.device:
         # cuDNN's attention makes a plan for every new shape; here nearly every batch has one.
         torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     return chosen
+
+
+@cache
+def has_triton() -> bool:
+    """Whether kernels of our own can be compiled for a GPU: PyTorch brings Triton on Linux alone."""
+    return find_spec("triton") is not None
 
 
 def peak(device: torch.device) -> float | None:

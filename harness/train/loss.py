@@ -6,7 +6,6 @@ step. Every function takes a lone model's tensors, or a stack's with a leading a
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +14,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from harness.models.base import PLAIN, Output
+from harness.models.device import has_triton
 
 CACHE_POSITIONS = 256
 """Positions whose logits exist at once on a CPU: 256 × 8,192 × 4 bytes stay in a core's cache."""
@@ -86,7 +86,7 @@ def _cross_entropy(
 
 def _in_kernel(logits: Tensor) -> bool:
     on_gpu = logits.is_cuda and logits.dtype in (torch.float32, torch.bfloat16)
-    return on_gpu and find_spec("triton") is not None
+    return on_gpu and has_triton()
 
 
 def _narrowed(hidden: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from harness.config.schema import Train
 from harness.models.base import LanguageModel
+from harness.models.device import has_triton
 
 EPSILON = 1e-8
 
@@ -56,7 +56,7 @@ class AdamW:
         dimensions = 3 if self._stacked else 2
         self._decayed = [parameter.ndim >= dimensions for parameter in self._parameters]
         on_gpu = self._stacked and model.device.type == "cuda"
-        self.in_kernels = on_gpu and find_spec("triton") is not None
+        self.in_kernels = on_gpu and has_triton()
 
     def narrow(self, model: LanguageModel) -> None:
         """Go on with the first runs alone; `model` is the stack of them."""

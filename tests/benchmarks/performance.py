@@ -27,7 +27,7 @@ equal. Real tokens are those of examples; padding counts for nothing. *Start* is
 training, evaluation nor answers: imports, set-up and, for ours, planning, records, table and report.
 """
 
-NONE = "\nNothing has been measured yet.\n"
+NONE = "\nThe peers have not been measured yet.\n"
 
 WORKS = {
     "micro": "micro, 1,000 built-in examples",
