@@ -4,8 +4,8 @@ training.
     python -m analysis.bases docs/bases --figure docs/figures/bases.png
 
 Prints the table in Markdown. Reads NAME.json and NAME.steps.jsonl (`harness.bases.pretrain`) and
-NAME.assessed.json (`harness.bases.assess`), and fails where a larger base is not better than a smaller
-one.
+NAME.assessed.json (`harness.bases.assess`), and fails where a larger base is not better than a
+smaller one.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def ladder(folder: Path) -> list[Base]:
     for smaller, larger in pairwise(bases):
         if larger.loss >= smaller.loss:
             raise LadderError(
-                f"{folder}: held-out loss of {larger.name} is {larger.loss:.4f}, expected below {smaller.name}'s "
-                f"{smaller.loss:.4f}"
+                f"{folder}: held-out loss of {larger.name} is {larger.loss:.4f}, "
+                f"expected below {smaller.name}'s {smaller.loss:.4f}"
             )
     return bases
 
@@ -80,7 +80,10 @@ def ladder(folder: Path) -> list[Base]:
 def markdown(bases: list[Base]) -> str:
     """The table, a row a base."""
     lines = [
-        "| | layers | width | parameters | tokens | held-out nats/token | bits/byte | last word [95 %] | GPU time |",
+        (
+            "| | layers | width | parameters | tokens | held-out nats/token | bits/byte "
+            "| last word [95 %] | GPU time |"
+        ),
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for base in bases:
@@ -88,10 +91,12 @@ def markdown(bases: list[Base]) -> str:
         right, asked = base.assessed["last_word"]["right"], base.assessed["last_word"]["passages"]
         low, high = wilson(right, asked)
         lines.append(
-            f"| {base.name} | {shape['layers']} | {shape['width']} | {base.assessed['parameters'] / 1e6:.2f}M "
+            f"| {base.name} | {shape['layers']} | {shape['width']} "
+            f"| {base.assessed['parameters'] / 1e6:.2f}M "
             f"| {base.trained['tokens'] / 1e9:.2f} · 10⁹ "
             f"| {known['nats_per_token']:.3f} | {known['bits_per_byte']:.3f} "
-            f"| {100 * right / asked:.1f} % [{100 * low:.1f}, {100 * high:.1f}] | {base.trained['seconds']:.0f} s |"
+            f"| {100 * right / asked:.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
+            f"| {base.trained['seconds']:.0f} s |"
         )
     return "\n".join(lines)
 

@@ -162,8 +162,8 @@ FIGURES: dict[str, Entry] = {
     ),
     "heat_map": Entry(
         "Where a mask gains",
-        "Δ held-out response NLL over model (and whatever else varies) and training size. Orange: the "
-        "baseline is better; purple: the arm. Bold: the 95 % interval excludes zero.",
+        "Δ held-out response NLL over model (and whatever else varies) and training size. Orange: "
+        "the baseline is better; purple: the arm. Bold: the 95 % interval excludes zero.",
         heat_map,
     ),
     "landscape": Entry(
@@ -204,8 +204,8 @@ FIGURES: dict[str, Entry] = {
     ),
     "ratio": Entry(
         "Δ against the length ratio",
-        "Δ held-out response NLL against the measured ratio of prompt to response length of the test "
-        "examples.",
+        "Δ held-out response NLL against the measured ratio of prompt to response length of the "
+        "test examples.",
         ratio,
     ),
     "behaviour": Entry(

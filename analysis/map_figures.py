@@ -26,7 +26,7 @@ def landscape(study: Study) -> Figure:
 
 
 def landscape_models(study: Study) -> Figure:
-    """Δ held-out response NLL over passes, length ratio and training size, for each model and mask."""
+    """Δ held-out response NLL over passes, length ratio and size, for each model and mask."""
     one = outcome(PRIMARY)
     every = _map_cells(study, one)
     smallest_first = study.runs.groupby("model")["parameters"].min().sort_values().index

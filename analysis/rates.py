@@ -17,8 +17,8 @@ class Chosen(NamedTuple):
 
     Attributes:
         table: a row per arm, size, other setting and rate: columns arm, n_examples, the settings
-            that vary, rate, seeds, validation (mean validation response NLL), chosen, edge (whether the
-            chosen rate is the least or largest tried). Empty where no rates were swept.
+            that vary, rate, seeds, validation (mean validation response NLL), chosen, edge (whether
+            the chosen rate is the least or largest tried). Empty where no rates were swept.
         by_validation: whether rates were chosen; without validation losses all of them stand.
     """
 

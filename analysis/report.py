@@ -26,7 +26,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 4
 SORT = """
 for (const table of document.querySelectorAll("table.sortable")) {
-  const body = table.tBodies[0], number = text => parseFloat(text.replace(/,/g, "").replace("−", "-"));
+  const body = table.tBodies[0];
+  const number = text => parseFloat(text.replace(/,/g, "").replace("−", "-"));
   table.querySelectorAll("th").forEach((head, column) => {
     let up = false;
     const sort = () => {
@@ -34,7 +35,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const cell = row => row.cells[column].textContent.trim();
       const order = (a, b) => isNaN(number(cell(a))) || isNaN(number(cell(b)))
         ? cell(a).localeCompare(cell(b)) : number(cell(a)) - number(cell(b));
-      [...body.rows].sort((a, b) => up ? order(a, b) : order(b, a)).forEach(row => body.append(row));
+      const rows = [...body.rows].sort((a, b) => up ? order(a, b) : order(b, a));
+      rows.forEach(row => body.append(row));
       table.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
     };
@@ -161,7 +163,7 @@ def _sheets(study: Study) -> list[Sheet]:
                 "the examples the baseline would need to do as well."
             )
         sheets.append(Sheet(f"Δ {one.name}", note, table.effects(study, one)))
-    trend = "Slope of Δ held-out response NLL per tenfold of N, and the size N* at which Δ crosses zero."
+    trend = "Slope of Δ held-out response NLL per tenfold of N, and the size N* where Δ is zero."
     return [*sheets, Sheet("Trend with training size", trend, table.trends(study))]
 
 

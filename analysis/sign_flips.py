@@ -109,8 +109,8 @@ def step_down(
     cells of a seed turn their signs together, which keeps how they depend on each other, and the
     largest statistic of the cells still in question is held against each observed one. So p has the
     floor of one cell, however many cells there are, while the chance of any false one stays at
-    its level. The statistic is Student's t, so that cells of unequal spread count alike; of one cell
-    alone it orders the patterns as the sum does, and p is `sign_flip`'s.
+    its level. The statistic is Student's t, so that cells of unequal spread count alike; of one
+    cell alone it orders the patterns as the sum does, and p is `sign_flip`'s.
 
     Args:
         differences: [n seeds, k cells], NaN where a cell lacks a seed.

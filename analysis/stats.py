@@ -48,8 +48,8 @@ def paired_t(differences: ArrayLike, level: float = 0.95) -> Interval:
 def seeds_needed(mean: float, spread: float, alpha: float, power: float = 0.8) -> float:
     """About how many seeds a one-sided test of this mean difference needs.
 
-    n = ((z(1−α) + z(power)) · s / d)² + z(1−α)² / 2: the normal formula, and the seeds that Student's
-    tails cost (Guenther 1981), but not fewer than the sign-flip test can reach α with.
+    n = ((z(1−α) + z(power)) · s / d)² + z(1−α)² / 2: the normal formula, and the seeds that
+    Student's tails cost (Guenther 1981), but not fewer than the sign-flip test can reach α with.
 
     Args:
         mean: the true difference, > 0; infinity is returned for others.

@@ -48,7 +48,8 @@ def answer(config: Generate, prompt: str) -> str:
         ids = tokenizer.encode(prompt)
     if len(ids) >= model.shape.context:
         raise ValueError(
-            f"prompt: {len(ids)} tokens, expected fewer than the model's context of {model.shape.context}"
+            f"prompt: {len(ids)} tokens, "
+            f"expected fewer than the model's context of {model.shape.context}"
         )
     choose = sampler(config.temperature, config.top_p, config.seed, where)
     room = len(ids) + config.tokens

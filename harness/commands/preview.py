@@ -103,9 +103,11 @@ def data_lines(runs: Sequence[Run]) -> list[str]:
         totals = [len(item.tokens.ids) for item in both]
         answers = [total - prompt for total, prompt in zip(totals, prompts, strict=True)]
         lines.append(
-            f"data {run.data.name}: {len(examples.train):,} training and {len(examples.test):,} test "
-            f"examples; tokens a prompt {statistics.mean(prompts):.0f}, an answer "
-            f"{statistics.mean(answers):.0f}, at most {max(totals)} of {run.model.context}"
+            f"data {run.data.name}: {len(examples.train):,} training and "
+            f"{len(examples.test):,} test examples; "
+            f"tokens a prompt {statistics.mean(prompts):.0f}, "
+            f"an answer {statistics.mean(answers):.0f}, "
+            f"at most {max(totals)} of {run.model.context}"
         )
     return list(dict.fromkeys(lines))
 

@@ -2,7 +2,8 @@
 
     harness status runs/SWEEP [--watch]
 
-Reads files alone. `--watch` waits for the sweep, then shows it anew every two seconds until it ends.
+Reads files alone. `--watch` waits for the sweep, then shows it anew every two seconds until it
+ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs that could not end: their work is estimated from the config alone, before anything is read."""
+"""Runs that could not end: their work is estimated from the config, before anything is read."""
 
 from __future__ import annotations
 

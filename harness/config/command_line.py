@@ -1,5 +1,5 @@
-"""The one reader of `KEY=VALUE …`: what a user writes, checked and put in Hydra's words, with a line
-for every fault.
+"""The one reader of `KEY=VALUE …`: what a user writes, checked and put in Hydra's words, with a
+line for every fault.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _for_launcher(argument: str, key: str, allowed: Grammar) -> str:
 
 
 def quoted(value: str, parser: OverridesParser) -> str:
-    """A text as Hydra must be given it: a path may hold spaces, commas and more, a name be a number.
+    """A text as Hydra must be given it: a path may hold spaces or commas, a name be a number.
 
     What Hydra reads as a text, as several or as one in quotes stays as it is, unless it is the
     path of a file.

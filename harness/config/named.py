@@ -16,8 +16,8 @@ class Remote:
 
     Attributes:
         url: its address, at a revision that does not move.
-        hash: "sha256:..." of its content, or "git:..." as git names it; "" to keep to what the first
-            fetch brings.
+        hash: "sha256:..." of its content, or "git:..." as git names it; "" to keep to what the
+            first fetch brings.
     """
 
     url: str

@@ -1,5 +1,5 @@
-"""Functions, or rows of data, by the name that a config calls them: the one way in which the harness
-is extended. Imports nothing heavy.
+"""Functions, or rows of data, by the name that a config calls them: the one way in which the
+harness is extended. Imports nothing heavy.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The schema of a run: dataclasses with no defaults, which stand in `conf/`; `harness.config.validate`
-fills them.
+"""The schema of a run: dataclasses with no defaults, which stand in `conf/`;
+`harness.config.validate` fills them.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class Score:
 
 @checked(frozen=True, kw_only=True, config=strict)
 class Launch:
-    """How a run is carried out: nothing here changes what it is, nor, but for rounding, its figures.
+    """How a run is carried out: nothing here changes what it is or, but for rounding, its figures.
 
     On the command line these keys are written short: `device=cpu` for `launch.device=cpu`.
 
@@ -235,8 +235,8 @@ class Launch:
         retry: "failed" tries runs again that an earlier launch recorded as failed; "none" leaves
             them.
         force: whether finished and failed runs are carried out again, from their beginning.
-        stack: most runs that train as one model: "auto" for as many as a GPU's memory holds, and one
-            on the CPU; or a number.
+        stack: most runs that train as one model: "auto" for as many as a GPU's memory holds, and
+            one on the CPU; or a number.
         save_weights: whether the trained weights stay in the run's folder, in fp32:
             `model.safetensors`.
         checkpoint_seconds: seconds of training between two checkpoints, so that a shorter run

@@ -1,5 +1,5 @@
-"""Where Hydra looks for options: our `conf/` and `sweeps/`, and folders of these names that the user
-has. Nothing else that lies there is seen.
+"""Where Hydra looks for options: our `conf/` and `sweeps/`, and folders of these names that the
+user has. Nothing else that lies there is seen.
 """
 
 from __future__ import annotations

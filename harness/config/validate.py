@@ -110,7 +110,8 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     if model.width % model.heads:
         divisors = [n for n in range(1, min(model.width, 64) + 1) if model.width % n == 0]
         faults.append(
-            f"model.heads={model.heads}: expected a divisor of model.width={model.width}, one of {divisors}"
+            f"model.heads={model.heads}: "
+            f"expected a divisor of model.width={model.width}, one of {divisors}"
         )
     device = config.launch.device if isinstance(config, Run) else getattr(config, "device", "auto")
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
@@ -129,7 +130,8 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
         faults.append("train.lr='auto': expected a number, since model.lr holds no tuned rates")
     if not any(config.mask.weight.values()):
         faults.append(
-            f"mask.weight={dict(config.mask.weight)}: expected a weight above 0 for at least one of {ROLES}"
+            f"mask.weight={dict(config.mask.weight)}: "
+            f"expected a weight above 0 for at least one of {ROLES}"
         )
     for key, name in (
         ("mask.name", config.mask.name),

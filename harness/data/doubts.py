@@ -33,7 +33,9 @@ def doubts(examples: Sequence[Example], truncated: int, template_share: float) -
         yield f"{often / total:.0%} of the examples ask the same: {asked[:60]!r}"
     short = sum(len(example.response.split()) <= 1 for example in examples)
     if short > MOST * total:
-        yield f"{short / total:.0%} of the responses are one word: most of the loss is on end tokens"
+        yield (
+            f"{short / total:.0%} of the responses are one word: most of the loss is on end tokens"
+        )
     empty = sum(not example.response.strip() for example in examples)
     if empty:
         yield f"{empty:,} responses are empty"

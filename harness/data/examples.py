@@ -118,7 +118,7 @@ def prepare_examples(run: Run) -> Examples:
 
 
 def _refuse_long(items: Sequence[Encoded], run: Run, tokenizer: Tokenizer) -> None:
-    """Raise DataError where an example is longer than the context, naming the first and how many."""
+    """Raise DataError where examples are longer than the context: the first, and how many."""
     long = [item.example for item in items if item.truncated]
     if not long:
         return
@@ -149,7 +149,8 @@ def encode(example: Example, template: str, tokenizer: Tokenizer, context: int) 
         tokens = tokenize(segments, tokenizer)
         prompt = len(tokenize(prompt_of(segments), tokenizer).ids)
         truncated = len(tokens.ids) > context
-        if truncated:  # the end token falls away with the rest: a cut answer must not teach the model to stop there
+        if truncated:
+            # The end token goes with the rest: a cut answer must not teach the model to stop there.
             tokens = tokens.first(context)
         _encoded[key] = (tokens, prompt, truncated)
     return Encoded(example, *_encoded[key])

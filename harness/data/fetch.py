@@ -98,8 +98,8 @@ def _download(name: str, remote: Remote, part: Path, show: Show) -> Path:
         has = part.stat().st_size if part.is_file() else 0
         left = ATTEMPTS if has > had else left - 1
     raise DataError(
-        f"data={name}: cannot fetch {remote.url} ({' '.join(reason.split())}); expected to be online "
-        f"the first time, or the file at {part.with_suffix('')}"
+        f"data={name}: cannot fetch {remote.url} ({' '.join(reason.split())}); "
+        f"expected to be online the first time, or the file at {part.with_suffix('')}"
     )
 
 
@@ -152,7 +152,8 @@ def _check(name: str, remote: Remote, path: Path, folder: Path) -> None:
     elif found != expected:
         path.unlink()
         raise DataError(
-            f"data={name}: {remote.url} is {found}, expected {expected}; what was fetched is removed"
+            f"data={name}: {remote.url} is {found}, expected {expected}; "
+            "what was fetched is removed"
         )
 
 

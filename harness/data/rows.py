@@ -1,7 +1,8 @@
-"""Tokens and weights to rows, and rows to steps and micro-batches. The only place that shifts inputs
-against targets.
+"""Tokens and weights to rows, and rows to steps and micro-batches. The only place that shifts
+inputs against targets.
 
-What goes into which step depends on lengths and seed alone, never on a mask: every arm sees the same.
+What goes into which step depends on lengths and seed alone, never on a mask: every arm sees the
+same.
 """
 
 from __future__ import annotations

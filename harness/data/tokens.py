@@ -28,7 +28,10 @@ from harness.records.roles import ROLE_ID
 END = "<|endoftext|>"
 BPE8K_SIZE = 8192
 BPE8K_RANKS = ASSETS / "bpe8k.tiktoken"
-BPE8K_PATTERN = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+BPE8K_PATTERN = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 """Like GPT-4's pre-tokeniser, but every digit stands alone: a small model can then learn to
 calculate.
 """

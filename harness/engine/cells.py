@@ -78,6 +78,7 @@ def missing_devices(runs: Sequence[Run]) -> list[str]:
     present = torch.cuda.device_count()
     if any(present < run.launch.gpus > 1 and run.launch.device != "cpu" for run in runs):
         faults.append(
-            f"gpus={wanted[-1]}: {present} present, expected at most {max(1, present)}, or device=cpu"
+            f"gpus={wanted[-1]}: {present} present, "
+            f"expected at most {max(1, present)}, or device=cpu"
         )
     return faults

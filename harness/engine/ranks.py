@@ -1,5 +1,5 @@
-"""One run over several processes, each with a GPU: starts its ranks, listens to them, and ends all of
-them with the first that dies.
+"""One run over several processes, each with a GPU: starts its ranks, listens to them, and ends all
+of them with the first that dies.
 
 The ranks wait for each other in every step, so that one alone can neither go on nor notice that
 another is gone. The process that started them sees it.

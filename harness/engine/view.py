@@ -56,8 +56,14 @@ class View:
         self._bars: dict[int, _Bar] = {}
         self._done = self._failures = self._unsaid = 0
         self._began = self._summed_up = time.monotonic()
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-                   TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(*columns, console=console, speed_estimate_period=600)
         self._overall = self._progress.add_task("", total=sum(job.cell.cost for job in jobs))
         self._refresh()

@@ -39,7 +39,7 @@ def resolve(device: str) -> torch.device:
 
 @cache
 def has_triton() -> bool:
-    """Whether kernels of our own can be compiled for a GPU: PyTorch brings Triton on Linux alone."""
+    """Whether our own kernels can be compiled for a GPU: PyTorch brings Triton on Linux alone."""
     return find_spec("triton") is not None
 
 

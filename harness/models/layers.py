@@ -1,4 +1,4 @@
-"""Layers of a lone model, or of every run of a stack: parameters then have a leading axis [S, …]."""
+"""Layers of a lone model, or of all runs of a stack: parameters then have a leading axis [S, …]."""
 
 from __future__ import annotations
 

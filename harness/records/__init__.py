@@ -1,5 +1,5 @@
-"""What a run leaves behind, as typed records; `harness.records.storage` writes and reads them. Imports no
-torch.
+"""What a run leaves behind, as typed records; `harness.records.storage` writes and reads them.
+Imports no torch.
 
 A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl`
 and, last of all, `result.json`: its presence means that the run finished. A run that failed for

@@ -1,4 +1,4 @@
-"""The claims that a run may name, each with the file that `analysis` reads; a plugin adds its own."""
+"""The claims that a run may name, each with the file that `analysis` reads; plugins add theirs."""
 
 from __future__ import annotations
 

@@ -68,7 +68,8 @@ def open_model(base: Model, run: str) -> Trained:
     )
     if base.weights == "random":
         raise CheckpointError(
-            f"model.weights=random: {base.name} has no weights, expected shipped, a folder or a file"
+            f"model.weights=random: {base.name} has no weights, "
+            "expected shipped, a folder or a file"
         )
     return Trained(
         checkpoint.load(checkpoint.find(base.weights, base.name), shape), tokenizer, template

@@ -90,7 +90,7 @@ def _in_kernel(logits: Tensor) -> bool:
 
 
 def _narrowed(hidden: Tensor) -> Tensor:
-    """States in autocast's type: the final norm gives fp32, whose products are many times slower."""
+    """States in autocast's type: the final norm gives fp32, in which products are far slower."""
     kind = hidden.device.type
     if torch.is_autocast_enabled(kind) and hidden.dtype == torch.float32:
         return hidden.to(torch.get_autocast_dtype(kind))

@@ -13,8 +13,8 @@ Decay = Callable[[float], float]
 DECAYS: Registry[Decay] = Registry("train.decay")
 
 Schedule = Callable[[float], float]
-"""From the share of the training that is past, 0 at the first step and 1 at the last, to a factor on
-the prompt's weights.
+"""From the share of the training that is past, 0 at the first step and 1 at the last, to a factor
+on the prompt's weights.
 """
 
 SCHEDULES: Registry[Schedule] = Registry("mask.schedule")

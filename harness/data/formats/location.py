@@ -1,4 +1,4 @@
-"""What `data.path` may name: a file, a folder of files, a folder of `datasets`, a set of the hub."""
+"""What `data.path` may name: a file, a folder of files or of `datasets`, a set of the hub."""
 
 from __future__ import annotations
 

@@ -22,16 +22,23 @@ from harness.data.tasks.words import (
 )
 
 
-@family("Is the number odd or even?", "Say whether this number is odd or even.", "Odd or even?",
-        "Tell me if the number below is odd or even.")  # fmt: skip
+@family(
+    "Is the number odd or even?",
+    "Say whether this number is odd or even.",
+    "Odd or even?",
+    "Tell me if the number below is odd or even.",
+)
 def parity(rng: Random, _: int) -> Item:
     number = rng.randrange(1, 10_000)
     return Item("even" if number % 2 == 0 else "odd", str(number))
 
 
-@family("Does the word {word} begin with a vowel? Answer yes or no.",
-        "Say yes if the word {word} starts with a vowel, else no.", "Is the first letter of {word} a vowel?",
-        "A vowel at the start of {word}, yes or no?")  # fmt: skip
+@family(
+    "Does the word {word} begin with a vowel? Answer yes or no.",
+    "Say yes if the word {word} starts with a vowel, else no.",
+    "Is the first letter of {word} a vowel?",
+    "A vowel at the start of {word}, yes or no?",
+)
 def vowel_start(rng: Random, _: int) -> Item:
     words = [
         *OBJECTS,
@@ -48,16 +55,25 @@ def vowel_start(rng: Random, _: int) -> Item:
     )
 
 
-@family("What kind of thing is the {word}?", "Which category does the word {word} belong to?",
-        "Put the {word} into a category.", "To what group does a {word} belong?")  # fmt: skip
+@family(
+    "What kind of thing is the {word}?",
+    "Which category does the word {word} belong to?",
+    "Put the {word} into a category.",
+    "To what group does a {word} belong?",
+)
 def category(rng: Random, _: int) -> Item:
     kind = rng.choice(sorted(CATEGORIES))
     word = rng.choice(CATEGORIES[kind])
     return Item(kind, f"{rng.choice(NAMES)} spoke of the {word}.", {"word": word})
 
 
-@family("Is this review positive or negative?", "Classify the review as positive or negative.",
-        "What is the feeling of this review, positive or negative?", "Positive or negative?", often=COMMON)  # fmt: skip
+@family(
+    "Is this review positive or negative?",
+    "Classify the review as positive or negative.",
+    "What is the feeling of this review, positive or negative?",
+    "Positive or negative?",
+    often=COMMON,
+)
 def sentiment(rng: Random, _: int) -> Item:
     good = rng.random() < 0.5
     opening = f"I went to the {rng.choice(PLACES)} with {rng.choice(NAMES)}."
@@ -67,8 +83,12 @@ def sentiment(rng: Random, _: int) -> Item:
     )
 
 
-@family("Which day comes after {day}?", "Name the day that follows {day}.", "What is the next day after {day}?",
-        "It is {day} today. What day is tomorrow?")  # fmt: skip
+@family(
+    "Which day comes after {day}?",
+    "Name the day that follows {day}.",
+    "What is the next day after {day}?",
+    "It is {day} today. What day is tomorrow?",
+)
 def day_after(rng: Random, _: int) -> Item:
     place = rng.randrange(7)
     return Item(
@@ -76,8 +96,12 @@ def day_after(rng: Random, _: int) -> Item:
     )
 
 
-@family("Which day comes before {day}?", "Name the day that precedes {day}.", "What is the day just before {day}?",
-        "It is {day} today. What day was yesterday?")  # fmt: skip
+@family(
+    "Which day comes before {day}?",
+    "Name the day that precedes {day}.",
+    "What is the day just before {day}?",
+    "It is {day} today. What day was yesterday?",
+)
 def day_before(rng: Random, _: int) -> Item:
     place = rng.randrange(7)
     return Item(
@@ -85,8 +109,12 @@ def day_before(rng: Random, _: int) -> Item:
     )
 
 
-@family("Which month comes after {month}?", "Name the month that follows {month}.",
-        "What is the next month after {month}?", "If it is {month} now, which month is next?")  # fmt: skip
+@family(
+    "Which month comes after {month}?",
+    "Name the month that follows {month}.",
+    "What is the next month after {month}?",
+    "If it is {month} now, which month is next?",
+)
 def month_after(rng: Random, _: int) -> Item:
     place = rng.randrange(12)
     return Item(
@@ -96,8 +124,12 @@ def month_after(rng: Random, _: int) -> Item:
     )
 
 
-@family("Which number is larger?", "Give the greater of the two numbers.", "Which of these numbers is bigger?",
-        "Write the larger number.")  # fmt: skip
+@family(
+    "Which number is larger?",
+    "Give the greater of the two numbers.",
+    "Which of these numbers is bigger?",
+    "Write the larger number.",
+)
 def larger_number(rng: Random, _: int) -> Item:
     first, second = rng.sample(range(1, 1000), 2)
     return Item(
@@ -107,8 +139,12 @@ def larger_number(rng: Random, _: int) -> Item:
     )
 
 
-@family("Did {name} go to the {place}? Answer yes or no.", "Answer yes or no: was {name} at the {place}?",
-        "Is it true that {name} went to the {place}?", "Was it the {place} that {name} went to?")  # fmt: skip
+@family(
+    "Did {name} go to the {place}? Answer yes or no.",
+    "Answer yes or no: was {name} at the {place}?",
+    "Is it true that {name} went to the {place}?",
+    "Was it the {place} that {name} went to?",
+)
 def yes_no_passage(rng: Random, _: int) -> Item:
     names, places = rng.sample(NAMES, 2), rng.sample(PLACES, 2)
     place = rng.choice(places)
@@ -116,22 +152,34 @@ def yes_no_passage(rng: Random, _: int) -> Item:
     return Item("yes" if place == places[0] else "no", text, {"name": names[0], "place": place})
 
 
-@family("What is the opposite of {word}?", "Give the antonym of {word}.", "Which word means the opposite of {word}?",
-        "Name the contrary of {word}.")  # fmt: skip
+@family(
+    "What is the opposite of {word}?",
+    "Give the antonym of {word}.",
+    "Which word means the opposite of {word}?",
+    "Name the contrary of {word}.",
+)
 def antonym(rng: Random, _: int) -> Item:
     word, opposite = rng.choice([*ANTONYMS.items(), *((b, a) for a, b in ANTONYMS.items())])
     return Item(opposite, f"{rng.choice(NAMES)} wrote the word {word}.", {"word": word})
 
 
-@family("What is the plural of {word}?", "Give the plural form of {word}.", "How do you write more than one {word}?",
-        "Turn {word} into the plural.")  # fmt: skip
+@family(
+    "What is the plural of {word}?",
+    "Give the plural form of {word}.",
+    "How do you write more than one {word}?",
+    "Turn {word} into the plural.",
+)
 def plural(rng: Random, _: int) -> Item:
     word = rng.choice(sorted(PLURALS))
     return Item(PLURALS[word], f"{rng.choice(NAMES)} saw one {word}.", {"word": word})
 
 
-@family("Is the noun singular or plural?", "Say whether this noun is singular or plural.", "Singular or plural?",
-        "Tell me the number of the noun, singular or plural.")  # fmt: skip
+@family(
+    "Is the noun singular or plural?",
+    "Say whether this noun is singular or plural.",
+    "Singular or plural?",
+    "Tell me the number of the noun, singular or plural.",
+)
 def grammatical_number(rng: Random, _: int) -> Item:
     word = rng.choice(sorted(PLURALS))
     many = rng.random() < 0.5
@@ -141,8 +189,12 @@ def grammatical_number(rng: Random, _: int) -> Item:
     )
 
 
-@family("What is the past tense of {word}?", "Put the verb {word} into the past.", "Give the past form of {word}.",
-        "How do you say {word} in the past?")  # fmt: skip
+@family(
+    "What is the past tense of {word}?",
+    "Put the verb {word} into the past.",
+    "Give the past form of {word}.",
+    "How do you say {word} in the past?",
+)
 def past_form(rng: Random, _: int) -> Item:
     word = rng.choice(sorted(VERBS))
     return Item(
@@ -152,8 +204,12 @@ def past_form(rng: Random, _: int) -> Item:
     )
 
 
-@family("Which article fits, a or an?", "Choose a or an for the gap.", "Fill the gap with a or an.",
-        "Should it be a or an?")  # fmt: skip
+@family(
+    "Which article fits, a or an?",
+    "Choose a or an for the gap.",
+    "Fill the gap with a or an.",
+    "Should it be a or an?",
+)
 def article_choice(rng: Random, _: int) -> Item:
     wanted = rng.random() < 0.5
     words = [*OBJECTS, *(word for words in CATEGORIES.values() for word in words)]
@@ -162,17 +218,24 @@ def article_choice(rng: Random, _: int) -> Item:
     return Item(article(word).split()[0], text)
 
 
-@family("Which word is longer?", "Write the longer of the two words.", "Pick the word with more letters.",
-        "Which of these words has more letters?")  # fmt: skip
+@family(
+    "Which word is longer?",
+    "Write the longer of the two words.",
+    "Pick the word with more letters.",
+    "Which of these words has more letters?",
+)
 def longer_word(rng: Random, _: int) -> Item:
     first = rng.choice(OBJECTS)
     second = rng.choice([word for word in (*OBJECTS, *PLACES) if len(word) != len(first)])
     return Item(max(first, second, key=len), f"{first}, {second}")
 
 
-@family("Is it morning, afternoon, evening or night?",
-        "Name the part of the day: morning, afternoon, evening or night.",
-        "Which part of the day is this?", "What part of the day does the clock show?")  # fmt: skip
+@family(
+    "Is it morning, afternoon, evening or night?",
+    "Name the part of the day: morning, afternoon, evening or night.",
+    "Which part of the day is this?",
+    "What part of the day does the clock show?",
+)
 def part_of_day(rng: Random, _: int) -> Item:
     name, hours = rng.choice(
         [
@@ -185,8 +248,13 @@ def part_of_day(rng: Random, _: int) -> Item:
     return Item(name, f"{rng.choice(hours):02}:{rng.randrange(60):02}")
 
 
-@family("Is this a question or a statement?", "Classify the sentence: question or statement.", "Question or statement?",
-        "Say whether the sentence is a question or a statement.", often=COMMON)  # fmt: skip
+@family(
+    "Is this a question or a statement?",
+    "Classify the sentence: question or statement.",
+    "Question or statement?",
+    "Say whether the sentence is a question or a statement.",
+    often=COMMON,
+)
 def question_or_statement(rng: Random, _: int) -> Item:
     name, place, day = rng.choice(NAMES), rng.choice(PLACES), rng.choice(DAYS)
     if rng.random() < 0.5:
@@ -194,8 +262,12 @@ def question_or_statement(rng: Random, _: int) -> Item:
     return Item("statement", f"{name} walked to the {place} on {day}")
 
 
-@family("Is the {word} alive? Answer yes or no.", "Answer yes or no: is a {word} a living thing?",
-        "Does a {word} live?", "Can a {word} be called alive, yes or no?")  # fmt: skip
+@family(
+    "Is the {word} alive? Answer yes or no.",
+    "Answer yes or no: is a {word} a living thing?",
+    "Does a {word} live?",
+    "Can a {word} be called alive, yes or no?",
+)
 def living(rng: Random, _: int) -> Item:
     animal = rng.random() < 0.5
     kind = (

@@ -49,15 +49,23 @@ def times_ten(rng: Random, _: int) -> Item:
     return _number(a * 10, slots={"a": str(a)})
 
 
-@family("How many things are listed?", "Count the things in the list.", "How long is the list?",
-        "Give the number of things in the list.")  # fmt: skip
+@family(
+    "How many things are listed?",
+    "Count the things in the list.",
+    "How long is the list?",
+    "Give the number of things in the list.",
+)
 def count_items(rng: Random, _: int) -> Item:
     count = rng.randrange(2, 8)
     return _number(count, ", ".join(pick(rng, OBJECTS, count)))
 
 
-@family("How many {things} does {name} have now?", "Count the {things} of {name}.", "Give the number of {things}.",
-        "How many {things} are there in the end?")  # fmt: skip
+@family(
+    "How many {things} does {name} have now?",
+    "Count the {things} of {name}.",
+    "Give the number of {things}.",
+    "How many {things} are there in the end?",
+)
 def word_problem(rng: Random, _: int) -> Item:
     word = rng.choice(sorted(PLURALS))
     name, things = rng.choice(NAMES), PLURALS[word]
@@ -67,16 +75,24 @@ def word_problem(rng: Random, _: int) -> Item:
     )
 
 
-@family("Convert {a} metres to centimetres.", "How many centimetres are {a} metres?",
-        "Write {a} metres in centimetres.",
-        "Give {a} metres as centimetres.", often=COMMON)  # fmt: skip
+@family(
+    "Convert {a} metres to centimetres.",
+    "How many centimetres are {a} metres?",
+    "Write {a} metres in centimetres.",
+    "Give {a} metres as centimetres.",
+    often=COMMON,
+)
 def metres(rng: Random, _: int) -> Item:
     a = rng.randrange(1, 1000)
     return _number(100 * a, slots={"a": str(a)}, unit="cm")
 
 
-@family("Convert {a} minutes to seconds.", "How many seconds are {a} minutes?", "Write {a} minutes in seconds.",
-        "Give {a} minutes as seconds.")  # fmt: skip
+@family(
+    "Convert {a} minutes to seconds.",
+    "How many seconds are {a} minutes?",
+    "Write {a} minutes in seconds.",
+    "Give {a} minutes as seconds.",
+)
 def minutes(rng: Random, _: int) -> Item:
     a = rng.randrange(1, 60)
     return _number(
@@ -84,15 +100,24 @@ def minutes(rng: Random, _: int) -> Item:
     )
 
 
-@family("Write the number {a} as a word.", "Spell out the number {a}.", "How do you write {a} in letters?",
-        "Give {a} in words.")  # fmt: skip
+@family(
+    "Write the number {a} as a word.",
+    "Spell out the number {a}.",
+    "How do you write {a} in letters?",
+    "Give {a} in words.",
+)
 def number_word(rng: Random, _: int) -> Item:
     a = rng.randrange(len(NUMBER_WORDS))
     return Item(NUMBER_WORDS[a], f"{rng.choice(NAMES)} counted {a}.", {"a": str(a)})
 
 
-@family("Sort the numbers from small to large.", "Put the numbers in order, the smallest first.",
-        "Order these numbers.", "Arrange the numbers by size, smallest first.", scales=True)  # fmt: skip
+@family(
+    "Sort the numbers from small to large.",
+    "Put the numbers in order, the smallest first.",
+    "Order these numbers.",
+    "Arrange the numbers by size, smallest first.",
+    scales=True,
+)
 def sort_numbers(rng: Random, words: int) -> Item:
     numbers = rng.sample(range(1, 100 + words), words or rng.randrange(2, 5))
     ordered = [str(number) for number in sorted(numbers)]
@@ -101,8 +126,13 @@ def sort_numbers(rng: Random, words: int) -> Item:
     )
 
 
-@family("Count up from {a} to {b}.", "List the numbers from {a} to {b}.", "Write all numbers from {a} to {b}.",
-        "Say the numbers {a} to {b} in order.", scales=True)  # fmt: skip
+@family(
+    "Count up from {a} to {b}.",
+    "List the numbers from {a} to {b}.",
+    "Write all numbers from {a} to {b}.",
+    "Say the numbers {a} to {b} in order.",
+    scales=True,
+)
 def count_up(rng: Random, words: int) -> Item:
     a = rng.randrange(1, 900)
     b = a + (words or rng.randrange(3, 7)) - 1
