@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from harness.data import tasks
 from harness.data.errors import DataError
+from harness.data.example import Example
+from harness.data.examples import prepare_examples
 from harness.data.sources import load, n_examples, subset
 from harness.data.tasks import CAPACITY, HELD_OUT_FAMILIES, BuiltinSpec, generate
 from harness.data.tasks.family import FAMILIES
+from harness.data.tasks.lazy import Lazy
 from harness.scoring.check import verify
 from tests.tiny import run_of, write_records
 
@@ -22,7 +28,8 @@ def test_the_built_in_set_is_large_and_its_splits_share_nothing() -> None:
     assert len(FAMILIES.names()) >= 40 and len(ids) == 19_000 == len(set(ids))
     assert all(len(family.phrasings) >= 4 for _, family in FAMILIES.items())
     assert {example.family for example in sets["test_families"]} == set(HELD_OUT_FAMILIES)
-    assert not {example.family for example in sets["train"] + sets["test"]} & set(HELD_OUT_FAMILIES)
+    both = [*sets["train"], *sets["test"]]
+    assert not {example.family for example in both} & set(HELD_OUT_FAMILIES)
     asked = [
         {(m.content, m.input) for e in sets[split] for m in e.messages[:1]}
         for split in ("train", "test")
@@ -81,6 +88,46 @@ def test_subsets_are_random_and_nested() -> None:
     assert (
         {e.id for e in small} != {e.id for e in subset(pool, 100, 4)} != {e.id for e in pool[:100]}
     )
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Example]:
+    """Every example of the built-in set that is made in this test."""
+    found: list[Example] = []
+    word = tasks._word
+
+    def worded(*arguments: Any) -> Example:
+        found.append(word(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(tasks, "_word", worded)
+    return found
+
+
+def test_no_more_of_the_built_in_set_is_made_than_a_run_asks_for(made: list[Example]) -> None:
+    run = run_of("model=nano", "data.size=2", "data.test=7", "data.validation=50", "data.seed=11")
+    examples = prepare_examples(run)
+    places = np.random.default_rng([0, 12_000]).permutation(12_000)[:2].tolist()
+    assert places == [9_973, 11_172] and len(made) == 7 + 11_173
+    assert [item.example.id for item in examples.train] == [made[7 + place].id for place in places]
+    assert examples.digests["train"] == "afabdb52cd1ddf26"
+
+
+def test_what_no_context_holds_is_said_before_the_whole_set_is_made(made: list[Example]) -> None:
+    run = run_of("model=nano", "data.test=7", "data.response_words=1000", "data.seed=12")
+    with pytest.raises(DataError, match="holds fewer, and 7 of 7 examples are too long"):
+        prepare_examples(run)
+    assert len(made) == 7
+
+
+def test_a_set_that_is_used_up_says_so_each_time() -> None:
+    few = Lazy(iter("abc"), 5, "data: letters")
+    assert few[:3] == ["a", "b", "c"] and few[-3] == "c" and len(few) == 5
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"^data: letters: 3, expected 5$"):
+            few[3]
+    with pytest.raises(IndexError):
+        few[5]
 
 
 def test_sizes_above_the_set_are_told() -> None:

@@ -86,35 +86,36 @@ def prepare_examples(run: Run) -> Examples:
             `too_long=error`.
         OSError: the tokenizer's ranks are not to be had.
     """
-    data = run.data
-    tokenizer = tokenizer_of(run.model)
-    splits = load(data)
-    count = n_examples(data.size, len(splits.pool))
+    splits = load(run.data)
+    count = n_examples(run.data.size, len(splits.pool))
+    # Held-out sets first: what is too long shows there before the whole pool is made.
+    held_out = [_fitting(examples, run) for examples in (splits.test, splits.test_families)]
     chosen = subset(splits.pool, count, run.seed)
-    sets = []
-    dropped = 0
-    context = run.model.context
-    for examples in (chosen, splits.test, splits.test_families):
-        encoded = [encode(example, data.template, tokenizer, context) for example in examples]
-        if data.too_long == "error":
-            _refuse_long(encoded, run, tokenizer)
-        elif data.too_long == "drop":
-            kept = [item for item in encoded if not item.truncated]
-            dropped += len(encoded) - len(kept)
-            encoded = kept
-        sets.append(encoded)
+    sets = [_fitting(chosen, run), *held_out]
     if not sets[0] or not sets[1]:
         raise DataError(
             f"model.context={run.model.context}: every example is longer and was dropped"
         )
+    given = len(chosen) + len(splits.test) + len(splits.test_families)
     truncated = sum(item.truncated for items in sets for item in items)
     counts = {
         "truncated": truncated,
-        "dropped": dropped,
+        "dropped": given - sum(map(len, sets)),
         "duplicates": splits.duplicates,
         "in_test": splits.in_test,
     }
     return Examples(sets[0], sets[1], sets[2], counts)
+
+
+def _fitting(examples: Sequence[Example], run: Run) -> list[Encoded]:
+    """The examples encoded, those above the context treated as `data.too_long` says."""
+    data, tokenizer = run.data, tokenizer_of(run.model)
+    items = [encode(example, data.template, tokenizer, run.model.context) for example in examples]
+    if data.too_long == "error":
+        _refuse_long(items, run, tokenizer)
+    elif data.too_long == "drop":
+        items = [item for item in items if not item.truncated]
+    return items
 
 
 def _refuse_long(items: Sequence[Encoded], run: Run, tokenizer: Tokenizer) -> None:

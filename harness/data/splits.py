@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.data.example import Example
@@ -20,10 +21,10 @@ class Splits(NamedTuple):
         notes: a line on each file that was read, and on what was left out.
     """
 
-    pool: tuple[Example, ...]
-    validation: tuple[Example, ...]
-    test: tuple[Example, ...]
-    test_families: tuple[Example, ...]
+    pool: Sequence[Example]
+    validation: Sequence[Example]
+    test: Sequence[Example]
+    test_families: Sequence[Example]
     duplicates: int = 0
     in_test: int = 0
     notes: tuple[str, ...] = ()

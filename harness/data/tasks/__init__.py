@@ -8,14 +8,16 @@ worded, stands in two splits, whatever the seed and the knobs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from harness.data.errors import DataError
 from harness.data.example import Example, alpaca
 from harness.data.tasks import labels, numbers, passages, transforms, writing
 from harness.data.tasks.family import FAMILIES, Family, Item
+from harness.data.tasks.lazy import Lazy
 from harness.data.tasks.words import FILLER
 
 TOPICS = (labels, numbers, passages, transforms, writing)
@@ -69,9 +71,9 @@ def families(spec: BuiltinSpec, split: TaskSplit) -> list[Family]:
     ]
 
 
-def generate(spec: BuiltinSpec, split: TaskSplit, count: int, seed: int) -> list[Example]:
+def generate(spec: BuiltinSpec, split: TaskSplit, count: int, seed: int) -> Sequence[Example]:
     """Distinct examples in random order, each round with every family as `often` as it is; fewer
-    are a prefix.
+    are a prefix. An example is made when it or a later one is first asked for.
 
     Args:
         spec: the knobs.
@@ -80,20 +82,15 @@ def generate(spec: BuiltinSpec, split: TaskSplit, count: int, seed: int) -> list
         seed: of every choice.
 
     Raises:
-        ValueError: a knob is out of range, or fewer examples than `count` exist.
+        DataError: a knob is out of range, or, once an example is asked for, there are not so many.
     """
     if not 0 <= spec.distractor <= 1:
-        raise ValueError(f"distractor={spec.distractor}: expected 0 to 1")
+        raise DataError(f"data: distractor={spec.distractor}: expected 0 to 1")
     if count > CAPACITY[split]:
-        raise ValueError(f"{split}={count}: expected at most {CAPACITY[split]} of the built-in set")
-    found: list[Example] = []
-    for example in _stream(spec, split, seed):
-        if len(found) == count:
-            break
-        found.append(example)
-    if len(found) < count:
-        raise ValueError(f"{split}={count}: the built-in set has {len(found)} for {spec}")
-    return found
+        raise DataError(
+            f"data: {split}={count}: expected at most {CAPACITY[split]} of the built-in set"
+        )
+    return Lazy(_stream(spec, split, seed), count, f"data: {split} of the built-in set by {spec}")
 
 
 def _stream(spec: BuiltinSpec, split: TaskSplit, seed: int) -> Iterator[Example]:
