@@ -46,6 +46,12 @@ def test_every_slot_has_a_group_though_one_group_could_hold_all() -> None:
     assert [len(group) for group in stackable(cells([1.0] * 8), lambda _: 3, slots=1)] == [3, 3, 2]
 
 
+def test_no_run_is_left_over_where_groups_hold_all() -> None:
+    costs = [1.0 - number / 10_000 for number in range(384)]
+    groups = stackable(cells(costs), lambda _: 64, slots=3)
+    assert [len(group) for group in groups] == [64] * 6
+
+
 def test_groups_are_balanced_by_cost_and_hold_runs_of_like_cost() -> None:
     groups = stackable(cells([10.0] * 4 + [1.0] * 40), lambda _: 100, slots=2)
     assert [sum(member.cost for member in group) for group in groups] == [40.0, 40.0]

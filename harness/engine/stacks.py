@@ -53,13 +53,17 @@ def _kind(run: Run) -> object:
 
 
 def _parts(alike: Sequence[Cell], count: int, most: int) -> list[list[Cell]]:
-    """About `count` consecutive parts of about the same cost, none of more than `most` cells."""
+    """At most `count` consecutive parts of about the same cost, none of more than `most` cells;
+    together they hold at least as many as there are.
+    """
     share = _cost(alike) / count
     parts: list[list[Cell]] = []
     spent = 0.0
-    for cell in alike:
-        # A cell goes where the larger half of it fits.
-        if not parts or len(parts[-1]) == most or spent + cell.cost / 2 > share:
+    for number, cell in enumerate(alike):
+        # A cell goes where the larger half of it fits, as long as the parts to come hold the rest.
+        dear = spent + cell.cost / 2 > share
+        spare = len(alike) - number <= most * (count - len(parts))
+        if not parts or len(parts[-1]) == most or (dear and spare):
             parts.append([])
             spent = 0.0
         parts[-1].append(cell)

@@ -193,7 +193,11 @@ class _Following:
         if self._replays is None:
             return self._work([ids, positions])
         self._bound = -(-bound // GPU_SEEN) * GPU_SEEN
-        return self._replays([ids, positions], self._bound)
+        try:
+            return self._replays([ids, positions], self._bound)
+        except torch.AcceleratorError:  # the same, launched kernel by kernel
+            self._replays = None
+            return self._work([ids, positions])
 
     def _work(self, inputs: Sequence[Tensor]) -> Tensor:
         ids, positions = inputs

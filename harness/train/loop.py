@@ -159,7 +159,7 @@ class Training:
         figures = self.optimizer.figures([step.lr for step in steps])
         try:
             outcome = self._replays([figures, divisor, *batch.tensors()])
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, torch.AcceleratorError):
             self._replays = None
             self._forget_gradients()
             return None

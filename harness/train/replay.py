@@ -7,6 +7,7 @@ by one than the GPU takes to carry them out.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import torch
@@ -33,9 +34,10 @@ class Replays:
     def __init__(self, work: Work) -> None:
         """Nothing is recorded yet."""
         self._work = work
-        self._ready = False
+        self._ready: set[Hashable] = set()
         self._recorded: dict[Hashable, _Recorded] = {}
         self._pool = torch.cuda.graph_pool_handle()
+        self._stream = torch.cuda.Stream()  # one for all: cuBLAS keeps memory for every stream
 
     def __len__(self) -> int:
         """Graphs recorded."""
@@ -44,16 +46,20 @@ class Replays:
     def __call__(self, inputs: Sequence[Tensor], kind: Hashable = None) -> Tensor:
         """The work's output.
 
-        The first input is carried out kernel by kernel, which readies what must not be made while a
-        graph is recorded.
+        The first input of a kind is carried out kernel by kernel, which readies what must not be
+        made while a graph is recorded.
 
         Args:
             inputs: on the GPU.
             kind: what else but shapes makes the work another one.
+
+        Raises:
+            torch.OutOfMemoryError: memory does not suffice for a graph.
+            torch.AcceleratorError: a graph cannot be recorded. Nothing was carried out.
         """
         key = (kind, *(tensor.shape for tensor in inputs))
-        if not self._ready:
-            self._ready = True
+        if kind not in self._ready:
+            self._ready.add(kind)
             return self._work(inputs)
         if key not in self._recorded:
             self._recorded[key] = self._record(inputs)
@@ -65,14 +71,16 @@ class Replays:
     def _record(self, inputs: Sequence[Tensor]) -> _Recorded:
         own = [tensor.clone() for tensor in inputs]
         graph = torch.cuda.CUDAGraph()
-        stream = torch.cuda.Stream()
         torch.cuda.synchronize()
         if not self._recorded:  # what the work took outside a graph, graphs cannot use
             torch.cuda.empty_cache()
-        with torch.cuda.stream(stream):
+        with torch.cuda.stream(self._stream):
             graph.capture_begin(self._pool)
             try:
                 output = self._work(own)
-            finally:
-                graph.capture_end()
+            except BaseException:
+                with suppress(RuntimeError):  # says only that something went wrong before
+                    graph.capture_end()
+                raise
+            graph.capture_end()
         return _Recorded(graph, own, output)
