@@ -66,7 +66,16 @@ COLUMNS = (
         "nll",
         "float",
         "nats/token",
-        "base, test, train or test_families NLL by role",
+        "base, test, train, validation or test_families NLL by role; test_best after the pass that "
+        "validation chose",
+    ),
+    Column(
+        "calibration.*",
+        "result",
+        "calibration",
+        "float",
+        "",
+        "fitted temperature, NLL at it, calibration error and Brier score of held-out responses",
     ),
     Column(
         "scores.*", "result", "scores", "float", "", "mean over the responses that could be scored"
@@ -147,6 +156,15 @@ COLUMNS = (
     ),
     Column("length.total", "evals", "", "float", "tokens", "both together"),
     Column("length.ratio", "evals", "", "float", "", "prompt length over answer length"),
+    Column("best.epoch", "evals", "", "float", "passes", "the pass with the least validation NLL"),
+    Column(
+        "best.overfitting",
+        "evals",
+        "",
+        "float",
+        "nats/token",
+        "last less least validation response NLL",
+    ),
     Column(
         "parameters",
         "derived",

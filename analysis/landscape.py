@@ -1,4 +1,4 @@
-"""What the maps show: Δ over passes and length ratio, and over how much the baseline overfits."""
+"""What the maps show: Δ over passes and length ratio."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import pandas as pd
 from analysis.labels import factors, plain, short
 from analysis.outcomes import Outcome
 from analysis.stats import paired_t
-
-VALIDATION = "validation"
 
 
 def cells(pairs: pd.DataFrame, runs: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
@@ -46,18 +44,3 @@ def _levels(runs: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
             part = short(name) + " " + pairs[name].map(plain)
             labels = labels.where(labels == "", labels + ", ") + part
     return labels.tolist()
-
-
-def overfitting(curves: pd.DataFrame) -> pd.Series:
-    """How much each run overfits: its last less its best validation response NLL.
-
-    Returns:
-        Row of the run table -> nats/token; only runs with two evaluations after the first step.
-    """
-    trained = curves[
-        (curves["split"] == VALIDATION) & (curves["role"] == "answer") & (curves["step"] > 0)
-    ].sort_values("step")
-    by_run = trained.groupby("row")["nll"]
-    found = by_run.last() - by_run.min()
-    kept: pd.Series = found[by_run.count() > 1]
-    return kept

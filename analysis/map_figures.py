@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import landscape as places
+from analysis.evaluations import OVERFITTING
 from analysis.fit import Unfit, need_pairs, others
 from analysis.outcomes import PRIMARY, Outcome, outcome
 from analysis.plots import maps
@@ -67,7 +68,9 @@ def _on_one_map(cells: pd.DataFrame) -> pd.DataFrame:
 def overfitting(study: Study) -> Figure:
     """Δ held-out response NLL against how much the baseline overfits."""
     need_pairs(study)
-    found = places.overfitting(study.curves[0])
+    if OVERFITTING not in study.runs:
+        raise Unfit("no run measured the validation set along training")
+    found = study.runs[OVERFITTING]
     pairs = study.pairs.assign(overfitting=study.pairs["baseline_run"].map(found))
     known = pairs.dropna(subset=["overfitting"])
     if known.empty:

@@ -11,6 +11,7 @@ EXACT_MATCH = "scores.exact_match"
 
 NATS = "nats/token"
 POINTS = "points"
+ERROR = "error"
 
 FLOOR, CEILING = 0.05, 0.95
 """Below and above these mean scores, that two arms agree says nothing of them."""
@@ -27,7 +28,7 @@ class Outcome(NamedTuple):
     Attributes:
         column: where it stands in the run table.
         name: what every table, figure and sentence calls it.
-        unit: of a difference: nats/token, points of a hundred, or a score's own.
+        unit: of a difference: nats/token, points of a hundred, an error's or a score's own.
         sign: 1 where more is better, −1 where less is.
         margin: the difference that counts as none.
     """
@@ -46,6 +47,10 @@ class Outcome(NamedTuple):
 
 KNOWN = (
     Outcome(PRIMARY, "held-out response NLL", NATS, -1, 0.02),
+    Outcome("nll.test_best.answer", "held-out response NLL at the best pass", NATS, -1, 0.02),
+    Outcome("calibration.nll", "held-out response NLL at a fitted temperature", NATS, -1, 0.02),
+    Outcome("calibration.ece", "calibration error", ERROR, -1, 0.02),
+    Outcome("calibration.brier", "Brier score", ERROR, -1, 0.02),
     Outcome(EXACT_MATCH, "exact match", POINTS, 1, 0.02),
     Outcome("scores.verified", "checks passed", POINTS, 1, 0.02),
     Outcome("scores.rouge_l", "ROUGE-L", POINTS, 1, 0.02),
@@ -94,6 +99,8 @@ def outcome(column: str) -> Outcome:
     split, _, role = rest.rpartition(".")
     if kind == "nll" and role == "answer" and split not in NOT_COMPARED:
         name = f"{split.replace('_', ' ')} response NLL"
+        if split.startswith("on_"):
+            name = f"response NLL on {split.removeprefix('on_')}"
         return Outcome(column, name, NATS, -1, 0.02)
     raise KeyError(column)
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from analysis import columns
 from analysis.configs import read_config
+from analysis.evaluations import of_evaluations
 from analysis.files import checked
 from analysis.text import label, without_folders
 from harness import records
 from harness.records import storage
 
-VERSION = "2"
+VERSION = "3"
 """Of rows: raised when they come to be made in another way, so that no cache outlives it."""
 
 CONFIG_AGREES = {"mask.name": "mask", "model.name": "model", "data.name": "data", "seed": "seed"}
@@ -89,7 +90,7 @@ def _row(folder: Path) -> dict[str, Any]:
             )
     said = {name: _said(value) for name, value in (row | config).items()}
     encoded = {name: _encoded(name, value) for name, value in said.items()}
-    return encoded | _lengths(folder / records.EVALS) | {"parameters": _parameters(said)}
+    return encoded | of_evaluations(folder / records.EVALS) | {"parameters": _parameters(said)}
 
 
 def _fault(row: dict[str, Any]) -> str:
@@ -130,32 +131,6 @@ def _parameters(row: dict[str, Any]) -> float | None:
     if not (isinstance(layers, int) and isinstance(width, int)):
         return None
     return 12.0 * layers * float(width) ** 2
-
-
-def _lengths(path: Path) -> dict[str, float]:
-    """Mean lengths of the test examples, from the first evaluation; none where that cannot be read.
-
-    The fault itself is reported where the curves are read, which need the whole file.
-    """
-    try:
-        evaluations = storage.read_jsonl(checked(path), records.EvalRecord)
-        first = next((record for record in evaluations if record.split == "test"), None)
-    except storage.RecordError:
-        return {}
-    ends = first.roles.get("end") if first else None
-    tokens = {role: loss.tokens for role, loss in first.roles.items()} if first else {}
-    if ends is None or ends.tokens <= 0 or min(tokens.values()) < 0:
-        return {}
-    answer = tokens.get("response", 0) + tokens["end"]
-    prompt = sum(tokens.values()) - answer
-    # Every example has one end token, unless it was cut.
-    count = tokens["end"]
-    return {
-        "length.prompt": prompt / count,
-        "length.answer": answer / count,
-        "length.total": (prompt + answer) / count,
-        "length.ratio": prompt / answer,
-    }
 
 
 def stamp(folder: str) -> str:

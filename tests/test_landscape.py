@@ -1,4 +1,4 @@
-"""The maps: cells in their places, nothing averaged that differs, and overfitting on validation."""
+"""The maps: cells in their places, nothing averaged that differs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from analysis import figures, landscape
@@ -88,17 +87,3 @@ def test_a_sweep_of_one_length_has_no_map(tmp_path: Path) -> None:
     folder = fakes.write_sweep(tmp_path / "s", masks=("full", "none"), prompts=2)
     with pytest.raises(Unfit, match="several numbers of passes and several length ratios"):
         figures.FIGURES["landscape"].draw(study([folder]))
-
-
-def test_overfitting_is_the_last_less_the_best_on_validation_after_the_base() -> None:
-    curves = pd.DataFrame(
-        {
-            "row": [0] * 4 + [1] * 2 + [2] * 2,
-            "split": ["validation"] * 6 + ["test"] * 2,
-            "role": "answer",
-            "step": [0, 10, 20, 30, 0, 10, 0, 10],
-            "nll": [1.0, 2.5, 2.0, 2.25, 4.0, 3.0, 4.0, 3.0],
-        }
-    )
-    # Run 1 has one evaluation after its start, run 2 none of validation.
-    assert landscape.overfitting(curves).to_dict() == {0: 0.25}

@@ -62,7 +62,7 @@ def test_runs_is_a_path_but_not_empty() -> None:
         ("learning_rate", "train.lr"),
         ("lr", "train.lr"),
         ("max_steps", "train.epochs"),
-        ("batch_size", "train.batch_tokens"),
+        ("batch_size", "train.batch_examples"),
         ("num_epochs", "train.epochs"),
         ("epochs", "train.epochs"),
         ("model_name", "model"),

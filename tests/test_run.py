@@ -56,7 +56,9 @@ def test_the_folder_holds_every_record_and_the_result_reads_back(done: tuple[Cel
     splits = [(e.split, e.step) for e in read_jsonl(cell.folder / records.EVALS, EvalRecord)]
     middle = result.steps // 2
     assert splits == [
-        (split, step) for step in (0, middle, result.steps) for split in ("test", "train")
+        (split, step)
+        for step in (0, middle, result.steps)
+        for split in ("test", "validation", "train")
     ]  # at start, after each epoch, at the end
 
 

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Iterable
 
 ELSEWHERE = {
-    "batch_size": ("train.batch_tokens", "batch_tokens"),
+    "batch_size": ("train.batch_examples", "batch_tokens"),
     "checkpoint": ("model.weights",),
     "cuda": ("device",),
     "dataset": ("data",),
@@ -30,7 +30,7 @@ ELSEWHERE = {
     "num_train_epochs": ("train.epochs", "tokens"),
     "num_workers": ("hydra.launcher.slots",),
     "output_dir": ("runs", "out"),
-    "per_device_train_batch_size": ("train.batch_tokens", "batch_tokens"),
+    "per_device_train_batch_size": ("train.batch_examples", "batch_tokens"),
     "resume": ("retry",),
     "save_model": ("save_weights",),
     "scheduler": ("train.decay", "decay"),

@@ -163,6 +163,8 @@ class Train:
     Attributes:
         epochs: passes over the training subset.
         batch_tokens: tokens (all roles) of an optimiser step; at least one example.
+        batch_examples: examples of an optimiser step, whatever their lengths, so that longer prompts
+            do not mean fewer responses a step; 0 goes by `batch_tokens`.
         micro_tokens: most tokens, padding counted, that pass through the model at once.
         lr: peak learning rate, or "auto" for the model's tuned table.
         warmup: share of the steps with rising learning rate.
@@ -180,6 +182,7 @@ class Train:
 
     epochs: Positive
     batch_tokens: Positive
+    batch_examples: Count
     micro_tokens: Positive
     lr: Rate | Literal["auto"]
     warmup: Fraction
@@ -201,6 +204,11 @@ class Score:
         examples: held-out examples in the evaluations during training (the first so many of the
             test set); start and end use the whole set.
         train_examples: training examples whose loss is measured.
+        also: name -> path of another set, as `data.path`, whose response NLL is measured after
+            training, on as many examples as `data.test`: what was learned or forgotten elsewhere;
+            null for none.
+        calibration: whether one temperature is fitted on validation, and the held-out response NLL
+            after it, calibration error and Brier score are measured.
         scores: names of the scores of answers; `harness.scoring`.
         responses: held-out prompts that are answered at the end; 0 for none.
         response_tokens: longest answer, in tokens.
@@ -210,6 +218,8 @@ class Score:
     every: Count
     examples: Positive
     train_examples: Positive
+    also: dict[str, str] | None
+    calibration: bool
     scores: list[str]
     responses: Count
     response_tokens: Positive

@@ -124,7 +124,7 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     size = config.data.size
     if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
         faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
-    faults += _misplaced(config.data)
+    faults += _misplaced(config.data) + _unmeasurable(config)
     faults += endless(config)
     if config.train.lr == "auto" and not model.lr:
         faults.append("train.lr='auto': expected a number, since model.lr holds no tuned rates")
@@ -144,6 +144,21 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     tops = [tier.top for tier in config.mask.tiers]
     if tops != sorted(set(tops)):
         faults.append(f"mask.tiers: tops {tops}, expected rising fractions")
+    return faults
+
+
+def _unmeasurable(run: Run) -> list[str]:
+    """Faults of what is to be measured."""
+    faults = [
+        f"score.also.{name}: expected a name of letters, digits and underscores"
+        for name in run.score.also or {}
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)
+    ]
+    if run.score.calibration and not run.data.validation:
+        faults.append(
+            "score.calibration=true: its temperature is fitted on validation, expected "
+            "data.validation above 0"
+        )
     return faults
 
 

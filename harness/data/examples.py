@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from harness.config.schema import Run
 from harness.data.errors import DataError
 from harness.data.example import Example
+from harness.data.files import held_out
 from harness.data.masks import ranks, weigh
 from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
 from harness.data.prompt import prompt_of, render
 from harness.data.rows import Row, shift
 from harness.data.sources import load, n_examples, subset
 from harness.data.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
-from harness.records import AuditRecord
-from harness.records.roles import ROLES
+from harness.records import AuditRecord, Split
+from harness.records.roles import RESPONSE_IDS, ROLES
 
 
 class Encoded(NamedTuple):
@@ -48,24 +49,31 @@ class Examples:
 
     Attributes:
         train: the training subset.
+        validation: what choices are made on, maybe empty.
         test: the held-out set.
         test_families: the held-out families' set, maybe empty.
+        also: name -> held-out examples of another set.
         counts: examples that are truncated, dropped, or left out as duplicates or as held out too.
     """
 
     train: list[Encoded]
+    validation: list[Encoded]
     test: list[Encoded]
     test_families: list[Encoded]
+    also: dict[str, list[Encoded]]
     counts: dict[str, int]
 
     @cached_property
     def digests(self) -> dict[str, str]:
         """The digest of each set, by its name."""
-        return {
-            "train": digest(self.train),
-            "test": digest(self.test),
-            "test_families": digest(self.test_families),
-        }
+        sets: tuple[Split, ...] = ("train", "validation", "test", "test_families")
+        own = {split: digest(self.of(split)) for split in sets}
+        return own | {f"on_{name}": digest(items) for name, items in sorted(self.also.items())}
+
+    def of(self, split: Split) -> list[Encoded]:
+        """The examples of a set."""
+        examples: list[Encoded] = getattr(self, split)
+        return examples
 
     @cached_property
     def train_tokens(self) -> int:
@@ -89,22 +97,50 @@ def prepare_examples(run: Run) -> Examples:
     splits = load(run.data)
     count = n_examples(run.data.size, len(splits.pool))
     # Held-out sets first: what is too long shows there before the whole pool is made.
-    held_out = [_fitting(examples, run) for examples in (splits.test, splits.test_families)]
+    test, validation, test_families = (
+        _fitting(examples, run)
+        for examples in (splits.test, splits.validation, splits.test_families)
+    )
     chosen = subset(splits.pool, count, run.seed)
-    sets = [_fitting(chosen, run), *held_out]
-    if not sets[0] or not sets[1]:
+    train = _fitting(chosen, run)
+    if not train or not test:
         raise DataError(
             f"model.context={run.model.context}: every example is longer and was dropped"
         )
-    given = len(chosen) + len(splits.test) + len(splits.test_families)
+    if run.score.calibration and not validation:
+        raise DataError(
+            "score.calibration=true: its temperature is fitted on validation, and every example of "
+            f"that is longer than model.context={run.model.context} and was dropped"
+        )
+    sets = (train, validation, test, test_families)
+    given = (chosen, splits.validation, splits.test, splits.test_families)
     truncated = sum(item.truncated for items in sets for item in items)
     counts = {
         "truncated": truncated,
-        "dropped": given - sum(map(len, sets)),
+        "dropped": sum(map(len, given)) - sum(map(len, sets)),
         "duplicates": splits.duplicates,
         "in_test": splits.in_test,
     }
-    return Examples(sets[0], sets[1], sets[2], counts)
+    return Examples(train, validation, test, test_families, _other_sets(run), counts)
+
+
+def _other_sets(run: Run) -> dict[str, list[Encoded]]:
+    """Name -> examples of the other sets that a run is measured on, in its own template, as many as
+    it is tested on; those that its context does not hold are left out.
+    """
+    tokenizer, sets = tokenizer_of(run.model), {}
+    for name, path in (run.score.also or {}).items():
+        encoded = [
+            encode(example, run.data.template, tokenizer, run.model.context)
+            for example in held_out(path, run.data.seed)
+        ]
+        kept = [item for item in encoded if not item.truncated]
+        if not kept:
+            raise DataError(
+                f"score.also.{name}={path}: no example fits model.context={run.model.context}"
+            )
+        sets[name] = kept[: run.data.test]
+    return sets
 
 
 def _fitting(examples: Sequence[Example], run: Run) -> list[Encoded]:
@@ -248,6 +284,12 @@ def describe(item: Encoded, weights: NDArray[np.float32], tokenizer: Tokenizer) 
 def plain_rows(items: Sequence[Encoded]) -> list[Row]:
     """Rows for evaluation, which knows no mask: all weights 1."""
     return [shift(item.tokens, np.ones(len(item.tokens.ids), np.float32)) for item in items]
+
+
+def response_rows(items: Sequence[Encoded]) -> list[Row]:
+    """Rows that weigh response and end tokens alone."""
+    spoken = [np.isin(item.tokens.roles, RESPONSE_IDS).astype(np.float32) for item in items]
+    return [shift(item.tokens, own) for item, own in zip(items, spoken, strict=True)]
 
 
 def digest(items: Sequence[Encoded]) -> str:

@@ -94,6 +94,16 @@ def _load(files: FileSet) -> Splits:
     return Splits(tuple(pool), tuple(choosing), tuple(test), (), duplicates, in_test, tuple(notes))
 
 
+@lru_cache(maxsize=4)
+def held_out(path: str, seed: int) -> tuple[Example, ...]:
+    """All distinct examples of a path that nothing is trained on, shuffled.
+
+    Raises:
+        DataError: it cannot be read, or a record is no example.
+    """
+    return tuple(_shuffled(distinct(read_examples(path)), seed))
+
+
 def read_examples(
     path: str, columns: Sequence[tuple[str, str]] = (), notes: list[str] | None = None
 ) -> list[Example]:

@@ -40,15 +40,15 @@ def shift(tokens: Tokens, weights: NDArray[np.float32]) -> Row:
     return Row(tokens.ids[:-1], tokens.ids[1:], tokens.roles[1:], weights[1:])
 
 
-def plan(lengths: Sequence[int], batch_tokens: int, epochs: int, seed: int) -> list[list[int]]:
+def plan(lengths: Sequence[int], batch: int, epochs: int, seed: int) -> list[list[int]]:
     """Which examples each optimiser step takes, in order.
 
-    Each epoch is shuffled anew and cut into steps of about `batch_tokens` tokens, equal to within
-    one example, so that no small last step has a loud gradient.
+    Each epoch is shuffled anew and cut into steps of about the same length, equal to within one
+    example, so that no small last step has a loud gradient.
 
     Args:
-        lengths: tokens of each example.
-        batch_tokens: target number of tokens of a step.
+        lengths: tokens of each example, or 1 each to cut by their number.
+        batch: target length of a step.
         epochs: passes over the examples.
         seed: of the shuffling.
 
@@ -57,12 +57,12 @@ def plan(lengths: Sequence[int], batch_tokens: int, epochs: int, seed: int) -> l
     """
     steps: list[list[int]] = []
     total = sum(lengths)
-    count = min(len(lengths), max(1, round(total / batch_tokens)))
+    count = min(len(lengths), max(1, round(total / batch)))
     for epoch in range(epochs):
         order = np.random.default_rng([seed, epoch]).permutation(len(lengths))
         ends = np.cumsum(np.asarray(lengths)[order])
         place = np.arange(1, count)
-        cuts = np.searchsorted(ends, place * total / count)
+        cuts = np.searchsorted(ends, place * total / count, side="right")
         cuts = (
             np.maximum.accumulate(np.maximum(cuts, place) - place) + place
         )  # no step is left empty,

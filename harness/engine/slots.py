@@ -89,7 +89,8 @@ def gpu_bytes(run: Run, stack: int = 1) -> int:
     model, train = run.model, run.train
     sizes = shape(run)
     token = model.layers * model.width * 17 * 4 + sizes.vocabulary * 6
-    trained = 2 * min(train.micro_tokens, train.batch_tokens) * token
+    step = train.micro_tokens if train.batch_examples else train.batch_tokens
+    trained = 2 * min(train.micro_tokens, step) * token
     evaluated = run.score.batch_tokens * model.width * 34
     return WORKER_BYTES + stack * (16 * sizes.parameters + trained + evaluated)
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 
-from harness.data.examples import digest, plain_rows
 from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, needs_no_grid
-from harness.records import RESULT, ResponseRecord, Result
+from harness.records import RESULT, ResponseRecord, Result, Split
 from harness.records.storage import write_json
 from harness.run.answer import Asked, answers
 from harness.run.clock import Clock
 from harness.run.identity import shape, work
 from harness.run.journal import Journal
 from harness.run.keep import keep_weights
-from harness.run.midway import Midway, measured, write_evaluation
+from harness.run.measure import Measures, measure
+from harness.run.midway import Midway, measured
 from harness.run.prepare import Prepared
 from harness.run.summarise import summarise
 from harness.run.warm import Warm
@@ -71,11 +71,11 @@ class Group:
 
     def carry_out(self, warm: Warm) -> dict[str, Outcome]:
         """All steps after `prepare`; identity -> outcome."""
-        bases = [self._base(journal, warm) for journal in self._journals]
-        training = self._train(bases)
+        bases = [self._base(journal, "test", warm) for journal in self._journals]
+        training = self._train(bases, warm)
         self._begin("evaluate", "train")
         with self._clock.phase("evaluate"):
-            finals = self._measure(training)
+            finals = measure(training, self._journals, self._tell)
         self._begin("generate", "evaluate")
         with self._clock.phase("generate"):
             answered = self._answer(training.model, finals)
@@ -86,24 +86,25 @@ class Group:
             if error:
                 outcomes[identity] = FloatingPointError(error)
                 continue
-            measures = {"base": bases[number], **finals[number]}
+            losses = {"base": bases[number], **finals[number].losses}
+            measures = finals[number]._replace(losses=losses)
             outcomes[identity] = self._finish(number, training, measures, answered[number])
         return outcomes
 
-    def _base(self, journal: Journal, warm: Warm) -> Evaluation:
-        """The loss of a run's initial weights on its test set, measured once for all like it."""
+    def _base(self, journal: Journal, split: Split, warm: Warm) -> Evaluation:
+        """The loss of a run's initial weights on a held-out set, measured once for all like it."""
         prepared = journal.prepared
-        score, test = prepared.run.score, prepared.examples.test
+        contents, batch = prepared.examples.digests[split], prepared.run.score.batch_tokens
         precision = prepared.run.train.precision
-        key = (prepared.base.digest, digest(test), score.batch_tokens, precision, self._device)
+        key = (prepared.base.digest, contents, batch, precision, self._device)
         if key not in warm.losses:
             self._tell()
             model = warm.model(prepared.run).to(self._device)
-            rows = [plain_rows(test)]
+            rows = [prepared.measured_on(split)]
             warm.losses[key] = measured(model, [journal], rows, self._tell)[0]
         return warm.losses[key]
 
-    def _train(self, bases: Sequence[Evaluation]) -> Training:
+    def _train(self, bases: Sequence[Evaluation], warm: Warm) -> Training:
         """Train every run to its last step, and measure in between."""
         first = self._journals[0].prepared
         alone = len(self._journals) == 1 and (self._team or self._device.type == "cpu")
@@ -121,7 +122,7 @@ class Group:
         training = self._training(model.to(self._device), learners, train.micro_tokens)
         for number, journal in enumerate(self._journals):
             journal.checkpoint.restore(training, number)
-        self._measure_start(training, bases)
+        self._measure_start(training, bases, warm)
         self._begin("train", "base")
         if isinstance(training, TeamTraining):
             training.begin()
@@ -152,17 +153,20 @@ class Group:
         (learner,) = learners
         return TeamTraining(self._team, model, learner, micro_tokens)
 
-    def _measure_start(self, training: Training, bases: Sequence[Evaluation]) -> None:
+    def _measure_start(self, training: Training, bases: Sequence[Evaluation], warm: Warm) -> None:
         """Record how runs that start anew do before their first step."""
         fresh = [not journal.checkpoint.steps for journal in self._journals]
         if not any(fresh):
             return
-        rows = [journal.prepared.sample() for journal in self._journals]
+        rows = [journal.prepared.measured_on("train") for journal in self._journals]
         with self._clock.phase("evaluate"):
             samples = measured(training.model, self._journals, rows, self._tell)
         for number, journal in enumerate(self._journals):
             if fresh[number]:
                 journal.evaluation("test", 0, 0.0, bases[number])
+                if journal.prepared.examples.validation:
+                    chosen_on = self._base(journal, "validation", warm)
+                    journal.evaluation("validation", 0, 0.0, chosen_on)
                 journal.evaluation("train", 0, 0.0, samples[number])
 
     def _save(self, training: Training, due: Sequence[int]) -> None:
@@ -174,39 +178,19 @@ class Group:
                 seconds = self._seconds(journal)
                 journal.checkpoint.save(training, number, seconds, journal.tokens)
 
-    def _measure(self, training: Training) -> list[dict[str, Evaluation]]:
-        """The final losses of each run: split -> evaluation."""
-        finals: list[dict[str, Evaluation]] = [{} for _ in self._journals]
-        for split in ("test", "train", "test_families"):
-            rows = []
-            for journal in self._journals:
-                examples = journal.prepared.examples
-                items = examples.test if split == "test" else examples.test_families
-                rows.append(journal.prepared.sample() if split == "train" else plain_rows(items))
-            if not any(rows):
-                continue
-            evaluations = measured(training.model, self._journals, rows, self._tell)
-            for number, journal in enumerate(self._journals):
-                learner = training.learners[number]
-                if rows[number] and not learner.error:
-                    epochs = float(journal.prepared.run.train.epochs)
-                    own = finals[number][split] = evaluations[number]
-                    write_evaluation(journal, learner, split, learner.totals.steps, epochs, own)
-        return finals
-
     def _answer(
-        self, model: LanguageModel, finals: Sequence[Mapping[str, Evaluation]]
+        self, model: LanguageModel, finals: Sequence[Measures]
     ) -> list[dict[str, list[ResponseRecord]]]:
         """The answers of each run: split -> records."""
         answered: list[dict[str, list[ResponseRecord]]] = [{} for _ in self._journals]
-        for split in ("test", "test_families"):
+        splits: tuple[Split, ...] = ("test", "test_families")
+        for split in splits:
             asked = []
             for journal, measures in zip(self._journals, finals, strict=True):
-                examples = journal.prepared.examples
-                items = examples.test if split == "test" else examples.test_families
-                items = items[: journal.prepared.run.score.responses]
+                every = journal.prepared.examples.of(split)
+                items = every[: journal.prepared.run.score.responses]
                 nothing = Evaluation({}, [], 0)
-                asked.append(Asked(journal.prepared, items, measures.get(split, nothing)))
+                asked.append(Asked(journal.prepared, items, measures.losses.get(split, nothing)))
             if not any(each.items for each in asked):
                 continue
             records = answers(model, asked, split, self._tell)
@@ -219,7 +203,7 @@ class Group:
         self,
         number: int,
         training: Training,
-        measures: Mapping[str, Evaluation],
+        measures: Measures,
         answered: Mapping[str, Sequence[ResponseRecord]],
     ) -> Outcome:
         """Write a run's answers and its result, which comes last."""

@@ -94,6 +94,7 @@ def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
     science["model"].pop("lr")
     for key in ("path", "validation_path", "test_path"):
         science["data"].pop(key)
+    science["score"]["also"] = sorted(run.score.also or {})
     science["contents"] = {
         **examples.digests,
         "weights": weights,

@@ -64,7 +64,7 @@ class Journal:
         append(self._files[STEPS], record)
 
     def evaluation(self, split: Split, step: int, epoch: float, measured: Evaluation) -> None:
-        """Write an evaluation; one of the base is not counted, since runs share it."""
+        """Write an evaluation; those of the base are not counted, since runs share them."""
         if step or split == "train":
             self.tokens["evaluate"] = self.tokens.get("evaluate", 0) + measured.tokens
         record = EvalRecord(step=step, epoch=epoch, split=split, roles=measured.roles)

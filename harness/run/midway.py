@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from harness.data.examples import plain_rows
 from harness.data.rows import Row
 from harness.models import device
 from harness.models.base import LanguageModel
 from harness.models.gpt import GPT
+from harness.records import Split
 from harness.run.journal import Journal
 from harness.train.evaluate import Evaluation, evaluate_all
 from harness.train.learner import Learner
@@ -71,37 +71,41 @@ class Midway:
         self._copies.put(number, model.of_run(number))
 
     def measure(self) -> None:
-        """Measure the runs that are due, each on the first test examples and its own sample."""
+        """Measure the runs that are due, each on the first test examples, on its validation set and
+        on its own sample.
+        """
         due, self._due = self._due, {}
         if not due:
             return
         self._training.settle()  # a run that diverged has nothing to be measured
         model: LanguageModel = self._copies or self._training.model
-        for split in ("test", "train"):
-            rows = []
-            for number, journal in enumerate(self._journals):
-                prepared = journal.prepared
-                test = prepared.examples.test[: prepared.run.score.examples]
-                own = plain_rows(test) if split == "test" else prepared.sample()
-                rows.append(own if number in due else [])
+        splits: tuple[Split, ...] = ("test", "validation", "train")
+        for split in splits:
+            rows: list[list[Row]] = [[] for _ in self._journals]
+            for number in due:
+                prepared = self._journals[number].prepared
+                own = prepared.measured_on(split)
+                rows[number] = own[: prepared.run.score.examples] if split == "test" else own
+            if not any(rows):
+                continue
             evaluations = measured(model, self._journals, rows, self._alive)
             for number, (step, epoch) in sorted(due.items()):
                 learner, journal = self._training.learners[number], self._journals[number]
-                if not learner.error:
+                if rows[number] and not learner.error:
                     write_evaluation(journal, learner, split, step, epoch, evaluations[number])
 
 
 def write_evaluation(
     journal: Journal,
     learner: Learner,
-    split: str,
+    split: Split,
     step: int,
     epoch: float,
     evaluation: Evaluation,
 ) -> None:
     """Write an evaluation; figures that are not finite end the run, not its stack."""
     try:
-        journal.evaluation(split, step, epoch, evaluation)  # type: ignore[arg-type]
+        journal.evaluation(split, step, epoch, evaluation)
     except ValueError as error:
         learner.error = f"evaluation of {split} after step {step}: {error}"
 

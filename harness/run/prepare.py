@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from harness.data.examples import Encoded, Examples, plain_rows, prepare_example
 from harness.data.rows import Row, plan
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT
+from harness.records import Split
 from harness.run.identity import Cell, make_cell, peak_rate, weights_digest
 from harness.run.warm import Base, Warm
 from harness.train.evaluate import token_losses
@@ -48,9 +50,14 @@ class Prepared(NamedTuple):
         cuts = cut(self.rows, self.plan, micro_tokens, padded)
         return course(self.rows, cuts, self.run.train, self.run.mask, peak)
 
-    def sample(self) -> list[Row]:
-        """The training examples whose loss is measured."""
-        return plain_rows(self.examples.train[: self.run.score.train_examples])
+    def measured_on(self, split: Split) -> list[Row]:
+        """What the loss of a set is measured on: all of it, of the training examples the first."""
+        items = self.examples.of(split)
+        return plain_rows(items[: self.run.score.train_examples] if split == "train" else items)
+
+    def elsewhere(self, name: str) -> list[Row]:
+        """Another set that the loss is measured on; none where the run does not ask for it."""
+        return plain_rows(self.examples.also.get(name, []))
 
 
 def prepare(cell: Cell, warm: Warm, device: torch.device) -> Prepared:
@@ -66,9 +73,15 @@ def prepare(cell: Cell, warm: Warm, device: torch.device) -> Prepared:
     rows = weighted_rows(
         examples.train, run, lambda: surprisal(warm.model(run).to(device), run, examples.train)
     )
-    lengths = [len(row.inputs) for row in rows]
-    steps = plan(lengths, run.train.batch_tokens, run.train.epochs, run.seed)
+    steps = plan(*_batches(run, rows), run.train.epochs, run.seed)
     return Prepared(cell, examples, rows, steps, base)
+
+
+def _batches(run: Run, rows: Sequence[Row]) -> tuple[list[int], int]:
+    """What each row counts in a step, and what a step holds."""
+    if run.train.batch_examples:
+        return [1] * len(rows), run.train.batch_examples
+    return [len(row.inputs) for row in rows], run.train.batch_tokens
 
 
 def surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]]:

@@ -13,17 +13,18 @@ from harness.records import Fairness, ResponseRecord, Result
 from harness.records.roles import ROLES
 from harness.run.identity import provenance
 from harness.run.journal import Journal
+from harness.run.measure import Measures
 from harness.run.prepare import Prepared
 from harness.scoring import BEHAVIOURS, mean
 from harness.scoring.figures import scored
-from harness.train.evaluate import Evaluation, per_token
+from harness.train.evaluate import per_token
 from harness.train.learner import Totals
 
 
 def summarise(
     journal: Journal,
     totals: Totals,
-    measures: Mapping[str, Evaluation],
+    measures: Measures,
     answered: Mapping[str, Sequence[ResponseRecord]],
     seconds: Mapping[str, float],
     launched: Mapping[str, Any],
@@ -33,7 +34,7 @@ def summarise(
     Args:
         journal: the run.
         totals: of its training.
-        measures: "base", then each split that was measured at the end.
+        measures: of its end, and "base" among the losses.
         answered: split -> answers.
         seconds: phase -> wall seconds.
         launched: how it was carried out: device, threads, stack.
@@ -60,7 +61,8 @@ def summarise(
         seed=run.seed,
         steps=totals.steps,
         epochs=float(run.train.epochs),
-        nll={name: per_token(measure.roles) for name, measure in measures.items()},
+        nll={name: per_token(loss.roles) for name, loss in measures.losses.items()},
+        calibration=measures.calibration._asdict() if measures.calibration else {},
         scores=figures.scores,
         scales=figures.scales,
         scored=figures.scored,

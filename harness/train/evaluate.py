@@ -67,7 +67,7 @@ def evaluate_all(
     firsts = np.cumsum([0, *widths])
     role_nats, role_counts = _zeros(len(sets) * (len(ROLES) + 1), model.device)
     nats, counts = _zeros(int(firsts[-1]), model.device)
-    for batch, numbers in _batches(model, sets, batch_tokens):
+    for batch, numbers in batches(model, sets, batch_tokens):
         nll = _nll(model, batch, precision).double().flatten()
         runs = torch.arange(len(sets), device=model.device)[:, None]
         role = (batch.roles.view(len(sets), -1) + runs * (len(ROLES) + 1)).flatten()
@@ -107,7 +107,7 @@ def _zeros(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
     )
 
 
-def _batches(
+def batches(
     model: LanguageModel, sets: Sequence[Sequence[Row]], batch_tokens: int
 ) -> Iterator[tuple[Batch, list[list[int]]]]:
     """Batches on the model's device, each with the numbers of its rows, run by run."""
@@ -141,7 +141,7 @@ def token_losses(
     Arguments as in `evaluate`.
     """
     losses = [np.empty(0, np.float32)] * len(rows)
-    for batch, (numbers,) in _batches(model, [rows], batch_tokens):
+    for batch, (numbers,) in batches(model, [rows], batch_tokens):
         nll = _nll(model, batch, precision).float().cpu().numpy()
         ends = np.cumsum([len(rows[number].inputs) for number in numbers])
         for number, nats in zip(numbers, np.split(nll, ends[:-1]), strict=True):

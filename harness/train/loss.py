@@ -6,6 +6,7 @@ step. Every function takes a lone model's tensors, or a stack's with a leading a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -179,6 +180,29 @@ class _HeadLoss(torch.autograd.Function):
         return grad_hidden, grad_head, None, None
 
 
+def states_at(hidden: Tensor, places: Tensor) -> Tensor:
+    """The states at some positions: [P, D] of [N, D], or [S, P, D] of [S, N, D]."""
+    if hidden.ndim == 2:
+        return hidden.index_select(0, places)
+    runs, length, width = hidden.shape
+    first = torch.arange(0, runs * length, length, device=hidden.device)[:, None]
+    flat = hidden.reshape(runs * length, width)
+    return flat.index_select(0, (places + first).flatten()).view(runs, -1, width)
+
+
+def logits_of(
+    hidden: Tensor, head: Tensor, output: Output = PLAIN
+) -> Iterator[tuple[slice, Tensor]]:
+    """Logits fp32 [P, V] or [S, P, V], a chunk of positions at a time, each with its place."""
+    hidden = _narrowed(hidden)
+    matrix = _matrix(head, hidden.dtype).mT
+    size = chunk(head)
+    for start in range(0, hidden.shape[-2], size):
+        part = slice(start, start + size)
+        products = (hidden[..., part, :] @ matrix).float()
+        yield part, finished(products[..., : head.shape[-2]], output)
+
+
 def _nll_by_autograd(states: Tensor, head: Tensor, targets: Tensor, output: Output) -> Tensor:
     """−log p of each target [P], of a lone model whose logits are not the head's products.
 
@@ -226,13 +250,7 @@ def weighted_loss(
     """
     if places is None:
         places = weights.nonzero().squeeze(1)
-    if hidden.ndim == 2:
-        states = hidden.index_select(0, places)
-    else:
-        runs, length, width = hidden.shape
-        first = torch.arange(0, runs * length, length, device=hidden.device)[:, None]
-        flat = hidden.reshape(runs * length, width)
-        states = flat.index_select(0, (places + first).flatten()).view(runs, -1, width)
+    states = states_at(hidden, places)
     picked, wanted = weights.gather(-1, places), targets.gather(-1, places)
     if output.bias is None and not output.cap:
         total, nll = _HeadLoss.apply(states, head, wanted, picked)  # type: ignore[no-untyped-call]
