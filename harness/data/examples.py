@@ -97,10 +97,8 @@ def prepare_examples(run: Run) -> Examples:
     splits = load(run.data)
     count = n_examples(run.data.size, len(splits.pool))
     # Held-out sets first: what is too long shows there before the whole pool is made.
-    test, validation, test_families = (
-        _fitting(examples, run)
-        for examples in (splits.test, splits.validation, splits.test_families)
-    )
+    test, validation = _fitting(splits.test, run), _fitting(splits.validation, run)
+    test_families = _fitting(splits.test_families, run)
     chosen = subset(splits.pool, count, run.seed)
     train = _fitting(chosen, run)
     if not train or not test:
@@ -130,11 +128,9 @@ def _other_sets(run: Run) -> dict[str, list[Encoded]]:
     """
     tokenizer, sets = tokenizer_of(run.model), {}
     for name, path in (run.score.also or {}).items():
-        encoded = [
-            encode(example, run.data.template, tokenizer, run.model.context)
-            for example in held_out(path, run.data.seed)
-        ]
-        kept = [item for item in encoded if not item.truncated]
+        every = held_out(path, run.data.seed)
+        items = [encode(one, run.data.template, tokenizer, run.model.context) for one in every]
+        kept = [item for item in items if not item.truncated]
         if not kept:
             raise DataError(
                 f"score.also.{name}={path}: no example fits model.context={run.model.context}"
