@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from analysis.load import LoadError, gather
 from analysis.report import examples, write_report
 from analysis.study import Study, study
 from analysis.traces import curves
+from harness.records.storage import naming
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +56,9 @@ def _analyse(given: argparse.Namespace) -> int:
     if given.archive:
         return _archive(found, folders, given.archive)
     terminal.show(found, Console())
-    print(f"report: {write_report(found, out)}")
+    with naming(out):
+        page = write_report(found, out)
+    print(f"report: {page}")
     return 0
 
 
@@ -129,6 +131,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough
     sys.exit(main())

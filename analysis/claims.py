@@ -10,9 +10,10 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from analysis.configs import inspect
 from analysis.outcomes import Outcome, outcome
 from harness.records.claims import CLAIMS
+from harness.records.storage import RecordError
+from harness.records.yaml_text import read_text
 
 TRENDS = ("rising", "falling")
 Effect = Literal["better", "worse", "rising", "falling"]
@@ -91,14 +92,15 @@ def load_claim(path: Path) -> Claim:
         ClaimError: it is missing or says something that no claim can; one line.
     """
     try:
-        text = path.read_text("utf-8")
-        inspect(text)
+        text = read_text(path)
         # By way of JSON, in which strict types may still be made from mappings.
         claim = _adapter.validate_json(json.dumps(yaml.safe_load(text)))
     except OSError as error:
         raise ClaimError(f"{path}: {error.strerror or error}") from None
     except ValidationError as error:
         raise ClaimError(f"{path}: {_first(error)}") from None
+    except RecordError as error:
+        raise ClaimError(str(error)) from None
     except (yaml.YAMLError, TypeError, ValueError) as error:
         raise ClaimError(f"{path}: not a YAML mapping: {' '.join(str(error).split())}") from None
     fault = _fault(claim)

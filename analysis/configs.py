@@ -1,4 +1,4 @@
-"""A run's `config.yaml`, read in a way that no file can harm: bounded, flat, without aliases."""
+"""A run's `config.yaml`, read in a way that no file can harm: bounded, and each group once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,7 @@ import yaml
 
 from analysis.files import checked
 from harness.records.storage import RecordError
-
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-DEEPEST = 32
-"""Mappings and lists within each other; beyond, libyaml's own recursion would crash."""
-
-
-class _Refused(ValueError):
-    """YAML that no run writes: one line why."""
+from harness.records.yaml_text import LOADER, Unbounded, inspect
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -35,7 +28,7 @@ def read_config(path: Path) -> dict[str, Any]:
             groups |= _parse(block)
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror or error}") from None
-    except _Refused as error:
+    except Unbounded as error:
         raise RecordError(f"{path}: {error}") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise RecordError(f"{path}: not a YAML mapping: {error}") from None
@@ -59,17 +52,3 @@ def _parse(text: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise TypeError(f"found {type(content).__name__}")
     return content
-
-
-def inspect(text: str) -> None:
-    """Refuse what would crash or swamp the loader; events come one by one, so this cannot."""
-    depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
-        if isinstance(event, yaml.AliasEvent):
-            raise _Refused("aliases are not read")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > DEEPEST:
-            raise _Refused(f"nested more than {DEEPEST} deep")

@@ -16,8 +16,9 @@ from analysis.archive import Archive, ArchiveError, read_archive
 from analysis.cache import CACHE, cached, keep
 from analysis.labels import arms, conditions, contents
 from analysis.run import read_run, stamp
-from analysis.text import label, visible, without_folders
+from analysis.text import label, without_folders
 from harness import records
+from harness.records.visible import visible
 
 RESERVED = {"report"}
 

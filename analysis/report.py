@@ -19,8 +19,8 @@ from analysis.outcomes import PRIMARY
 from analysis.sentences import reason
 from analysis.setup import listing, setup
 from analysis.study import Study
-from analysis.text import visible
 from analysis.words import listed
+from harness.records.visible import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 4
@@ -74,11 +74,10 @@ class Claimed(NamedTuple):
     cells: pd.DataFrame
 
 
-def write_report(study: Study, out: str | Path) -> Path:
+def write_report(study: Study, out: Path) -> Path:
     """Write `index.html`, `figures/`, `tables/` and `verdict.json` into `out`; return the path of
     the page.
     """
-    out = Path(out)
     drawn, unfit = drawing.draw(study)
     drawing.write(drawn, out / "figures")
     export.write_tables(study, out / "tables")

@@ -26,6 +26,8 @@ CONFIG_AGREES = {"mask.name": "mask", "model.name": "model", "data.name": "data"
 MOST_VALUES = 2_000
 """Columns that one run may have; a real one has about 400."""
 
+LARGEST = 1e30
+"""Beyond it sums of squares, as in a spread, would come near the end of the floats."""
 EXACT = 2**53
 """Beyond this, a float does not hold every whole number."""
 
@@ -105,6 +107,8 @@ def _fault(row: dict[str, Any]) -> str:
             return f"{name} is {shown}beyond what a number here may be"
         if not math.isfinite(value):
             return f"{name} is {value}, expected a finite number"
+        if abs(value) > LARGEST:
+            return f"{name} is {value:g}, beyond what a number here may be"
         least = LEAST.get(name.split(".")[0])
         if least is not None and value < least:
             return f"{name} is {value}, expected at least {least}"

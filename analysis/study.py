@@ -167,10 +167,10 @@ class Study:
 
 
 def study(
-    folders: Sequence[str | Path],
+    folders: Sequence[Path],
     baseline: str = "",
     vary: Sequence[str] = (),
-    claims: Sequence[str | Path] = (),
+    claims: Sequence[Path] = (),
 ) -> Study:
     """Read folders of sweeps or runs and pair their runs.
 
@@ -184,7 +184,7 @@ def study(
     Raises:
         LoadError: nothing there can be analysed, or a claim's file is faulty; one line.
     """
-    every, problems, archives = read([Path(folder) for folder in folders])
+    every, problems, archives = read(folders)
     declare(every)
     order = arm_order(every["arm"])
     if baseline and baseline not in order:
@@ -199,7 +199,7 @@ def study(
     runs = rates.only_chosen(every, chosen)
     free = [*vary, *(["train.lr"] if chosen.by_validation else [])]
     paired = pair(runs, baseline, free)
-    named, unnamed = _claims(runs, [Path(claim) for claim in claims])
+    named, unnamed = _claims(runs, claims)
     for key, claim in named.items():
         if claim.baseline != baseline:
             message = f"compares with '{claim.baseline}', this report with '{baseline}'"

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pandas as pd
 
-LONGEST_LABEL = 80
+from harness.records.visible import visible
 
-FORMATTING = {"\u200c", "\u200d", "\u00ad"}
-"""Characters of the class 'format' that scripts and emoji need; they turn no line around."""
+LONGEST_LABEL = 80
 
 ABSOLUTE = re.compile(r"^(/|~|[A-Za-z]:[\\/]|\\\\|file:)")
 INNER_PATH = re.compile(r"(?<![\w.])(?:/[^\s/'\"]+){2,}|~(?:/[^\s/'\"]+)+|[A-Za-z]:\\[^\s'\"]+")
-
-
-def visible(text: str) -> str:
-    """A text whose control, direction and other unseen characters can be seen.
-
-    Line feeds and tabs stay. Control characters become their pictures (␛), the others their numbers
-    (⟨U+202E⟩), so that no text moves a cursor, colours a terminal or turns a line around.
-    """
-    return "".join(map(_seen, text)) if not text.isascii() or _unprintable(text) else text
 
 
 def label(text: str) -> str:
@@ -59,24 +48,6 @@ def for_markdown(text: str) -> str:
     """A text without HTML, links or cell borders in Markdown."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("](", "]\\(").replace("|", "\\|").replace("\n", " ")
-
-
-def _unprintable(text: str) -> bool:
-    return not text.replace("\n", "").replace("\t", "").isprintable()
-
-
-def _seen(character: str) -> str:
-    if character in "\n\t" or character in FORMATTING:
-        return character
-    number = ord(character)
-    if number < 0x20:
-        return chr(0x2400 + number)
-    if number == 0x7F:
-        return "␡"
-    # Cc, Cf, Cs: control, format (direction, tags, byte-order mark) and half a surrogate pair.
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
-        return f"⟨U+{number:04X}⟩"
-    return character
 
 
 def _last_part(path: str) -> str:

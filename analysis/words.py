@@ -58,8 +58,8 @@ def _times(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in whole per cent with its sign; "" for NaN."""
-    if math.isnan(share):
+    """A share in whole per cent with its sign; "" for what is no number."""
+    if not math.isfinite(share):
         return ""
     shown = round(100 * share) or 0
     return f"{shown:+d} %".replace("-", "−") if shown else "0 %"

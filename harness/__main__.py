@@ -4,6 +4,7 @@ as `python -m harness`. It finds the command and hands over.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,9 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         raise
     except (OSError, ValueError, ImportError, RecursionError) as error:
+        from harness.records.visible import visible
+
         name = f"harness {verb}" if verb else "harness"
         for line in getattr(error, "faults", None) or [_one_line(error)]:
-            print(f"{name}: {line}", file=sys.stderr)
+            print(f"{name}: {visible(line)}", file=sys.stderr)
         return 2
 
 
@@ -71,6 +74,7 @@ def _one_line(error: Exception) -> str:
 def script() -> None:
     """The command line as a process: signals, pipes and the working folder taken care of."""
     interrupt.leave_at_once()
+    _mend_streams()
     _working_folder_last()
     try:
         code = main()
@@ -79,6 +83,19 @@ def script() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     sys.exit(code)
+
+
+def _mend_streams() -> None:
+    """Give a stream that the caller closed to nobody, for workers too: the next file that is opened
+    would take its place, and be written to by whoever prints. A letter that standard output has not is no fault.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nobody = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(nobody, True)  # noqa: FBT003  # it takes no keyword
+            setattr(sys, name, os.fdopen(nobody, mode))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _working_folder_last() -> None:

@@ -93,6 +93,7 @@ def test_without_colours_every_weight_is_written_as_a_number(
         (["mask=zzz"], "mask=zzz: no such option zzz"),
         (["+a=1"], "a=1: no such key a"),
         (["data.size=3", "html=/proc/no/such/page.html"], "/proc/no/such/page.html"),
+        (["data.size=3", "html=/dev/full"], "/dev/full: No space left on device"),
     ],
 )
 def test_a_fault_is_one_line(

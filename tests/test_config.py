@@ -53,6 +53,7 @@ def test_every_shipped_option_composes(path: Path) -> None:
         ),
         ("train.lr=fast", "train.lr='fast': expected a valid number or 'auto'"),
         ("train.lr=-1", "train.lr=-1: expected greater than 0 or 'auto'"),
+        ("train.lr=1e30", "train.lr=1e+30: expected less than or equal to 1000 or 'auto'"),
         ("seed=-1", "seed=-1: expected greater than or equal to 0"),
         ("seed=9223372036854775808", "seed=9223372036854775808: expected less than 92233720368547"),
         ("data.seed=1e30", "data.seed=1e+30: expected a valid integer"),

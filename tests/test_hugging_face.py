@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from harness.data.tokens import END
+from harness.data.byte_level import END
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Layout, Shape
 from harness.models.hugging_face import export

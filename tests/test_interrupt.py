@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 LINE = "harness: interrupted; the same command starts again or goes on\n"
 
 
@@ -51,3 +54,27 @@ def test_a_pipe_that_closes_is_the_end_without_a_word(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_fault(closed: str) -> None:
+    """Nor for a process that is started there."""
+    child = "import sys; print(None in (sys.stdin, sys.stdout, sys.stderr))"
+    code = (
+        "import subprocess, sys; import harness.__main__ as entry; "
+        f"entry.main = lambda: subprocess.run([sys.executable, '-c', {child!r}]).returncode; "
+        "entry.script()"
+    )
+    line = f"{shlex.join([sys.executable, '-c', code])} {closed}"
+    done = subprocess.run(["/bin/sh", "-c", line], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("False\n" if ">&-" not in closed.replace("2>&-", "") else "")
+
+
+def test_a_letter_that_standard_output_has_not_is_no_fault() -> None:
+    code = "import harness.__main__ as entry; entry.main = lambda: print('Σ w'); entry.script()"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "? w\n", "")

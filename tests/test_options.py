@@ -23,13 +23,27 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
+)
 BROKEN = {
     "syntax": ("name: mine\nweight: {end: 1\n", ":3: expected ',' or '}'"),
     "double": ("name: mine\nname: other\n", ":2: found duplicate key name"),
     "tag": ("name: !!python/object:os.system x\n", ":1: could not determine a constructor"),
     "tab": ("name: x\n\tseed: 1\n", ":2: found character '\\t'"),
     "list": ("- 1\n- 2\n", ": a list, expected KEY: VALUE lines"),
-    "deep": ("a: " + "[" * 500 + "]" * 500 + "\n", ": maximum recursion depth exceeded"),
+    "deep": ("a: " + "[" * 500 + "]" * 500 + "\n", ": nested more than 32 deep"),
+    "bomb": (BOMB, ": more than 10,000 values, aliases counted in full"),
+    "circle": ("name: &x [*x]\n", ": *x stands within &x"),
+    "large": (
+        "# " + "x" * 600_000 + "\nname: large\n",
+        ": 600,015 bytes, expected at most 524,288",
+    ),
+    "bell": ("name: x\nturns: a\x07b\n", ":2: unacceptable character #x0007"),
+    "typo": ("name: x\nturn: all\n", ": turn: no such key, did you mean turns?"),
+    "number": ("name: x\n3: 4\n", ": 3: no such key, expected one of name, weight, keep"),
+    "words": ("hello\n", ": hello: no such key"),
+    "itself": ("defaults: [itself]\nname: x\n", ": defaults: [itself] is this file itself"),
     "header": ("# @package a b\nname: x\n", ": Too many components in '@package a b'"),
 }
 
@@ -64,6 +78,11 @@ def test_broken_bytes_references_and_stored_sweeps_are_one_line(capsys: Capture)
     ):
         (line,) = said(capsys, f"mask={option}")
         assert fault in line
+    Path("sweeps/moved.yaml").write_text("# @package _global_\nhydra: {sweep: {dir: elsewhere}}\n")
+    (line,) = said(capsys, "-m", "sweeps=moved")
+    assert line.endswith(
+        "sweeps/moved.yaml: hydra.sweep: not obeyed here, expected hydra.sweeper or hydra.launcher"
+    )
     (line,) = said(capsys, "-m", "sweeps=torn")
     assert "sweeps/torn.yaml:3: " in line
     lines = said(capsys, "-m", "sweeps=typos")

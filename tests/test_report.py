@@ -16,8 +16,8 @@ from analysis import figures
 from analysis.__main__ import main
 from analysis.report import render
 from analysis.study import study
-from analysis.text import visible
 from harness import records
+from harness.records.visible import visible
 from tests import browser, fakes
 
 

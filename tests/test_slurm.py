@@ -40,11 +40,11 @@ COMMAND = ("seed=range(6)", "hydra/launcher=slurm")
 
 def test_faulty_settings_are_told_together() -> None:
     with pytest.raises(ConfigError) as caught:
-        Slurm(minutes=0, cpus=0, retries=-1).check()
+        Slurm(minutes=10**20, cpus=0, retries=-1).check()
     assert caught.value.faults == [
-        "hydra.launcher.minutes=0: expected 1 or more",
-        "hydra.launcher.cpus=0: expected 1 or more",
-        "hydra.launcher.retries=-1: expected 0 or more",
+        f"hydra.launcher.minutes={10**20}: expected 1 to 527,040",
+        "hydra.launcher.cpus=0: expected 1 to 1,024",
+        "hydra.launcher.retries=-1: expected 0 to 1,000",
     ]
 
 

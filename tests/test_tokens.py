@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.data.byte_level import CHARACTERS
 from harness.data.example import Example, Message, alpaca
 from harness.data.prompt import Segment, render, render_prompt
 from harness.data.templates import TEMPLATES
-from harness.data.tokens import CHARACTERS, load_tokenizer, tokenize
+from harness.data.tokens import load_tokenizer, tokenize
 from harness.records.roles import ROLE_ID, ROLES
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, tokens_of
 
@@ -214,6 +216,9 @@ def test_gpt2_ranks_are_read_from_files_beside_the_weights(
     assert tokenizer.encode("heyhe") == [257, 256] and tokenizer.end == 258
 
 
+TWICE = json.dumps({"model": {"vocab": {"he": 1} | {c: id for id, c in enumerate(CHARACTERS)}}})
+
+
 def test_gpt2_ranks_are_read_from_a_tokenizer_json(tmp_path: Path) -> None:
     characters = sorted(CHARACTERS, key=lambda c: (c > "\xff", c))
     vocabulary = {text: id for id, text in enumerate([*characters, "he", "hey", "<|endoftext|>"])}
@@ -222,9 +227,25 @@ def test_gpt2_ranks_are_read_from_a_tokenizer_json(tmp_path: Path) -> None:
     )
     tokenizer = load_tokenizer("gpt2", tmp_path)
     assert tokenizer.encode("heyhe") == [257, 256] and tokenizer.end == 258
-    load_tokenizer.cache_clear()
-    (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(OSError, match=r"tokenizer.json: KeyError.*expected a byte-level BPE"):
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("tokenizer.json", "{}", "KeyError 'model'"),
+        ("tokenizer.json", "[" * 100_000, "RecursionError"),
+        ("tokenizer.json", '{"model": {"vocab": {}}}', "ValueError a byte has no token"),
+        ("tokenizer.json", TWICE, "ValueError the ids of its 257 tokens are not 0 to 256"),
+        ("vocab.json", "{", "JSONDecodeError"),
+        ("vocab.json", "[]", "AttributeError"),
+        ("vocab.json", '{"a": 0}', "AssertionError"),
+    ],
+)
+def test_files_of_no_ranks_are_named(tmp_path: Path, name: str, content: str, fault: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "merges.txt").write_text("#version: 0.2\nh e\n", encoding="utf-8")
+    line = rf"^{re.escape(f'{tmp_path / name}: {fault}')}.*, expected a byte-level BPE[^\n]*$"
+    with pytest.raises(OSError, match=line):
         load_tokenizer("gpt2", tmp_path)
 
 

@@ -13,9 +13,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from harness.models.gpt import Shape
-from harness.models.stored import CheckpointError, hugging_face_name, is_transposed
+from harness.models.stored import (
+    CheckpointError,
+    hold_tokenizer,
+    hugging_face_name,
+    is_transposed,
+)
 from harness.models.weights import find, load, save, verify
-from tests.tiny import toy
+from tests.tiny import BPE, toy
 
 NANO = Shape(layers=4, width=128, heads=4, vocabulary=8192, context=1024)
 TOY = Shape(layers=2, width=32, heads=4, vocabulary=211, context=64)
@@ -49,6 +54,26 @@ def test_shipped_weights_are_held_against_every_size_of_the_model(
         load(path, replace(NANO, **other))
     assert str(caught.value) == f"{path}: {message}"
     assert load(path, NANO).shape == NANO
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_weights_of_another_tokenizer_are_refused(tmp_path: Path, alone: bool) -> None:
+    path = tmp_path / "m.safetensors"
+    toys = toy(vocabulary=211, context=64).of_run(0)
+    for digest in ("0123456789abcdef", BPE.digest):
+        if alone:  # as the bases that come along say it
+            save_file({key: t.clone() for key, t in toys.items()}, path, {"tokenizer": digest})
+        else:
+            save(toys, path, torch.float32, {"tokenizer": digest, "heads": 4})
+        if digest == BPE.digest:
+            hold_tokenizer(path, BPE)
+        else:
+            with pytest.raises(CheckpointError) as caught:
+                hold_tokenizer(path, BPE)
+            assert str(caught.value) == (
+                f"{path}: made with the tokenizer 0123456789abcdef, "
+                f"expected {BPE.digest}, which is bpe8k"
+            )
 
 
 def test_saved_weights_tell_their_heads(tmp_path: Path) -> None:

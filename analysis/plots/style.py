@@ -179,11 +179,10 @@ def dodge(sizes: Sequence[float], place: int, count: int) -> float:
     another.
     """
     ordered = sorted(sizes)
-    gap = min((b / a for a, b in pairwise(ordered)), default=math.inf)
+    gap = min((b / a for a, b in pairwise(ordered)), default=4.0)
     # At most a third of the gap between two sizes, and never so much that a point seems to be of
-    # another size; of one size alone, many arms' points may share most of the axis.
-    width = 0.08 * math.log(ordered[-1] / ordered[0]) or min(0.06 * count, 1.1)
-    spread = min(0.3 * math.log(gap), width)
+    # another size.
+    spread = min(0.3 * math.log(gap), 0.08 * math.log(ordered[-1] / ordered[0]) or 0.2)
     return math.exp(spread * (place - (count - 1) / 2) / max(count - 1, 1))
 
 

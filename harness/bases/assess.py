@@ -20,6 +20,7 @@ from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.models import device
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Layout, Shape
+from harness.models.stored import hold_tokenizer
 from harness.records.storage import write_json
 from harness.train.decoding import generate
 from harness.train.loss import token_nll
@@ -133,6 +134,7 @@ def assess(config: Assess) -> dict[str, object]:
     )
     path = checkpoint.find(sizes.weights, sizes.name)
     model = checkpoint.load(path, shape).to(where)
+    hold_tokenizer(path, tokenizer)
     texts = list(documents(Path(config.valid)))[:: config.every]
     try:
         loss = held_out(model, texts, tokenizer, config.batch_tokens)

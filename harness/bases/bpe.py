@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.bases.corpus import documents
-from harness.data.tokens import BPE8K_PATTERN, CHARACTERS
+from harness.data.byte_level import CHARACTERS
+from harness.data.tokens import BPE8K_PATTERN
 
 
 def train(shards: list[Path], size: int) -> list[bytes]:

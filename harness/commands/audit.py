@@ -29,6 +29,8 @@ from harness.data.examples import describe, prepare_examples, weighted_rows
 from harness.data.tokens import tokenizer_of
 from harness.records import AuditRecord
 from harness.records.roles import ROLES
+from harness.records.storage import naming
+from harness.records.visible import visible
 from harness.run.checks import run_faults
 
 KEYS = Keys(
@@ -125,7 +127,8 @@ def _coloured(record: AuditRecord) -> Text:
             *(round(255 - min(weight, 1.0) * (255 - value)) for value in HEAVY)
         )
         text.append(
-            token, style=f"{'white' if weight > 0.5 else 'black'} on {shade}" if weight else "dim"
+            visible(token),
+            style=f"{'white' if weight > 0.5 else 'black'} on {shade}" if weight else "dim",
         )
     return text
 
@@ -168,4 +171,5 @@ def _write_page(found: Audit, run: Run, path: Path) -> None:
         record=True, width=110, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     recorder.print(show(found, run, colours=True))
-    path.write_text(recorder.export_html(), encoding="utf-8")
+    with naming(path):
+        path.write_text(recorder.export_html(), encoding="utf-8")

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from harness.commands.help import Keys
 from harness.config.commands import Generate
 from harness.config.compose import command_config
+from harness.records.visible import visible
 
 KEYS = Keys("generate", Generate, groups=("model",))
 
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str]) -> int:
     config = command_config("generate", Generate, arguments, texts=("prompt", "input"))
     prompt = config.prompt or _asked()
     said = answer(config, prompt)
-    print(said if config.run else prompt + said)
+    text = said if config.run else prompt + said
+    print(visible(text) if sys.stdout.isatty() else text)
     return 0
 
 

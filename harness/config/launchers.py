@@ -95,16 +95,16 @@ class Slurm:
             ConfigError: with a line for every faulty key.
         """
         faults = [
-            f"hydra.launcher.{key}={value}: expected {least} or more"
-            for key, least in (
-                ("minutes", 1),
-                ("cpus", 1),
-                ("gpus", 0),
-                ("memory_gb", 0),
-                ("at_once", 1),
-                ("retries", 0),
+            f"hydra.launcher.{key}={value}: expected {least} to {most:,}"
+            for key, least, most in (
+                ("minutes", 1, 366 * 24 * 60),
+                ("cpus", 1, MOST_WORKERS),
+                ("gpus", 0, MOST_WORKERS),
+                ("memory_gb", 0, 1_000_000),
+                ("at_once", 1, 1_000_000),
+                ("retries", 0, 1_000),
             )
-            if (value := getattr(self, key)) < least
+            if not least <= (value := getattr(self, key)) <= most
         ]
         faults += _control_characters("hydra.launcher", asdict(self))
         if faults:

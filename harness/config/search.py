@@ -5,7 +5,9 @@ user has. Nothing else that lies there is seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import get_type_hints
 
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -14,12 +16,20 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 from yaml import MarkedYAMLError, YAMLError
+from yaml.reader import ReaderError
 
+from harness.config.hints import hint
+from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.paths import CONF, SWEEPS
+from harness.records.storage import RecordError
+from harness.records.yaml_text import read_text
 
 GROUPS = ("mask", "model", "data", "train", "score")
 """Groups of options that a run is made of."""
+
+OF_HYDRA = ("sweeper", "launcher")
+"""Hydra's own keys that a stored sweep may set."""
 
 
 class OurConf(FileConfigSource):
@@ -34,15 +44,23 @@ class OurConf(FileConfigSource):
         """As Hydra's.
 
         Raises:
-            ConfigError: the file is not YAML, not UTF-8 or no mapping.
+            ConfigError: the file is not YAML, not UTF-8 or no mapping, or has keys that its group
+                has not.
         """
         path = Path(self.path, self._normalize_file_name(config_path))
+        text = ""
         try:
+            text = read_text(path)
             loaded = super().load_config(config_path)
+        except RecordError as error:
+            raise ConfigError([str(error)]) from None
+        except ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            raise ConfigError([f"{path}:{line}: {_first_line(error)}, expected YAML"]) from None
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise ConfigError([f"{path}:{line}: {_said(error)}, expected YAML"]) from None
-        except (YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        except (YAMLError, RecursionError, ValueError) as error:
             raise ConfigError([f"{path}: {_first_line(error)}, expected YAML in UTF-8"]) from None
         except OSError as error:
             if error.errno is not None:
@@ -50,6 +68,9 @@ class OurConf(FileConfigSource):
             raise ConfigError([f"{path}: expected KEY: VALUE lines"]) from None
         if not OmegaConf.is_dict(loaded.config):
             raise ConfigError([f"{path}: a list, expected KEY: VALUE lines"])
+        faults = _out_of_place(config_path, loaded)
+        if faults:
+            raise ConfigError([f"{path}: {fault}" for fault in faults])
         return loaded
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
@@ -125,6 +146,30 @@ def search_path(folders: Sequence[Path], working: Path) -> ConfigSearchPathImpl:
         path.append("stored sweeps", f"sweeps://{root}")
     path.append("schema", "structured://")
     return path
+
+
+def _out_of_place(config_path: str, loaded: ConfigResult) -> list[str]:
+    """A line for each key that an option's group has not or that Hydra would obey elsewhere, and
+    for an option made of itself.
+    """
+    group, _, name = config_path.removesuffix(".yaml").rpartition("/")
+    content = OmegaConf.to_container(loaded.config)
+    assert isinstance(content, dict)
+    if group.partition("/")[0] == "sweeps":
+        of_hydra = content.get("hydra")
+        return [
+            f"hydra.{key}: not obeyed here, expected hydra.{' or hydra.'.join(OF_HYDRA)}"
+            for key in (of_hydra if isinstance(of_hydra, dict) else ())
+            if key not in OF_HYDRA
+        ]
+    if group not in GROUPS or loaded.header.get("package"):
+        return []
+    bases = content.get("defaults")
+    if isinstance(bases, list) and name in bases:
+        return [f"defaults: [{name}] is this file itself"]
+    known = [field.name for field in fields(get_type_hints(Run)[group])]
+    unknown = [str(key) for key in content if key not in (*known, "defaults")]
+    return [f"{key}: no such key, {hint(key, known)}" for key in unknown]
 
 
 def _said(error: MarkedYAMLError) -> str:

@@ -5,11 +5,7 @@ calls BPE.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,14 +14,14 @@ from typing import NamedTuple
 import numpy as np
 import tiktoken
 from numpy.typing import NDArray
-from tiktoken.load import data_gym_to_mergeable_bpe_ranks, load_tiktoken_bpe
+from tiktoken.load import load_tiktoken_bpe
 
 from harness.config.schema import Model
+from harness.data.byte_level import END, gpt2_ranks
 from harness.data.prompt import Segment
 from harness.paths import ASSETS
 from harness.records.roles import ROLE_ID
 
-END = "<|endoftext|>"
 BPE8K_SIZE = 8192
 BPE8K_RANKS = ASSETS / "bpe8k.tiktoken"
 BPE8K_PATTERN = (
@@ -36,19 +32,6 @@ BPE8K_PATTERN = (
 calculate.
 """
 GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
-
-
-def _characters() -> list[str]:
-    """The character by which byte-level BPE files spell each byte (Radford et al. 2019): printable
-    ones themselves.
-    """
-    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    others = [value for value in range(256) if value not in printable]
-    return [chr(value if value in printable else 256 + others.index(value)) for value in range(256)]
-
-
-CHARACTERS = _characters()
-"""Of each byte 0 to 255."""
 
 
 class Tokens(NamedTuple):
@@ -108,17 +91,16 @@ def load_tokenizer(name: str, folder: Path | None = None) -> Tokenizer:
 
     Args:
         name: "bpe8k" (ours) or "gpt2".
-        folder: where GPT-2's `encoder.json` (or `vocab.json`) and `vocab.bpe` (or `merges.txt`), or
-            else its `tokenizer.json`, lie; without them tiktoken's own download is used.
+        folder: where GPT-2's ranks may lie (`harness.data.byte_level`).
 
     Raises:
         ValueError: no tokenizer has that name.
-        OSError: the ranks are neither beside the weights nor to be downloaded.
+        OSError: the ranks are broken, or neither beside the weights nor to be downloaded.
     """
     if name == "bpe8k":
         return _tokenizer(name, BPE8K_PATTERN, load_tiktoken_bpe(str(BPE8K_RANKS)))
     if name == "gpt2":
-        return _tokenizer(name, GPT2_PATTERN, _gpt2_ranks(folder))
+        return _tokenizer(name, GPT2_PATTERN, gpt2_ranks(folder))
     raise ValueError(f"model.tokenizer={name!r}: no such tokenizer, expected bpe8k or gpt2")
 
 
@@ -141,56 +123,6 @@ def _tokenizer(name: str, pattern: str, ranks: dict[bytes, int]) -> Tokenizer:
     for token in sorted(ranks, key=ranks.__getitem__):
         digest.update(len(token).to_bytes(2, "big") + token)
     return Tokenizer(encoding, end, digest.hexdigest()[:16])
-
-
-def _gpt2_ranks(folder: Path | None) -> dict[bytes, int]:
-    for vocabulary, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
-        if folder is not None and (folder / vocabulary).is_file() and (folder / merges).is_file():
-            with _uncached():
-                return data_gym_to_mergeable_bpe_ranks(
-                    str(folder / merges), str(folder / vocabulary)
-                )
-    if folder is not None and (folder / "tokenizer.json").is_file():
-        try:
-            vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"][
-                "vocab"
-            ]
-            byte = {character: value for value, character in enumerate(CHARACTERS)}
-            spelled = [
-                (bytes(byte[letter] for letter in token), id)
-                for token, id in vocabulary.items()
-                if token != END
-            ]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OSError(
-                f"{folder / 'tokenizer.json'}: {error!r}, expected a byte-level BPE"
-            ) from None
-        return dict(spelled)
-    try:
-        return tiktoken.get_encoding("gpt2")._mergeable_ranks
-    except (
-        Exception
-    ) as error:  # whatever the download raises, the user needs the two places that were tried
-        place = f" or put encoder.json and vocab.bpe into {folder}" if folder else ""
-        raise OSError(
-            f"model.tokenizer=gpt2: cannot download the ranks ({error}); go online{place}"
-        ) from None
-
-
-@contextmanager
-def _uncached() -> Iterator[None]:
-    """Keep tiktoken from copying local files to its download cache, where they would outlive a
-    change.
-    """
-    before = os.environ.get("TIKTOKEN_CACHE_DIR")
-    os.environ["TIKTOKEN_CACHE_DIR"] = ""
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["TIKTOKEN_CACHE_DIR"]
-        else:
-            os.environ["TIKTOKEN_CACHE_DIR"] = before
 
 
 def tokenize(segments: tuple[Segment, ...], tokenizer: Tokenizer) -> Tokens:

@@ -13,8 +13,9 @@ from harness.config.validate import ConfigError
 from harness.data.errors import DataError
 from harness.data.examples import Examples, check_weights, prepare_examples
 from harness.data.masks import plain, said_in_vain
+from harness.data.tokens import tokenizer_of
 from harness.models import device
-from harness.models.stored import CheckpointError
+from harness.models.stored import CheckpointError, hold_tokenizer
 from harness.models.weights import find, verify
 from harness.run.identity import Cell, make_cell, shape, weights_digest
 
@@ -46,6 +47,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
             if run.model.weights != "random":
                 path = find(run.model.weights, run.model.name)
                 verify(path, shape(run))
+                hold_tokenizer(path, tokenizer_of(run.model))
             cell = make_cell(run, examples, weights_digest(run, path))
             cells.setdefault(cell.identity, cell)
         except (CheckpointError, DataError, OSError, ValueError) as error:

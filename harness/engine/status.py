@@ -16,6 +16,7 @@ from harness.engine.locks import is_under_way, owner_note
 from harness.engine.plan import Plan, code, read_plan
 from harness.records import CONFIG, FAILURE, RESULT, Failure, Result
 from harness.records.storage import RecordError, read_json
+from harness.records.visible import visible
 
 SHOWN = 5
 """Finished runs whose scores are shown, the last ones."""
@@ -145,15 +146,14 @@ def render(sweep: Path, status: Status) -> RenderableType:
             process = f"{note.get('host', '?')}, process {note.get('pid', '?')}"
             share = f"{100 * _share(note):.0f} %"
             name = f"{run} ({labels[run]})" if labels.get(run) else run
-            table.add_row(
-                name, str(note.get("phase", "?")), share, str(note.get("attempt", "?")), process
-            )
+            cells = (name, note.get("phase", "?"), share, note.get("attempt", "?"), process)
+            table.add_row(*(Text(visible(str(cell))) for cell in cells))
         parts.append(table)
         if len(status.running) > MOST_RUNNING:
             parts.append(Text(f"and {len(status.running) - MOST_RUNNING} more running"))
     last = sorted(status.finished, key=lambda run: status.finished[run])[-SHOWN:]
-    parts += [Text(f"finished {run}: {_outcome(sweep / run)}") for run in last]
-    parts += [Text(f"failed {run}: {_reason(sweep / run)}") for run in status.failed]
+    parts += [Text(visible(f"finished {run}: {_outcome(sweep / run)}")) for run in last]
+    parts += [Text(visible(f"failed {run}: {_reason(sweep / run)}")) for run in status.failed]
     return Group(*parts)
 
 

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from harness.engine.job import Job
+from harness.records.visible import visible
 
 LINES = 200
 """Runs of a launch up to which every finished run has a line of its own."""
@@ -121,7 +122,7 @@ class View:
 
     def say(self, text: str) -> None:
         """A line above the bars."""
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Leave the overall bar standing and end."""

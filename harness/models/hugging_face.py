@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from harness.data.tokens import CHARACTERS, END, Tokenizer
+from harness.data.byte_level import CHARACTERS, END
+from harness.data.tokens import Tokenizer
 from harness.models.gpt import GPT, Shape
 from harness.models.stored import hugging_face_name, is_transposed
 from harness.models.weights import write

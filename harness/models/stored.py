@@ -10,6 +10,7 @@ import re
 import zlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -18,6 +19,7 @@ from safetensors.torch import load as parse
 from safetensors.torch import load_file
 from torch import Tensor
 
+from harness.data.tokens import Tokenizer
 from harness.models.gpt import GPT, Shape
 from harness.models.quantize import SCALE, dequantize
 from harness.paths import ASSETS, CONF
@@ -178,15 +180,36 @@ def _heads(path: Path) -> int:
     """The number of heads, which no tensor tells: a file says it beside them, a shipped model's
     config in its place; 0 where neither does.
     """
+    heads = _about(path).get("heads", 0)
+    config = CONF / "model" / f"{path.name.split('.')[0]}.yaml"
+    if not heads and path.parent == ASSETS and config.is_file():
+        heads = yaml.safe_load(config.read_text("utf-8"))["heads"]
+    return int(heads)
+
+
+def hold_tokenizer(path: Path, tokenizer: Tokenizer) -> None:
+    """Hold the tokenizer that a file names, where it names one, against the model's.
+
+    Raises:
+        CheckpointError: it is another, so that the embeddings are those of other tokens.
+    """
+    named = str(_about(path).get("tokenizer"))
+    if re.fullmatch("[0-9a-f]{16}", named) and named != tokenizer.digest:
+        raise CheckpointError(
+            f"{path}: made with the tokenizer {named}, expected {tokenizer.digest}, "
+            f"which is {tokenizer.encoding.name}"
+        )
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What a file tells of the model beside its tensors."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         metadata = json.loads(file.read(length)).get("__metadata__", {})
-    if "about" in metadata:
-        try:
-            return int(json.loads(metadata["about"]).get("heads", 0))
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            raise CheckpointError(f"{path}: its metadata tells no number of heads") from None
-    config = CONF / "model" / f"{path.name.split('.')[0]}.yaml"
-    if path.parent != ASSETS or not config.is_file():
-        return 0
-    return int(yaml.safe_load(config.read_text("utf-8"))["heads"])
+    try:
+        # The bases that come along were written when the tokenizer stood alone.
+        told = {"tokenizer": metadata.get("tokenizer"), **json.loads(metadata.get("about", "{}"))}
+        int(told.get("heads", 0))
+    except (ValueError, TypeError, RecursionError):
+        raise CheckpointError(f"{path}: its metadata tells no number of heads") from None
+    return told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -18,6 +19,7 @@ from harness.data.example import Example
 from harness.data.sources import load
 from harness.records import CONFIG, RESPONSES, RESULT, ResponseRecord, Result
 from harness.records.storage import RecordError, append, read_json, read_jsonl, write_json
+from harness.records.yaml_text import read_text
 from harness.scoring import Answer, score
 from harness.scoring.figures import scored
 
@@ -76,7 +78,7 @@ def _data(path: Path) -> Data:
         RecordError: it cannot be read.
     """
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
+        content = OmegaConf.to_container(OmegaConf.load(StringIO(read_text(path))))
         assert isinstance(content, dict)
         return TypeAdapter(Data).validate_json(json.dumps(content.get("data")))
     except (OSError, OmegaConfBaseException, YAMLError, ValidationError, AssertionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +16,10 @@ from harness.config.validate import parse
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Shape
-from harness.models.stored import CheckpointError
+from harness.models.stored import CheckpointError, hold_tokenizer
 from harness.records import CONFIG, WEIGHTS
+from harness.records.storage import RecordError
+from harness.records.yaml_text import read_text
 
 
 class Trained(NamedTuple):
@@ -71,9 +74,10 @@ def open_model(base: Model, run: str) -> Trained:
             f"model.weights=random: {base.name} has no weights, "
             "expected shipped, a folder or a file"
         )
-    return Trained(
-        checkpoint.load(checkpoint.find(base.weights, base.name), shape), tokenizer, template
-    )
+    path = checkpoint.find(base.weights, base.name)
+    model = checkpoint.load(path, shape)
+    hold_tokenizer(path, tokenizer)
+    return Trained(model, tokenizer, template)
 
 
 def _config(path: Path) -> Run:
@@ -83,12 +87,14 @@ def _config(path: Path) -> Run:
         CheckpointError: the file is none that a run of this version leaves.
     """
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path))
+        content = OmegaConf.to_container(OmegaConf.load(StringIO(read_text(path))))
         if not isinstance(content, dict):
             raise TypeError("no mapping")
         return parse({str(key): value for key, value in content.items()}, Run)
     except RecursionError:
-        fault = "nested too deeply"
+        fault = f"{path}: nested too deeply"
+    except RecordError as error:
+        fault = str(error)
     except (OmegaConfBaseException, YAMLError, OSError, TypeError, ValueError) as error:
-        fault = (str(error).splitlines() or [type(error).__name__])[0]
-    raise CheckpointError(f"{path}: {fault}, expected the config of a run of this version")
+        fault = f"{path}: {(str(error).splitlines() or [type(error).__name__])[0]}"
+    raise CheckpointError(f"{fault}, expected the config of a run of this version")

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from tests.hostile.box import make_box
+from tests.hostile.box import make_box, others_can_run
 from tests.hostile.case import Case
 from tests.hostile.corpus import CASES, QUICK
 from tests.hostile.judge import Verdict, judge
@@ -63,8 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     cases = chosen(given.wanted, given.sample or 1)
-    warm()
     console = Console(width=160)
+    if not others_can_run():
+        count = len(cases)
+        cases = [case for case in cases if not case.user]
+        console.print(
+            f"{count - len(cases)} cases are left out: {sys.base_prefix} cannot be read without a "
+            "superuser's rights"
+        )
+    warm()
     verdicts: list[Verdict] = []
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # for cases without a superuser's rights

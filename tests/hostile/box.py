@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,13 @@ class Box(NamedTuple):
     outside: Path
     home: Path
     temporary: Path
+
+
+def others_can_run() -> bool:
+    """Whether a user without a superuser's rights, as some cases need, can read this Python."""
+    prefix = Path(sys.base_prefix)
+    folders = (prefix, *prefix.parents)
+    return os.getuid() != 0 or all(folder.stat().st_mode & 0o5 == 0o5 for folder in folders)
 
 
 def make_box(root: Path, case: Case) -> Box:

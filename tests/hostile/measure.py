@@ -22,13 +22,16 @@ from typing import NamedTuple, NoReturn
 from tests.hostile.box import NOBODY, Box, changed, files, filled
 from tests.hostile.case import Case
 
-MEMORY = 1_500
+MEMORY = 1_000
 """Megabytes that a command may take, its imports among them."""
 
 STOP = 2 * MEMORY
 """Megabytes at which it is killed, for the sake of this machine."""
 
 LOOK_EVERY = 0.02
+
+PAGE = 4
+"""Kilobytes of the smallest file; a disk of fewer holds none."""
 
 
 class Measured(NamedTuple):
@@ -137,7 +140,9 @@ def _surround(case: Case, box: Box) -> None:
         new_namespace = 0x20000
         ctypes.CDLL(None).unshare(new_namespace)
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-        options = ["-t", "tmpfs", "-o", f"size={case.disk}k", "tmpfs", str(disk)]
+        files = 1 if case.disk < PAGE else 1_000  # the first is the folder itself
+        size = f"size={case.disk}k,nr_inodes={files}"
+        options = ["-t", "tmpfs", "-o", size, "tmpfs", str(disk)]
         subprocess.run(["mount", *options], check=True)
     if case.user and os.getuid() == 0:
         os.setgroups([])

@@ -17,7 +17,7 @@ refuse("runs that link to themselves", toy(), "runs", make=link("runs", "runs"))
 refuse("runs on no file system", toy("runs=/proc/x"), "/proc/x")
 refuse("runs on a device", toy("runs=/dev/null"), "/dev/null")
 refuse("a sweep that is a file", toy(), "runs/s", make=text("runs/s", "x"))
-refuse("a full disk", toy("runs=disk"), "disk|space", disk=4, writes=True)
+refuse("a full disk", toy("runs=disk"), "disk|space", disk=1, writes=True)
 refuse("a disk that fills", toy("runs=disk"), "disk|space|failed", code=1, disk=16, writes=True)
 refuse("a working directory without rights", toy(), "runs", user=True,
        make=lambda folder: folder.chmod(0o555))  # fmt: skip
@@ -35,7 +35,7 @@ work("a pipe that nobody reads", ["audit", *toy("data.size=20"), "n=20"], alone=
 work("help into a pipe that nobody reads", ["--help"], alone=True, stdout="pipe")
 work("columns into a pipe that nobody reads", ["report", "--columns"], alone=True, stdout="pipe")
 work("a report into a pipe that nobody reads", ["report", "s"], alone=True, stdout="pipe",
-     make=sweep)  # fmt: skip
+     make=sweep, code=1)  # fmt: skip
 work("a terminal of one column", ["audit", *toy()], environment={"COLUMNS": "1"})
 work("a terminal of a word", ["audit", *toy()], "Σ", environment={"COLUMNS": "many"})
 work("a language without letters", ["audit", *toy()], alone=True,

@@ -59,13 +59,11 @@ for name, content in {
     "YAML 10,000 deep": FULL + "x: " + "[" * 10_000 + "]" * 10_000 + "\n",
     "blocks 3,000 deep": FULL + "x:\n" + "".join(" " * n + "k:\n" for n in range(1, 3_000)),
     "an unknown key": FULL + "turn: all\n",
-    "a missing key": FULL.replace("turns: all\n", ""),
     "a default that is none": "defaults: [nope]\n" + FULL,
     "a default of itself": "defaults: [mine]\n" + FULL,
-    "an interpolation to nothing": FULL.replace("name: mine", "name: ${nope}"),
     "nothing": "",
 }.items():
-    refuse(name, USE, "mine", make=text(MASK, content))
+    refuse(name, USE, r"mask/mine" if content else r"mask\.name", make=text(MASK, content))
 
 OTHERS: dict[str, Make] = {
     "a hundred megabytes": repeated(MASK, "# ", "x", 100_000_000, "\n" + FULL),
@@ -79,8 +77,10 @@ for name, make in OTHERS.items():
     refuse(name, USE, "mine", make=make)
 
 # Sweeps of their own.
-SWEEP = "own/sweeps/my.yaml"
-SWEEPING = ["--config-dir=own", "-m", "+sweeps=my", *toy()]
+refuse("an interpolation to nothing", USE, r"mask\.name.*nope",
+       make=text(MASK, FULL.replace("name: mine", "name: ${nope}")))  # fmt: skip
+SWEEP = "sweeps/my.yaml"
+SWEEPING = ["-m", "sweeps=my", *toy()]
 HEAD = "# @package _global_\n"
 for name, content in {
     "sweep with an open brace": HEAD + "hydra: {sweeper: {params: {seed: 0,1}\n",
@@ -98,6 +98,8 @@ for name, content in {
 
 # What must work.
 work("a mask of one's own", USE, leaves=("runs/s/mine-*/result.json",), make=text(MASK, FULL))
+work("a mask that leaves a key to the base", USE, leaves=("runs/s/mine-*/result.json",),
+     make=text(MASK, FULL.replace("turns: all\n", "")))  # fmt: skip
 work("folders named like keys in the root", toy(), leaves=("runs/s/*/result.json",), make=several(
     *(directory(name) for name in (
         "runs", "mask", "model", "data", "train", "score", "seed", "sweep", "device", "launch",
