@@ -47,6 +47,7 @@ class Outcome(NamedTuple):
 
 KNOWN = (
     Outcome(PRIMARY, "held-out response NLL", NATS, -1, 0.02),
+    Outcome("nll.test.by_example", "held-out response NLL, mean over examples", NATS, -1, 0.02),
     Outcome("nll.test_best.answer", "held-out response NLL at the best pass", NATS, -1, 0.02),
     Outcome("calibration.nll", "held-out response NLL at a fitted temperature", NATS, -1, 0.02),
     Outcome("calibration.ece", "calibration error", ERROR, -1, 0.02),

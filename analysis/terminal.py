@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import table
-from analysis.outcomes import PRIMARY, outcome
+from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
 from analysis.sentences import reason
 from analysis.study import Study
 from analysis.words import counted, listed
@@ -57,7 +57,7 @@ def _heads(study: Study, frame: pd.DataFrame, *, single: bool) -> dict[str, str]
     heads = {"examples": "N", "mask": "mask"}
     if frame["seeds"].nunique() > 1:
         heads["seeds"] = "seeds"
-    for score in [one for one in study.outcomes if one.column != PRIMARY][:2]:
+    for score in _scores(study)[:2]:
         first, _, rest = score.name.partition(" ")
         heads[table.headed(score)] = f"{first}\n{rest} %".replace("\n %", "\n%")
     heads[primary.name] = "held-out\nresponse NLL"
@@ -77,8 +77,13 @@ def _widths(frame: pd.DataFrame, heads: Mapping[str, str]) -> dict[str, int]:
 
 def _spare(study: Study) -> str:
     """The column that can be done without: the second score's."""
-    scores = [one for one in study.outcomes if one.column != PRIMARY]
+    scores = _scores(study)
     return table.headed(scores[1]) if len(scores) > 1 else ""
+
+
+def _scores(study: Study) -> list[Outcome]:
+    """What a column can stand for beside the loss."""
+    return [one for one in study.outcomes if one.unit == POINTS]
 
 
 def _preface(

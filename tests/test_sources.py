@@ -108,8 +108,8 @@ def test_no_more_of_the_built_in_set_is_made_than_a_run_asks_for(made: list[Exam
     run = run_of("model=nano", "data.size=2", "data.test=7", "data.validation=50", "data.seed=11")
     examples = prepare_examples(run)
     places = np.random.default_rng([0, 12_000]).permutation(12_000)[:2].tolist()
-    assert places == [9_973, 11_172] and len(made) == 7 + 11_173
-    assert [item.example.id for item in examples.train] == [made[7 + place].id for place in places]
+    assert places == [9_973, 11_172] and len(made) == 7 + 50 + 11_173
+    assert [item.example.id for item in examples.train] == [made[57 + place].id for place in places]
     assert examples.digests["train"] == "afabdb52cd1ddf26"
 
 

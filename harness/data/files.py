@@ -64,10 +64,10 @@ def load_files(data: Data) -> Splits:
     )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _load(files: FileSet) -> Splits:
     notes: list[str] = []
-    sets = [read_examples(path, files.columns, notes) for path in files.paths]
+    sets = [_read(path, files.columns, notes) for path in files.paths]
     found = _mixed(sets, files, notes) if files.mix else [item for items in sets for item in items]
     rest = distinct(found)
     duplicates = len(found) - len(rest)
@@ -94,14 +94,27 @@ def _load(files: FileSet) -> Splits:
     return Splits(tuple(pool), tuple(choosing), tuple(test), (), duplicates, in_test, tuple(notes))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def held_out(path: str, seed: int) -> tuple[Example, ...]:
     """All distinct examples of a path that nothing is trained on, shuffled.
 
     Raises:
         DataError: it cannot be read, or a record is no example.
     """
-    return tuple(_shuffled(distinct(read_examples(path)), seed))
+    return tuple(_shuffled(distinct(_read(path, (), [])), seed))
+
+
+def _read(path: str, columns: tuple[tuple[str, str], ...], notes: list[str]) -> list[Example]:
+    """As `read_examples`, once for all splits of a path."""
+    examples, said = _noted(path, columns)
+    notes += said
+    return examples
+
+
+@lru_cache(maxsize=8)
+def _noted(path: str, columns: tuple[tuple[str, str], ...]) -> tuple[list[Example], list[str]]:
+    notes: list[str] = []
+    return read_examples(path, columns, notes), notes
 
 
 def read_examples(
@@ -160,7 +173,7 @@ def _held_out(
     """
     if not path:
         return rest[:count], rest[count:]
-    return _shuffled(distinct(read_examples(path, files.columns, notes)), files.seed)[:count], rest
+    return _shuffled(distinct(_read(path, files.columns, notes)), files.seed)[:count], rest
 
 
 def _shuffled(examples: Sequence[Example], seed: int) -> list[Example]:

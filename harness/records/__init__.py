@@ -179,10 +179,13 @@ class Result:
         steps: optimiser steps done.
         epochs: passes over the training subset.
         nll: "base" (test set before training), "test", "train", and "validation" and "test_families"
-            where there are any, "on_NAME" of `score.also` -> role -> nats per token; a role without tokens is absent. "response" counts response
-            tokens alone; "end" is the end token; "answer" is both together, the primary outcome.
+            where there are any, "on_NAME" of `score.also` -> role -> nats per token; a role without
+            tokens is absent. "response" counts response tokens alone; "end" is the end token;
+            "answer" is both together, the primary outcome; "by_example" is the mean over examples of
+            each one's "answer".
         calibration: of the held-out response and end tokens, where asked for: "temperature", fitted
-            on validation; "nll" at it, in nats per token; "ece", expected calibration error; "brier".
+            on validation; "nll" at it, in nats per token; "ece", expected calibration error;
+            "brier".
         scores: name -> mean over the responses that could be scored; None where none could.
         scales: name of score -> how to read it, where it is no share of which more is better.
         scored: name -> number of responses that could be scored.

@@ -61,7 +61,7 @@ def summarise(
         seed=run.seed,
         steps=totals.steps,
         epochs=float(run.train.epochs),
-        nll={name: per_token(loss.roles) for name, loss in measures.losses.items()},
+        nll={name: per_token(loss) for name, loss in measures.losses.items()},
         calibration=measures.calibration._asdict() if measures.calibration else {},
         scores=figures.scores,
         scales=figures.scales,

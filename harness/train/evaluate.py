@@ -153,10 +153,17 @@ def _losses(nats: Tensor, counts: Tensor) -> list[RoleLoss]:
     return [RoleLoss(nats=n, tokens=c) for n, c in zip(nats.tolist(), counts.tolist(), strict=True)]
 
 
-def per_token(roles: dict[str, RoleLoss]) -> dict[str, float]:
-    """Role -> nats per token, with "answer" for response and end tokens together."""
+def per_token(measured: Evaluation) -> dict[str, float]:
+    """Role -> nats per token, with "answer" for response and end tokens together.
+
+    "by_example" is the mean over examples of what "answer" is of each: a few long responses, which a
+    model may copy from their prompts, do not decide it.
+    """
+    roles = measured.roles
     means = {role: loss.nats / loss.tokens for role, loss in roles.items()}
     said = [roles[role] for role in ("response", "end") if role in roles]
     if said:
         means["answer"] = sum(loss.nats for loss in said) / sum(loss.tokens for loss in said)
+        own = [loss.nats / loss.tokens for loss in measured.answers if loss.tokens]
+        means["by_example"] = sum(own) / len(own)
     return means
