@@ -9,6 +9,7 @@ import pytest
 from analysis.evaluations import of_evaluations
 from harness.records import EVALS, EvalRecord, RoleLoss, Split
 from harness.records.storage import append
+from harness.train.evaluate import Evaluation, per_token
 
 
 def write(path: Path, *evaluations: tuple[int, Split, float, int]) -> Path:
@@ -59,3 +60,11 @@ def test_without_a_validation_set_there_is_no_best_pass(tmp_path: Path) -> None:
     found = of_evaluations(write(tmp_path, (0, "test", 3.0, 8), (10, "test", 2.0, 8)))
     assert set(found) == {"length.prompt", "length.answer", "length.total", "length.ratio"}
     assert found["length.ratio"] == 3.0
+
+
+def test_the_mean_over_examples_does_not_weigh_them_by_their_length() -> None:
+    roles = {"response": RoleLoss(nats=10.0, tokens=10), "end": RoleLoss(nats=2.0, tokens=2)}
+    answers = [RoleLoss(nats=8.0, tokens=10), RoleLoss(nats=4.0, tokens=2)]
+    found = per_token(Evaluation(roles, answers, 12))
+    assert found["answer"] == pytest.approx(1.0)
+    assert found["by_example"] == pytest.approx((0.8 + 2.0) / 2)

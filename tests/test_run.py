@@ -79,7 +79,7 @@ def test_the_result_has_the_documented_keys(done: tuple[Cell, Result]) -> None:
     assert (
         found["status"] == "finished" and found["mask"] == "partial" and found["n_examples"] == 12
     )
-    for split in ("base", "test", "train"):
+    for split in ("base", "test", "validation", "train"):
         assert set(found["nll"][split]) == {
             "template",
             "instruction",
@@ -87,6 +87,7 @@ def test_the_result_has_the_documented_keys(done: tuple[Cell, Result]) -> None:
             "response",
             "end",
             "answer",
+            "by_example",
         }
     assert {"exact_match", "rouge_l", "chrf"} <= set(found["scores"])
     assert {"commit", "dirty", "versions"} <= set(found["provenance"])
