@@ -58,6 +58,9 @@ def _analyse(given: argparse.Namespace) -> int:
     terminal.show(found, Console())
     with naming(out):
         page = write_report(found, out)
+    # The report alone has read evaluations and responses.
+    late = [problem for problem in found.read_late if problem.kind == "corrupt"]
+    terminal.list_problems(late, Console())
     print(f"report: {page}")
     return 0
 

@@ -143,7 +143,12 @@ class Study:
     @cached_property
     def all_problems(self) -> list[Problem]:
         """Problems of folders, pairs, evaluations and responses."""
-        return [*self.problems, *self.curves[1], *self.responses[1]]
+        return [*self.problems, *self.read_late]
+
+    @property
+    def read_late(self) -> list[Problem]:
+        """Problems of evaluations and responses, which only a page or a figure reads."""
+        return [*self.curves[1], *self.responses[1]]
 
     @property
     def _in_folders(self) -> pd.DataFrame:

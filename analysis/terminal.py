@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from rich import box
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import table
+from analysis.load import Problem
 from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
 from analysis.sentences import reason
 from analysis.study import Study
@@ -102,12 +103,17 @@ def _preface(
         _say(console, "Each mask at the learning rate that validation chose for it.")
 
 
-def _warn(study: Study, console: Console) -> None:
-    for problem in study.problems[:MOST_PROBLEMS]:
+def list_problems(problems: Sequence[Problem], console: Console) -> None:
+    """Print the first problems, and how many more there are."""
+    for problem in problems[:MOST_PROBLEMS]:
         _say(console, f"! {problem}", "yellow")
-    more = len(study.problems) - MOST_PROBLEMS
+    more = len(problems) - MOST_PROBLEMS
     if more > 0:
         _say(console, f"! and {counted(more, 'more problem')}, all in the report", "yellow")
+
+
+def _warn(study: Study, console: Console) -> None:
+    list_problems(study.problems, console)
     if len(study.missing):
         have = "has" if len(study.missing) == 1 else "have"
         _say(console, f"! {counted(len(study.missing), 'cell')} {have} no run", "yellow")

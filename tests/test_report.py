@@ -157,11 +157,17 @@ def test_sweeps_are_compared_in_one_report(tmp_path: Path) -> None:
     assert (tmp_path / "a+b" / "report" / "figures" / "main.svg").exists()
 
 
-def test_a_truncated_file_of_responses_is_named_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_truncated_file_of_responses_is_named_and_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = fakes.write_sweep(tmp_path / "sweep", masks=("full", "none"), sizes=(100,), prompts=4)
     path = folder / "none-nano-100-joint-0" / records.RESPONSES
     path.write_text(path.read_text()[:-40])
-    assert "none-nano-100-joint-0: corrupt: responses.jsonl:4:" in rendered(folder)
+    line = "none-nano-100-joint-0: corrupt: responses.jsonl:4:"
+    assert line in rendered(folder)
+    monkeypatch.setattr("analysis.drawing.draw", lambda study: ({}, {}))
+    assert main([str(folder)]) == 0
+    assert line in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.skipif(

@@ -200,7 +200,8 @@ def _main() -> int:
 
 
 def warm() -> None:
-    """Import what the commands need, so that a fork has it."""
+    """Import what the commands need, so that a fork has it; and find the fonts of this machine."""
+
     import harness.__main__
     import harness.bases.assess
     import harness.bases.pretrain
