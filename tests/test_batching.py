@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,11 +163,27 @@ def test_an_example_above_the_context_is_an_error_unless_a_policy_is_chosen() ->
     with pytest.raises(DataError, match=LONG):
         prepare_examples(run_of("model.context=40", "data.size=50"))
     dropped = prepare_examples(run_of("data.too_long=drop", "model.context=40", "data.size=50"))
-    assert (
-        0 < len(dropped.train) < 50
-        and not dropped.counts["truncated"]
-        and dropped.counts["dropped"]
-    )
+    assert not dropped.counts["truncated"] and dropped.counts["dropped"] > 400 - len(dropped.test)
+
+
+def test_others_take_the_place_of_training_examples_that_are_dropped(tmp_path: Path) -> None:
+    lines = [
+        {"instruction": f"Say {place}.", "output": "word " * (1 if place % 2 else 90)}
+        for place in range(24)
+    ]
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    keys = (f"data.path={tmp_path}/r.jsonl", "data=file", "data.too_long=drop", "model.context=80",
+            "data.validation=2", "data.test=2")  # fmt: skip
+    for seed in (0, 1):
+        small = prepare_examples(run_of(*keys, "data.size=3", f"seed={seed}")).train
+        large = prepare_examples(run_of(*keys, "data.size=6", f"seed={seed}")).train
+        assert (len(small), len(large)) == (3, 6)
+        assert [item.example for item in large[:3]] == [item.example for item in small]
+    fit = len(prepare_examples(run_of(*keys, "data.size=full")).train)
+    assert 6 < fit < 20
+    few = rf"^data.size=20: 20 examples, expected at most the {fit} of the training set that model"
+    with pytest.raises(DataError, match=few):
+        prepare_examples(run_of(*keys, "data.size=20"))
 
 
 def hidden(model: GPT, rows: list[Row]) -> torch.Tensor:

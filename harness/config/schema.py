@@ -125,7 +125,8 @@ class Data:
         template: how an example is written out: "alpaca", "chatml", "headers", "phi3", "plain", or
             the path of a chat template in Jinja.
         too_long: what happens to an example above the model's context: "error" stops, "truncate"
-            cuts its end (such a row trains no end token), "drop" leaves it out of every arm alike.
+            cuts its end (such a row trains no end token), "drop" leaves it out of every arm alike, and
+            another one is drawn in its place to train on.
         validation: examples for choosing, never trained on.
         test: held-out examples that every run is measured on.
         test_families: examples of held-out task families (builtin only).

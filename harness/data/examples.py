@@ -21,7 +21,7 @@ from harness.data.masks import ranks, weigh
 from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
 from harness.data.prompt import prompt_of, render
 from harness.data.rows import Row, shift
-from harness.data.sources import load, n_examples, subset
+from harness.data.sources import drawn, load, n_examples, subset
 from harness.data.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
 from harness.records import AuditRecord, Split
 from harness.records.roles import RESPONSE_IDS, ROLES
@@ -95,12 +95,11 @@ def prepare_examples(run: Run) -> Examples:
         OSError: the tokenizer's ranks are not to be had.
     """
     splits = load(run.data)
-    count = n_examples(run.data.size, len(splits.pool))
+    n_examples(run.data.size, len(splits.pool))  # a size that the pool has not, said first
     # Held-out sets first: what is too long shows there before the whole pool is made.
     test, validation = _fitting(splits.test, run), _fitting(splits.validation, run)
     test_families = _fitting(splits.test_families, run)
-    chosen = subset(splits.pool, count, run.seed)
-    train = _fitting(chosen, run)
+    train, passed_over = _training(splits.pool, run)
     if not train or not test:
         raise DataError(
             f"model.context={run.model.context}: every example is longer and was dropped"
@@ -110,12 +109,12 @@ def prepare_examples(run: Run) -> Examples:
             "score.calibration=true: its temperature is fitted on validation, and every example of "
             f"that is longer than model.context={run.model.context} and was dropped"
         )
-    sets = (train, validation, test, test_families)
-    given = (chosen, splits.validation, splits.test, splits.test_families)
-    truncated = sum(item.truncated for items in sets for item in items)
+    held_out = (validation, test, test_families)
+    given = (splits.validation, splits.test, splits.test_families)
+    truncated = sum(item.truncated for items in (train, *held_out) for item in items)
     counts = {
         "truncated": truncated,
-        "dropped": sum(map(len, given)) - sum(map(len, sets)),
+        "dropped": passed_over + sum(map(len, given)) - sum(map(len, held_out)),
         "duplicates": splits.duplicates,
         "in_test": splits.in_test,
     }
@@ -137,6 +136,32 @@ def _other_sets(run: Run) -> dict[str, list[Encoded]]:
             )
         sets[name] = kept[: run.data.test]
     return sets
+
+
+def _training(pool: Sequence[Example], run: Run) -> tuple[list[Encoded], int]:
+    """The training subset, and how many examples were passed over for it.
+
+    Where what is too long is dropped, others are drawn in its place: every seed has as many.
+
+    Raises:
+        DataError: too few fit the context, or an example does not and `too_long=error`.
+    """
+    count = n_examples(run.data.size, len(pool))
+    if run.data.too_long != "drop":
+        return _fitting(subset(pool, count, run.seed), run), 0
+    train: list[Encoded] = []
+    looked_at = 0
+    for example in drawn(pool, run.seed):
+        if len(train) == count:
+            break
+        train += _fitting([example], run)
+        looked_at += 1
+    if len(train) < count and run.data.size != "full":
+        raise DataError(
+            f"data.size={run.data.size}: {count} examples, expected at most the {len(train)} of "
+            f"the training set that model.context={run.model.context} holds"
+        )
+    return train, looked_at - len(train)
 
 
 def _fitting(examples: Sequence[Example], run: Run) -> list[Encoded]:

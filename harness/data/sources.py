@@ -4,8 +4,9 @@ example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -53,8 +54,13 @@ def n_examples(size: int | str, pool: int) -> int:
 
 def subset(pool: Sequence[Example], count: int, seed: int) -> list[Example]:
     """`count` random examples; a smaller subset of the same seed is a prefix of a larger one."""
+    return list(islice(drawn(pool, seed), count))
+
+
+def drawn(pool: Sequence[Example], seed: int) -> Iterator[Example]:
+    """All examples in the order in which a seed draws them, each made only when it is asked for."""
     order = np.random.default_rng([seed, len(pool)]).permutation(len(pool))
-    return [pool[place] for place in order[:count]]
+    return (pool[place] for place in order)
 
 
 @SOURCES.register("builtin")
