@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.config.schema import Mask, Tier
+from harness.data.encoded import Encoded
 from harness.data.errors import DataError
 from harness.data.example import alpaca
-from harness.data.examples import Encoded, weighted_rows
+from harness.data.examples import weighted_rows
 from harness.data.masks import plain, said_in_vain, weigh
 from harness.data.measures import (
     Floats,

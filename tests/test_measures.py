@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.data.encoded import Encoded
 from harness.data.example import alpaca
-from harness.data.examples import Encoded, weighted_rows
+from harness.data.examples import weighted_rows
 from harness.data.masks import weigh
 from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
 from harness.records.roles import ROLE_ID

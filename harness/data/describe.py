@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.config.schema import Run
 from harness.data.doubts import doubts
-from harness.data.examples import Encoded, encode
+from harness.data.encoded import Encoded, encode
 from harness.data.overlap import count_near
 from harness.data.prompt import render
 from harness.data.sources import load

@@ -8,39 +8,22 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.schema import Run
+from harness.data.encoded import Encoded, encode, fitting
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.files import held_out
 from harness.data.masks import ranks, weigh
 from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
-from harness.data.prompt import prompt_of, render
 from harness.data.rows import Row, shift
 from harness.data.sources import drawn, load, n_examples, subset
-from harness.data.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
+from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.records import AuditRecord, Split
 from harness.records.roles import RESPONSE_IDS, ROLES
-
-
-class Encoded(NamedTuple):
-    """An example and its tokens, cut to the model's context.
-
-    Attributes:
-        example: the source's.
-        tokens: all of it.
-        prompt: number of leading tokens that a model sees before its last answer.
-        truncated: whether tokens were cut off.
-    """
-
-    example: Example
-    tokens: Tokens
-    prompt: int
-    truncated: bool
 
 
 @dataclass(frozen=True)
@@ -97,8 +80,8 @@ def prepare_examples(run: Run) -> Examples:
     splits = load(run.data)
     n_examples(run.data.size, len(splits.pool))  # a size that the pool has not, said first
     # Held-out sets first: what is too long shows there before the whole pool is made.
-    test, validation = _fitting(splits.test, run), _fitting(splits.validation, run)
-    test_families = _fitting(splits.test_families, run)
+    test, validation = fitting(splits.test, run), fitting(splits.validation, run)
+    test_families = fitting(splits.test_families, run)
     train, passed_over = _training(splits.pool, run)
     if not train or not test:
         raise DataError(
@@ -148,13 +131,13 @@ def _training(pool: Sequence[Example], run: Run) -> tuple[list[Encoded], int]:
     """
     count = n_examples(run.data.size, len(pool))
     if run.data.too_long != "drop":
-        return _fitting(subset(pool, count, run.seed), run), 0
+        return fitting(subset(pool, count, run.seed), run), 0
     train: list[Encoded] = []
     looked_at = 0
     for example in drawn(pool, run.seed):
         if len(train) == count:
             break
-        train += _fitting([example], run)
+        train += fitting([example], run)
         looked_at += 1
     if len(train) < count and run.data.size != "full":
         raise DataError(
@@ -162,56 +145,6 @@ def _training(pool: Sequence[Example], run: Run) -> tuple[list[Encoded], int]:
             f"the training set that model.context={run.model.context} holds"
         )
     return train, looked_at - len(train)
-
-
-def _fitting(examples: Sequence[Example], run: Run) -> list[Encoded]:
-    """The examples encoded, those above the context treated as `data.too_long` says."""
-    data, tokenizer = run.data, tokenizer_of(run.model)
-    items = [encode(example, data.template, tokenizer, run.model.context) for example in examples]
-    if data.too_long == "error":
-        _refuse_long(items, run, tokenizer)
-    elif data.too_long == "drop":
-        items = [item for item in items if not item.truncated]
-    return items
-
-
-def _refuse_long(items: Sequence[Encoded], run: Run, tokenizer: Tokenizer) -> None:
-    """Raise DataError where examples are longer than the context: the first, and how many."""
-    long = [item.example for item in items if item.truncated]
-    if not long:
-        return
-    length = len(tokenize(render(long[0], run.data.template), tokenizer).ids)
-    name = long[0].place or f"example {long[0].id}"
-    raise DataError(
-        f"{name}: {length:,} tokens, model.context={run.model.context} holds fewer, and "
-        f"{len(long):,} of {len(items):,} examples are too long; expected a larger context, or "
-        "data.too_long=truncate or drop"
-    )
-
-
-_encoded: dict[tuple[str, str, str, int], tuple[Tokens, int, bool]] = {}
-"""Tokens are the costly part of a warm worker's preparation; the key is text, template, tokenizer
-and length.
-"""
-
-
-def encode(example: Example, template: str, tokenizer: Tokenizer, context: int) -> Encoded:
-    """An example in tokens, cut to the context; the same one is tokenised once.
-
-    Raises:
-        ValueError, OSError: as `prompt.render`.
-    """
-    key = (example.id, template, tokenizer.digest, context)
-    if key not in _encoded:
-        segments = render(example, template)
-        tokens = tokenize(segments, tokenizer)
-        prompt = len(tokenize(prompt_of(segments), tokenizer).ids)
-        truncated = len(tokens.ids) > context
-        if truncated:
-            # The end token goes with the rest: a cut answer must not teach the model to stop there.
-            tokens = tokens.first(context)
-        _encoded[key] = (tokens, prompt, truncated)
-    return Encoded(example, *_encoded[key])
 
 
 Surprisals = Callable[[], Sequence[Floats]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from harness.data.examples import Encoded
+from harness.data.encoded import Encoded
 from harness.data.tokens import tokenizer_of
 from harness.models import device
 from harness.models.base import LanguageModel

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from harness.config.schema import Run
+from harness.data.encoded import Encoded
 from harness.data.errors import DataError
-from harness.data.examples import Encoded, Examples, plain_rows, prepare_examples, weighted_rows
+from harness.data.examples import Examples, plain_rows, prepare_examples, weighted_rows
 from harness.data.rows import Row, plan
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.config.schema import Run
-from harness.data.examples import Encoded, prepare_examples
+from harness.data.encoded import Encoded
+from harness.data.examples import prepare_examples
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.models.gpt import GPT, Shape
 from harness.models.hugging_face import export
