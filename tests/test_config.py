@@ -17,8 +17,8 @@ from tests.tiny import run_of
     "path", sorted(CONF.glob("*/[!_]*.yaml")), ids=lambda path: f"{path.parent.name}={path.stem}"
 )
 def test_every_shipped_option_composes(path: Path) -> None:
-    extra = ["data.path=file.jsonl"] if path.stem == "file" else []
-    run = run_of(f"{path.parent.name}={path.stem}", *extra)
+    more = {"file": ["data.path=file.jsonl"], "hf": ["model.path=a/hf", "train.lr=1e-4"]}
+    run = run_of(f"{path.parent.name}={path.stem}", *more.get(path.stem, ()))
     if path.parent.name != "train" and path.parent.name != "score":
         assert getattr(run, path.parent.name).name == path.stem
 
@@ -74,7 +74,7 @@ def test_every_shipped_option_composes(path: Path) -> None:
         (
             "claim=smal_data",
             (
-                "claim='smal_data': expected one of capacity, long_input, multi_turn, short_text, "
+                "claim='smal_data': expected one of capacity, long_input, map, multi_turn, short_text, "
                 "small_data, did you mean small_data?"
             ),
         ),

@@ -24,7 +24,7 @@ from harness.records import CONFIG, FAILURE, RESULT, STEPS, Failure, Result
 from harness.records.storage import read_json, write_json
 from harness.run.identity import Cell, stamp
 from harness.run.warm import Warm
-from tests.tiny import run_of, write_records
+from tests.tiny import gpt_in, run_of, write_records
 from tests.tiny_sweep import environment, figures, inline, overrides, sweep, toy_runs, tries
 
 
@@ -79,7 +79,7 @@ def shipped_to(folder: Path) -> Path:
 def test_weights_that_are_not_finite_or_cut_are_said_before_the_first_run(tmp_path: Path) -> None:
     path = shipped_to(tmp_path)
     (run,) = toy_runs(tmp_path, 1)
-    run = replace(run, model=replace(run.model, weights=str(path)))
+    run = replace(run, model=replace(gpt_in(run), weights=str(path)))
     whole = path.read_bytes()
     tensors = load_file(path)
     tensors["norm.weight"][3] = torch.nan

@@ -140,6 +140,7 @@ def test_shipped_weights_load_and_know_english(name: str) -> None:
     """A uniform guess would cost 9.01 nats a token."""
 
     model = Warm().model(run_of(f"model={name}"))
+    assert isinstance(model, GPT)
     ids = torch.tensor(
         [
             tokenizer_of(run_of(f"model={name}").model).encode(

@@ -23,6 +23,7 @@ from harness.engine.slots import gpu_bytes, places, workers
 from harness.records import FAILURE, RESULT, Failure, Result
 from harness.records.storage import read_json
 from harness.run.identity import settled, stamp
+from tests.tiny import gpt_in
 from tests.tiny_sweep import environment, start, sweep, toy_runs, tries
 
 FAULTS = {12: "raise", 13: "exit", 14: "hang", 15: "leave", 16: "diverge"}
@@ -190,7 +191,7 @@ def test_a_gpu_is_shared_by_as_many_workers_as_memory_and_cores_allow(
 ) -> None:
     monkeypatch.setattr("harness.engine.slots.cpus", lambda: 16)
     tiny = toy_runs(tmp_path, 2) * 5
-    model = replace(tiny[0].model, layers=48, width=1600, context=1024)  # GPT-2 XL
+    model = replace(gpt_in(tiny[0]), layers=48, width=1600, context=1024)  # GPT-2 XL
     big = replace(tiny[0], model=model, train=replace(tiny[0].train, batch_tokens=512))
     trained = 2 * 512 * (48 * 1600 * 68 + 8192 * 6)
     assert gpu_bytes(big) == 2**30 + 16 * 1_490_307_200 + trained + 4096 * 1600 * 34

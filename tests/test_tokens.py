@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data.byte_level import CHARACTERS
+from harness.data.byte_pairs import load_tokenizer
 from harness.data.example import Example, Message, alpaca
 from harness.data.prompt import Segment, render, render_prompt
 from harness.data.templates import TEMPLATES
-from harness.data.tokens import load_tokenizer, tokenize
+from harness.data.tokens import tokenize
 from harness.records.roles import ROLE_ID, ROLES
 from tests.tiny import BPE, DIALOGUE, EXAMPLE, tokens_of
 

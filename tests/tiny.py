@@ -12,12 +12,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from harness.config.compose import command_config
+from harness.config.models import Model
 from harness.config.schema import Mask, Run, Train
+from harness.data.byte_pairs import load_tokenizer
 from harness.data.example import Example, Message, alpaca
 from harness.data.masks import weigh
 from harness.data.prompt import render
 from harness.data.rows import Row, shift
-from harness.data.tokens import Tokens, load_tokenizer, tokenize
+from harness.data.tokens import Tokens, tokenize
 from harness.models.gpt import GPT, Shape
 from harness.paths import CONF
 from harness.records.roles import ROLE_ID
@@ -33,6 +35,12 @@ BPE = load_tokenizer("bpe8k")
 def run_of(*overrides: str) -> Run:
     """The run that a command line with these overrides composes, which takes Hydra a while."""
     return command_config("config", Run, overrides, checks=[run_faults])
+
+
+def gpt_in(run: Run) -> Model:
+    """The model of a run, one of ours."""
+    assert isinstance(run.model, Model)
+    return run.model
 
 
 def training(**changes: Any) -> Train:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from harness.bases.corpus import documents
 from harness.bases.last_word import Passage, passages
 from harness.config.commands import Assess
-from harness.data.tokens import Tokenizer, tokenizer_of
+from harness.data.byte_pairs import BytePairs, gpt_tokenizer
 from harness.models import device
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Layout, Shape
@@ -60,7 +60,7 @@ class HeldOut(NamedTuple):
 
 
 @torch.no_grad()
-def held_out(model: GPT, texts: list[str], tokenizer: Tokenizer, batch_tokens: int) -> HeldOut:
+def held_out(model: GPT, texts: list[str], tokenizer: BytePairs, batch_tokens: int) -> HeldOut:
     """Measure the documents `texts` joined by end tokens, in windows that share no token.
 
     Raises:
@@ -87,7 +87,7 @@ def held_out(model: GPT, texts: list[str], tokenizer: Tokenizer, batch_tokens: i
 
 @torch.no_grad()
 def last_words(
-    model: GPT, asked: list[Passage], tokenizer: Tokenizer, batch_tokens: int
+    model: GPT, asked: list[Passage], tokenizer: BytePairs, batch_tokens: int
 ) -> list[bool]:
     """Whether greedy decoding continues each context with its word, every token of it."""
     where = model.head.device
@@ -123,7 +123,7 @@ def assess(config: Assess) -> dict[str, object]:
     where = device.resolve(config.device)
     out = Path(config.out)
     out.parent.mkdir(parents=True, exist_ok=True)  # said before the measuring, not after
-    tokenizer = tokenizer_of(config.model)
+    tokenizer = gpt_tokenizer(config.model)
     sizes = config.model
     shape = Shape(
         layers=sizes.layers,

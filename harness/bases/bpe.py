@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.bases.corpus import documents
 from harness.data.byte_level import CHARACTERS
-from harness.data.tokens import BPE8K_PATTERN
+from harness.data.byte_pairs import BPE8K_PATTERN
 
 
 def train(shards: list[Path], size: int) -> list[bytes]:

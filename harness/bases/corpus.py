@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.tokens import Tokenizer
+from harness.data.byte_pairs import BytePairs
 
 END_OF_DOCUMENT = "<|endoftext|>"
 
@@ -52,7 +52,7 @@ def _check(path: Path) -> None:
         )
 
 
-def token_array(path: Path, tokenizer: Tokenizer, cache: Path) -> NDArray[np.uint16]:
+def token_array(path: Path, tokenizer: BytePairs, cache: Path) -> NDArray[np.uint16]:
     """Token ids of a shard, an end token after each document; encoded once, then read from `cache`.
 
     The cached file's name holds the hash of the shard's bytes and of the tokenizer.

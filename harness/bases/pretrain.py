@@ -24,7 +24,7 @@ from harness.bases import midway
 from harness.bases.corpus import token_array
 from harness.bases.muon import Muon
 from harness.config.commands import Pretrain
-from harness.data.tokens import Tokenizer, tokenizer_of
+from harness.data.byte_pairs import BytePairs, gpt_tokenizer
 from harness.models import device
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Layout, Shape
@@ -126,7 +126,7 @@ def gather(data: Tensor, starts: Tensor, context: int) -> tuple[Tensor, Tensor]:
     return block[:, :-1], block[:, 1:]
 
 
-def texts(config: Pretrain, tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
+def texts(config: Pretrain, tokenizer: BytePairs) -> tuple[Tensor, Tensor]:
     """The ids of the corpus and of the held-out text, int32 [tokens] each.
 
     Raises:
@@ -160,7 +160,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
     out = Path(config.out)
     fresh = not out.exists()
     out.mkdir(parents=True, exist_ok=True)  # said before the texts are read, not after
-    tokenizer = tokenizer_of(config.model)
+    tokenizer = gpt_tokenizer(config.model)
     context = config.model.context
     try:
         train, held_out = texts(config, tokenizer)

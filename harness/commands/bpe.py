@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
 
     from harness.bases.bpe import train, write_ranks
-    from harness.data.tokens import BPE8K_SIZE
+    from harness.data.byte_pairs import BPE8K_SIZE
 
     tokens = train(given.shards, BPE8K_SIZE - 1)  # the last id is <|endoftext|>
     write_ranks(tokens, given.out)

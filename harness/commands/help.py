@@ -8,13 +8,14 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, get_type_hints
 
 import yaml
 
+from harness.config.kinds import schemas
 from harness.config.launch_keys import PREFIX
 from harness.paths import CONF, SWEEPS
 
@@ -189,5 +190,5 @@ def _explained(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
     entries = dict(re.findall(r"^    (\w+): (.*(?:\n        .*)*)", doc, re.MULTILINE))
     for name, of in get_type_hints(schema).items():
         yield prefix + name, " ".join(entries.get(name, "").split())
-        if is_dataclass(of) and isinstance(of, type):
-            yield from _explained(of, f"{prefix}{name}.")
+        for kind in reversed(schemas(of)):  # where two have a key, the first one's text stays
+            yield from _explained(kind, f"{prefix}{name}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.config.schema import SIZES, Model, Run
+from harness.config.models import Model
+from harness.config.schema import SIZES, Run
 
 MOST_PASSES = 100_000_000
 """Examples that a run may pass through the model in training: at a thousand a second, a day."""
@@ -23,7 +24,7 @@ def endless(run: Run) -> list[str]:
     size = run.data.size
     examples = SIZES.get(size, 1) if isinstance(size, str) else max(size, 1)  # "full" may be one
     passes = run.train.epochs * examples
-    faults = too_large(run.model)
+    faults = too_large(run.model) if isinstance(run.model, Model) else []
     if run.train.epochs > MOST_EPOCHS:
         faults.append(f"train.epochs={run.train.epochs}: expected at most {MOST_EPOCHS:,}")
     elif passes > MOST_PASSES:

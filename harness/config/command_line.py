@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from types import UnionType
@@ -21,6 +21,7 @@ from hydra.errors import HydraException
 from harness.config.faults import missing_option
 from harness.config.hints import hint
 from harness.config.implied import implied
+from harness.config.kinds import schemas
 from harness.config.launch_keys import PREFIX, spelled_out
 from harness.config.validate import ConfigError, keys
 
@@ -75,8 +76,8 @@ def _hints(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for field in fields(kind):
         of = types[field.name]
         yield prefix + field.name, of
-        if is_dataclass(of) and isinstance(of, type):
-            yield from _hints(of, f"{prefix}{field.name}.")
+        for schema in schemas(of):
+            yield from _hints(schema, f"{prefix}{field.name}.")
 
 
 def read(arguments: Sequence[str], allowed: Grammar, loader: ConfigLoaderImpl) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass as checked
 
 from harness.config.kinds import Count, Fraction, Positive, Rate, Seed, Share, Text, Weight, strict
-from harness.config.schema import Model
+from harness.config.models import Model
 
 
 @checked(frozen=True, kw_only=True, config=strict)

@@ -20,11 +20,16 @@ from harness.config.kinds import (
     Weight,
     strict,
 )
+from harness.config.models import AnyModel
 from harness.config.named import Named
 from harness.records.roles import Role
 
 SIZES = {"tiny": 30, "small": 100, "medium": 300, "large": 1_000, "huge": 10_000}
 """Named numbers of training examples; "full" stands for all that the source has."""
+
+
+OWN_TEMPLATE = "own"
+"""The value of `data.template` that asks for the model's own chat template."""
 
 
 @checked(frozen=True, kw_only=True, config=strict)
@@ -77,33 +82,6 @@ class Mask:
 
 
 @checked(frozen=True, kw_only=True, config=strict)
-class Model:
-    """A GPT and where its initial weights come from.
-
-    Attributes:
-        name: how runs and figures call it.
-        layers: number of blocks.
-        width: embedding width.
-        heads: attention heads; must divide the width.
-        context: longest sequence, in tokens.
-        tokenizer: "bpe8k" or "gpt2".
-        weights: "shipped" (in the package), "random", or the path of a folder or .safetensors file.
-        lr: examples in the training subset -> peak learning rate tuned for this model; between two
-            sizes the logarithms are interpolated, outside the nearest is taken. Used by
-            `train.lr=auto`.
-    """
-
-    name: str
-    layers: Positive
-    width: Positive
-    heads: Positive
-    context: Positive
-    tokenizer: Literal["bpe8k", "gpt2"]
-    weights: str
-    lr: dict[int, Rate]
-
-
-@checked(frozen=True, kw_only=True, config=strict)
 class Data:
     """Where examples come from and which are used.
 
@@ -122,8 +100,9 @@ class Data:
         named: named: the files of the set, their hashes, licence and citation; null otherwise.
         size: training examples: tiny 30, small 100, medium 300, large 1,000, huge 10,000, full, or
             a number.
-        template: how an example is written out: "alpaca", "chatml", "headers", "phi3", "plain", or
-            the path of a chat template in Jinja.
+        template: how an example is written out: "alpaca", "chatml", "headers", "phi3", "plain", the
+            path of a chat template in Jinja, or "own" for the model's own chat template; "auto" is
+            "own" for a model of transformers, and "alpaca" else, for the built-in set "headers".
         too_long: what happens to an example above the model's context: "error" stops, "truncate"
             cuts its end (such a row trains no end token), "drop" leaves it out of every arm alike, and
             another one is drawn in its place to train on.
@@ -158,6 +137,22 @@ class Data:
 
 
 @checked(frozen=True, kw_only=True, config=strict)
+class Lora:
+    """Low-rank adapters (arXiv 2106.09685): each adapted matrix gets alpha / rank · B·A added.
+
+    Attributes:
+        rank: rows of A, columns of B.
+        alpha: their factor, times the rank.
+        target: the layers that are adapted: "all-linear" for all but the output head, or the ends
+            of their names, as [q_proj,v_proj].
+    """
+
+    rank: Positive
+    alpha: Positive
+    target: Literal["all-linear"] | list[str]
+
+
+@checked(frozen=True, kw_only=True, config=strict)
 class Train:
     """How a run trains.
 
@@ -179,6 +174,9 @@ class Train:
             end tokens), "example" (each example's mean weighs the same), or a plugin's;
             `harness.train.normalisers`.
         precision: "fp32", or "bf16" for autocast to bfloat16.
+        adapter: "none" trains every weight; "lora" freezes a model of transformers and trains
+            adapters on it.
+        lora: the adapters; plays no part without.
     """
 
     epochs: Positive
@@ -194,6 +192,8 @@ class Train:
     clip: Weight
     normalize: str
     precision: Literal["fp32", "bf16"]
+    adapter: Literal["none", "lora"]
+    lora: Lora
 
 
 @checked(frozen=True, kw_only=True, config=strict)
@@ -280,7 +280,7 @@ class Run:
     """
 
     mask: Mask
-    model: Model
+    model: AnyModel
     data: Data
     train: Train
     score: Score

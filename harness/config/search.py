@@ -19,6 +19,7 @@ from yaml import MarkedYAMLError, YAMLError
 from yaml.reader import ReaderError
 
 from harness.config.hints import hint
+from harness.config.kinds import schemas
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.paths import CONF, SWEEPS
@@ -167,7 +168,8 @@ def _out_of_place(config_path: str, loaded: ConfigResult) -> list[str]:
     bases = content.get("defaults")
     if isinstance(bases, list) and name in bases:
         return [f"defaults: [{name}] is this file itself"]
-    known = [field.name for field in fields(get_type_hints(Run)[group])]
+    kinds = schemas(get_type_hints(Run)[group])
+    known = [field.name for kind in kinds for field in fields(kind)]
     unknown = [str(key) for key in content if key not in (*known, "defaults")]
     return [f"{key}: no such key, {hint(key, known)}" for key in unknown]
 

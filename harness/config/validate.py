@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,9 +15,12 @@ from pydantic import TypeAdapter, ValidationError
 from harness.config.bounds import endless
 from harness.config.commands import Assess, Export, Generate, Pretrain
 from harness.config.hints import hint
+from harness.config.kinds import schemas
 from harness.config.launch_keys import PREFIX
+from harness.config.models import KINDS as MODELS
+from harness.config.models import Model, Own, own_name
 from harness.config.names import data_name, folder_faults, name_faults
-from harness.config.schema import SIZES, Data, Launch, Run
+from harness.config.schema import OWN_TEMPLATE, SIZES, Data, Launch, Run
 from harness.records.roles import ROLES
 
 
@@ -42,12 +45,9 @@ def parse(
     Raises:
         ConfigError: with every fault of types, names and values found.
     """
-    data = mapping.get("data")
-    if isinstance(data, Mapping) and data.get("name") == "auto":
-        mapping = {**mapping, "data": {**data, "name": data_name(data.get("path"))}}
     try:
         # As JSON, since strict mode takes a dataclass from an object there, yet no "5" for a 5.
-        config: Config = TypeAdapter(kind).validate_json(json.dumps(mapping))
+        config: Config = TypeAdapter(kind).validate_json(json.dumps(resolved(mapping)))
     except ValidationError as error:
         raise ConfigError(_lines(error.errors(include_url=False))) from None
     faults = impossible(config) + [fault for check in checks for fault in check(config)]
@@ -56,7 +56,26 @@ def parse(
     return config
 
 
+def resolved(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping with the values that stand for "auto", as far as other keys tell them."""
+    data, model = mapping.get("data"), mapping.get("model")
+    found = dict(mapping)
+    own = isinstance(model, Mapping) and "path" in model
+    if isinstance(model, Mapping) and own and model.get("name") == "auto":
+        found["model"] = {**model, "name": own_name(model["path"])}
+    if isinstance(data, Mapping):
+        told = {}
+        if data.get("name") == "auto":
+            told["name"] = data_name(data.get("path"))
+        if data.get("template") == "auto":
+            ours = "headers" if data.get("source") == "builtin" else "alpaca"
+            told["template"] = OWN_TEMPLATE if own else ours
+        found["data"] = {**data, **told}
+    return found
+
+
 _BRANCHES = {"constrained-int", "constrained-float", "int", "float", "str", "literal"}
+_BRANCHES |= {model.__name__ for model in MODELS}
 """Names that pydantic puts into a fault's place for the branches of a union."""
 
 
@@ -92,9 +111,8 @@ def keys(kind: type, prefix: str = "") -> list[str]:
     for field in fields(kind):
         key = prefix + field.name
         found.append(key)
-        hint = get_type_hints(kind)[field.name]
-        if is_dataclass(hint) and isinstance(hint, type):
-            found += keys(hint, key + ".")
+        for schema in schemas(get_type_hints(kind)[field.name]):
+            found += [name for name in keys(schema, key + ".") if name not in found]
     return found
 
 
@@ -107,7 +125,7 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     """Faults that only show when values are held against each other."""
     faults = []
     model = config.model
-    if model.width % model.heads:
+    if isinstance(model, Model) and model.width % model.heads:
         divisors = [n for n in range(1, min(model.width, 64) + 1) if model.width % n == 0]
         faults.append(
             f"model.heads={model.heads}: "
@@ -121,6 +139,7 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     if not isinstance(config, Run):
         return faults
     faults += _apart(config.launch)
+    faults += _own(model, config.launch) if isinstance(model, Own) else _ours(config)
     size = config.data.size
     if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
         faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
@@ -196,6 +215,35 @@ def _apart(launch: Launch) -> list[str]:
         )
     if launch.gpus > 1 and launch.stack not in ("auto", 1):
         faults.append(f"stack={launch.stack}: expected auto or 1 with gpus={launch.gpus}")
+    return faults
+
+
+def _own(model: Own, launch: Launch) -> list[str]:
+    """Faults of a model of transformers: it trains alone, one run on one device."""
+    faults = []
+    if not model.path.strip():
+        faults.append(
+            "model.path='': expected a folder, a .gguf file or owner/name[@revision] of the hub"
+        )
+    for key, value in (("stack", launch.stack), ("gpus", launch.gpus)):
+        if value not in ("auto", 1):
+            faults.append(f"{key}={value}: expected 1 with a model of transformers")
+    return faults
+
+
+def _ours(config: Run) -> list[str]:
+    """Faults of a GPT of ours: it has no chat template, and is small enough to train whole."""
+    faults = []
+    if config.data.template == OWN_TEMPLATE:
+        faults.append(
+            f"data.template={OWN_TEMPLATE!r}: model={config.model.name} has none, expected a model "
+            "of transformers, model=hf, or another template"
+        )
+    if config.train.adapter != "none":
+        faults.append(
+            f"train.adapter={config.train.adapter!r}: expected none with model="
+            f"{config.model.name}, or a model of transformers, model=hf"
+        )
     return faults
 
 

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from harness.data.example import Example
-from harness.data.jinja import written
+from harness.data.jinja import ChatTemplate, written
 
 FIRST = 0xF0000
 """Placeholders are characters of a private-use plane, which no template contains."""
@@ -36,13 +36,12 @@ class Piece(NamedTuple):
     text: str
 
 
-def pieces(example: Example, path: str) -> list[Piece]:
+def pieces(example: Example, template: ChatTemplate) -> list[Piece]:
     """The conversation as a template writes it, in order.
 
     Raises:
         ValueError: the template is faulty, refuses the conversation, takes too long, looks at the
             texts, or leaves out, repeats or reorders one.
-        OSError: the file cannot be read.
     """
     texts = [
         Piece(number, is_input, text)
@@ -52,16 +51,16 @@ def pieces(example: Example, path: str) -> list[Piece]:
     ]
     marks = [chr(FIRST + place) for place in range(len(texts))]
     probes = _with(texts, [mark + PROBE for mark in marks])
-    plain, marked = written(path, [_messages(example, texts), _messages(example, probes)])
+    plain, marked = written(template, [_messages(example, texts), _messages(example, probes)])
     own = re.split(f"[{marks[0]}-{marks[-1]}]", marked)
     if _marks_in(marked, marks) != marks:
         raise ValueError(
-            f"data.template={path}: expected each message of {_name(example)} once and in order"
+            f"{template.name}: expected each message of {_name(example)} once and in order"
         )
     for after in own[1:]:
         if not after.startswith(PROBE):
             raise ValueError(
-                f"data.template={path}: writes {after[: len(PROBE)]!r} for a text of {PROBE!r}; "
+                f"{template.name}: writes {after[: len(PROBE)]!r} for a text of {PROBE!r}; "
                 "expected a template that writes each text as it is"
             )
     own[1:] = [after.removeprefix(PROBE) for after in own[1:]]
@@ -69,7 +68,7 @@ def pieces(example: Example, path: str) -> list[Piece]:
         if _joined(own, candidate) == plain:
             return _woven(own, candidate)
     raise ValueError(
-        f"data.template={path}: looks at the texts, for {_name(example)} is written "
+        f"{template.name}: looks at the texts, for {_name(example)} is written "
         f"{_difference(plain, _joined(own, texts))}; expected a template that writes each text as "
         "it is"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.config.schema import Run
+from harness.config.schema import OWN_TEMPLATE, Run
 from harness.data.example import Example
 from harness.data.shapes import columns_known
 from harness.data.sources import SOURCES, load
@@ -16,7 +16,8 @@ def data_faults(run: Run) -> list[str]:
     """A line for each key of `data` whose value names nothing that there is."""
     data = run.data
     faults = SOURCES.faults(data.source)
-    if data.template not in TEMPLATES and not Path(data.template).is_file():
+    known_template = data.template == OWN_TEMPLATE or data.template in TEMPLATES
+    if not known_template and not Path(data.template).is_file():
         faults.append(
             f"data.template={data.template!r}: expected {', '.join(sorted(TEMPLATES.names()))} "
             "or the path of a chat template in Jinja"

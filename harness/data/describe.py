@@ -13,10 +13,11 @@ import numpy as np
 from harness.config.schema import Run
 from harness.data.doubts import doubts
 from harness.data.encoded import Encoded, encode
+from harness.data.jinja import ChatTemplate
 from harness.data.overlap import count_near
 from harness.data.prompt import render
 from harness.data.sources import load
-from harness.data.tokens import Tokens, tokenizer_of
+from harness.data.tokens import Tokens, template_of, tokenizer_of
 from harness.records.roles import PROMPT_ROLES, ROLE_ID, ROLES
 
 
@@ -80,7 +81,7 @@ def describe(run: Run, count: int = 10) -> Description:
     items = [
         encode(example, run.data.template, tokenizer, run.model.context) for example in splits.pool
     ]
-    lengths = _lengths(items, run.data.template)
+    lengths = _lengths(items, template_of(run.data.template, tokenizer))
     prompts = [_prompt_length(item.tokens) for item in items]
     answers = [_count(item.tokens, "response") for item in items]
     total = sum(length.tokens for length in lengths.values())
@@ -108,7 +109,7 @@ def describe(run: Run, count: int = 10) -> Description:
     )
 
 
-def _lengths(items: Sequence[Encoded], template: str) -> dict[str, Length]:
+def _lengths(items: Sequence[Encoded], template: str | ChatTemplate) -> dict[str, Length]:
     words: Counter[str] = Counter()
     tokens = np.zeros(len(ROLES), np.int64)
     for item in items:

@@ -4,6 +4,7 @@ once.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,15 @@ from harness.config.schema import Run
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.prompt import prompt_of, render
-from harness.data.tokens import Tokenizer, Tokens, tokenize, tokenizer_of
+from harness.data.tokens import (
+    Tokenizer,
+    Tokens,
+    opening_of,
+    template_of,
+    tokenize,
+    tokenizer_of,
+)
+from harness.records.roles import ROLES
 
 
 class Encoded(NamedTuple):
@@ -46,7 +55,7 @@ def _refuse_long(items: Sequence[Encoded], run: Run, tokenizer: Tokenizer) -> No
     long = [item.example for item in items if item.truncated]
     if not long:
         return
-    length = len(tokenize(render(long[0], run.data.template), tokenizer).ids)
+    length = len(encode(long[0], run.data.template, tokenizer, sys.maxsize).tokens.ids)
     name = long[0].place or f"example {long[0].id}"
     raise DataError(
         f"{name}: {length:,} tokens, model.context={run.model.context} holds fewer, and "
@@ -69,12 +78,24 @@ def encode(example: Example, template: str, tokenizer: Tokenizer, context: int) 
     """
     key = (example.id, template, tokenizer.digest, context)
     if key not in _encoded:
-        segments = render(example, template)
-        tokens = tokenize(segments, tokenizer)
-        prompt = len(tokenize(prompt_of(segments), tokenizer).ids)
+        segments = render(example, template_of(template, tokenizer))
+        opening = opening_of(template, tokenizer)
+        tokens = tokenize(segments, tokenizer, opening)
+        prompt = len(tokenize(prompt_of(segments), tokenizer, opening).ids)
         truncated = len(tokens.ids) > context
         if truncated:
             # The end token goes with the rest: a cut answer must not teach the model to stop there.
             tokens = tokens.first(context)
         _encoded[key] = (tokens, prompt, truncated)
     return Encoded(example, *_encoded[key])
+
+
+def bytes_by_role(items: Sequence[Encoded], tokenizer: Tokenizer) -> dict[str, int]:
+    """Bytes in UTF-8 of the texts of each role that occurs, as far as they were not cut off."""
+    counts: dict[str, int] = {}
+    for item in items:
+        for number, role in enumerate(ROLES):
+            ids = item.tokens.ids[item.tokens.roles == number].tolist()
+            if ids:
+                counts[role] = counts.get(role, 0) + len(tokenizer.decode(ids).encode())
+    return counts

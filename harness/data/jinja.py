@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.data import jinja_process
 
@@ -21,21 +22,36 @@ Conversation = Sequence[dict[str, str]]
 """Messages with their role and content."""
 
 
-def written(path: str, conversations: Sequence[Conversation]) -> list[str]:
-    """The conversations as the template in a file writes them.
+class ChatTemplate(NamedTuple):
+    """A template in Jinja.
 
-    `bos_token` and `eos_token` are empty: an answer's end is the tokenizer's own token, which the
-    caller adds.
+    Attributes:
+        name: how messages call it.
+        text: the template.
+        bos, eos: what it may write as `bos_token` and `eos_token`.
+        specials: special tokens of the model whose own template this is, which closes each answer
+            with one of them; none for a template of the user's, where the caller adds the end.
+    """
+
+    name: str
+    text: str
+    bos: str = ""
+    eos: str = ""
+    specials: tuple[str, ...] = ()
+
+
+def written(template: ChatTemplate, conversations: Sequence[Conversation]) -> list[str]:
+    """The conversations as a template writes them.
 
     Raises:
         ValueError: the template is faulty, refuses a conversation, or is beyond the bounds.
-        OSError: the file cannot be read.
     """
-    return _process(path, _read(path), os.getpid()).ask(conversations)
+    return _process(template, os.getpid()).ask(conversations)
 
 
-def _read(path: str) -> str:
-    """The template's text.
+def read(path: str) -> ChatTemplate:
+    """The template in a file. Its `bos_token` and `eos_token` are empty: an answer's end is the
+    tokenizer's own token, which the caller adds.
 
     Raises:
         ValueError, OSError: it is no template.
@@ -49,7 +65,7 @@ def _read(path: str) -> str:
             f"data.template={path}: more than {LARGEST:,} bytes, expected a chat template"
         )
     try:
-        return content.decode()
+        return ChatTemplate(f"data.template={path}", content.decode())
     except UnicodeDecodeError as error:
         raise ValueError(
             f"data.template={path}: byte {error.start} is not UTF-8, expected text in UTF-8"
@@ -59,8 +75,8 @@ def _read(path: str) -> str:
 class _Process:
     """A process that knows one template."""
 
-    def __init__(self, path: str, template: str) -> None:
-        self._path = path
+    def __init__(self, template: ChatTemplate) -> None:
+        self._name = template.name
         self._process = subprocess.Popen(
             [sys.executable, "-P", jinja_process.__file__],
             stdin=subprocess.PIPE,
@@ -70,7 +86,7 @@ class _Process:
             encoding="utf-8",
         )
         weakref.finalize(self, _end, self._process)
-        self._send(template)
+        self._send({"text": template.text, "bos": template.bos, "eos": template.eos})
 
     def ask(self, conversations: Sequence[Conversation]) -> list[str]:
         """What the template makes of conversations; a process that ended says so each time."""
@@ -79,12 +95,12 @@ class _Process:
         line = self._process.stdout.readline()
         if not line:
             raise ValueError(
-                f"data.template={self._path}: takes more than {jinja_process.SECONDS:g} seconds of "
+                f"{self._name}: takes more than {jinja_process.SECONDS:g} seconds of "
                 "computing, expected a template that only writes messages"
             )
         answer = json.loads(line)
         if "error" in answer:
-            raise ValueError(f"data.template={self._path}: {answer['error']}")
+            raise ValueError(f"{self._name}: {answer['error']}")
         texts: list[str] = answer["texts"]
         return texts
 
@@ -96,9 +112,9 @@ class _Process:
 
 
 @lru_cache(maxsize=4)
-def _process(path: str, template: str, _parent: int) -> _Process:
+def _process(template: ChatTemplate, _parent: int) -> _Process:
     """The process of a template; a fork of its parent starts one of its own."""
-    return _Process(path, template)
+    return _Process(template)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

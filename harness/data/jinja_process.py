@@ -1,7 +1,7 @@
 """The process in which a user's chat template is carried out. Imports nothing of the harness.
 
-It reads a line of JSON after another and answers each with one. The first is the template; every
-other is a list of conversations, answered with `{"texts": [...]}` or `{"error": "..."}`. A template
+It reads a line of JSON after another and answers each with one. The first is the template, `text`,
+and what it may write as `bos` and `eos`; every other is a list of conversations, answered with `{"texts": [...]}` or `{"error": "..."}`. A template
 that takes too long is ended by the kernel together with this process, also within one operation.
 """
 
@@ -58,13 +58,13 @@ def to_json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 
-def answer(template: Any, conversations: list[list[dict[str, str]]]) -> dict[str, Any]:
+def answer(
+    template: Any, tokens: dict[str, str], conversations: list[list[dict[str, str]]]
+) -> dict[str, Any]:
     """The conversations as the template writes them, or what it raised."""
     texts = []
     for messages in conversations:
-        text = template.render(
-            messages=messages, add_generation_prompt=False, bos_token="", eos_token=""
-        )
+        text = template.render(messages=messages, add_generation_prompt=False, **tokens)
         text.encode()  # raises where a surrogate stands alone
         if len(text) > OUTPUT + 2 * sum(len(message["content"]) for message in messages):
             return {"error": f"writes {len(text):,} characters for one conversation"}
@@ -96,14 +96,14 @@ def main() -> None:
     with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of address space
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    template = None
+    first = json.loads(sys.stdin.readline() or '{"text": "", "bos": "", "eos": ""}')
+    template = guarded(environment().from_string, first["text"])
+    tokens = {"bos_token": first["bos"], "eos_token": first["eos"]}
     for line in sys.stdin:
         request = json.loads(line)
-        if template is None:
-            template = guarded(environment().from_string, request)
-            continue
         broken = isinstance(template, dict)
-        print(json.dumps(template if broken else guarded(answer, template, request)), flush=True)
+        said = template if broken else guarded(answer, template, tokens, request)
+        print(json.dumps(said), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ Nothing ever searches a text for its markers.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from harness.data import chat_template
+from harness.data import chat_template, jinja
 from harness.data.example import Example, Message
+from harness.data.jinja import ChatTemplate
 from harness.data.templates import TEMPLATES, Template
 
 
@@ -17,7 +19,7 @@ class Segment(NamedTuple):
 
     Attributes:
         role: one of `records.ROLES`.
-        text: the text; "" for `end`, which stands for the tokenizer's end token.
+        text: the text; "" for an `end` that is the tokenizer's end token.
         turn: the exchange it belongs to, from 0.
         weight: what the data say that its loss weighs; None where they say nothing, which is 1 for
             an answer and its end and 0 for all else.
@@ -29,7 +31,7 @@ class Segment(NamedTuple):
     weight: float | None = None
 
 
-def render(example: Example, template: str) -> tuple[Segment, ...]:
+def render(example: Example, template: str | ChatTemplate) -> tuple[Segment, ...]:
     """The whole conversation; each answer is followed by its `end`.
 
     The text of a lone user message is the `instruction`; in a dialogue of several it is `user`.
@@ -37,10 +39,10 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
 
     Args:
         example: the conversation; one that is written out already takes no template.
-        template: a name in `TEMPLATES`, or the path of a chat template in Jinja.
+        template: a name in `TEMPLATES`, the path of a chat template in Jinja, or one itself.
 
     Raises:
-        ValueError, OSError: as `chat_template.pieces`.
+        ValueError, OSError: as `jinja.read` and `chat_template.pieces`.
     """
     asked = (
         "instruction"
@@ -49,10 +51,12 @@ def render(example: Example, template: str) -> tuple[Segment, ...]:
     )
     if example.written:
         segments = _written(example, asked)
+    elif isinstance(template, ChatTemplate):
+        segments = _render_jinja(example, template, asked)
     elif template in TEMPLATES:
         segments = _render(example, TEMPLATES.get(template), asked)
     else:
-        segments = _render_jinja(example, template, asked)
+        segments = _render_jinja(example, jinja.read(template), asked)
     return tuple(segment for segment in segments if segment.text or segment.role == "end")
 
 
@@ -116,22 +120,26 @@ def _said(message: Message, role: str, turn: int, text: str | None = None) -> li
     return segments
 
 
-def _end(message: Message, turn: int) -> Segment:
+def _end(message: Message, turn: int, text: str = "") -> Segment:
     """The end of an answer, which weighs what the last of the answer weighs."""
-    return Segment("end", "", turn, message.spans[-1].weight if message.spans else None)
+    return Segment("end", text, turn, message.spans[-1].weight if message.spans else None)
 
 
-def _render_jinja(example: Example, path: str, asked: str) -> list[Segment]:
-    """As `render`; what a template writes after the last answer is left out, as nothing is to
+def _render_jinja(example: Example, template: ChatTemplate, asked: str) -> list[Segment]:
+    """As `render`; what a template writes after the last answer's end is left out, as nothing is to
     follow it.
     """
     roles = {"system": "system", "user": asked, "assistant": "response", "tool": "user"}
     segments: list[Segment] = []
     turn = -1
     waiting = ""
-    for piece in chat_template.pieces(example, path):
+    answered: Message | None = None
+    for piece in chat_template.pieces(example, template):
         if piece.message < 0:
-            waiting = piece.text
+            closing, waiting = "", piece.text
+            if answered:
+                closing, waiting = _closing(piece.text, template)
+                segments.append(_end(answered, max(turn, 0), closing))
             continue
         message = example.messages[piece.message]
         turn += message.speaker == "user" and not piece.is_input
@@ -141,12 +149,28 @@ def _render_jinja(example: Example, path: str, asked: str) -> list[Segment]:
             segments.append(Segment("input", piece.text, at))
         else:
             segments += _said(message, roles[message.speaker], at, piece.text)
-        if message.speaker == "assistant":
-            segments.append(_end(message, at))
+        answered = message if message.speaker == "assistant" else None
     return segments
 
 
-def render_prompt(example: Example, template: str) -> tuple[Segment, ...]:
+def _closing(text: str, template: ChatTemplate) -> tuple[str, str]:
+    """What follows an answer, cut behind the special token that closes it: "" for the tokenizer's.
+
+    Raises:
+        ValueError: the model's own template closes an answer by none.
+    """
+    if not template.specials:
+        return "", text
+    found = re.search("|".join(map(re.escape, template.specials)), text)
+    if found is None:
+        raise ValueError(
+            f"{template.name}: writes {text[:20]!r} after an answer, expected a special token that "
+            "closes it; data.template=chatml, or another one, takes its place"
+        )
+    return text[: found.end()], text[found.end() :]
+
+
+def render_prompt(example: Example, template: str | ChatTemplate) -> tuple[Segment, ...]:
     """What a model sees before it answers: the conversation up to the last answer's first token."""
     return prompt_of(render(example, template))
 

@@ -4,34 +4,18 @@ calls BPE.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import tiktoken
 from numpy.typing import NDArray
-from tiktoken.load import load_tiktoken_bpe
 
-from harness.config.schema import Model
-from harness.data.byte_level import END, gpt2_ranks
+from harness.config.models import Model, Own
+from harness.config.schema import OWN_TEMPLATE
+from harness.data.byte_pairs import gpt_tokenizer
+from harness.data.jinja import ChatTemplate
 from harness.data.prompt import Segment
-from harness.paths import ASSETS
 from harness.records.roles import ROLE_ID
-
-BPE8K_SIZE = 8192
-BPE8K_RANKS = ASSETS / "bpe8k.tiktoken"
-BPE8K_PATTERN = (
-    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-"""Like GPT-4's pre-tokeniser, but every digit stands alone: a small model can then learn to
-calculate.
-"""
-GPT2_PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 
 
 class Tokens(NamedTuple):
@@ -57,86 +41,83 @@ class Tokens(NamedTuple):
         return Tokens(self.ids[:count], self.roles[:count], self.turns[:count], stated)
 
 
-@dataclass(frozen=True, slots=True)
-class Tokenizer:
-    """A tiktoken encoding, its end token and the hash of its ranks.
+class Tokenizer(Protocol):
+    """What turns texts into ids, segment by segment."""
 
-    Attributes:
-        encoding: turns text into ids.
-        end: id of the end-of-text token, which closes every assistant turn.
-        digest: sixteen hex digits over ranks and pattern, part of cache keys and run identities.
-    """
+    @property
+    def end(self) -> int:
+        """Id of the end-of-text token, which closes an answer where the template names none."""
 
-    encoding: tiktoken.Encoding
-    end: int
-    digest: str
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Ids at which a response ends, `end` first."""
+
+    @property
+    def opening(self) -> tuple[int, ...]:
+        """Ids that stand before a text unless the model's own template writes them."""
+
+    @property
+    def chat(self) -> ChatTemplate | None:
+        """The model's own chat template; None where it has none."""
 
     @property
     def size(self) -> int:
-        """Number of ids, the end token included."""
-        return self.encoding.n_vocab
+        """Number of ids, special ones included."""
 
-    def encode(self, text: str) -> list[int]:
-        """Ids of `text`; a special token written out in it is plain text."""
-        return self.encoding.encode_ordinary(text)
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits over all that ids follow from: part of cache keys and run
+        identities.
+        """
+
+    def encode(self, text: str, *, first: bool = False) -> list[int]:
+        """Ids of a message's text, in which a special token written out is plain text; `first`
+        where nothing stands before it.
+        """
+
+    def markup(self, text: str, *, first: bool = False) -> list[int]:
+        """Ids of a template's text, in which special tokens are themselves."""
 
     def decode(self, ids: list[int]) -> str:
         """Text of `ids`; bytes that are not UTF-8 become U+FFFD."""
-        return self.encoding.decode(ids, errors="replace")
 
 
-@cache
-def load_tokenizer(name: str, folder: Path | None = None) -> Tokenizer:
-    """A tokenizer by name.
-
-    Args:
-        name: "bpe8k" (ours) or "gpt2".
-        folder: where GPT-2's ranks may lie (`harness.data.byte_level`).
+def tokenizer_of(model: Model | Own) -> Tokenizer:
+    """The tokenizer of a model config.
 
     Raises:
-        ValueError: no tokenizer has that name.
-        OSError: the ranks are broken, or neither beside the weights nor to be downloaded.
+        OSError: as `harness.data.byte_pairs.load_tokenizer`.
+        ModelError: as `harness.data.own_tokenizer.load_own_tokenizer`.
     """
-    if name == "bpe8k":
-        return _tokenizer(name, BPE8K_PATTERN, load_tiktoken_bpe(str(BPE8K_RANKS)))
-    if name == "gpt2":
-        return _tokenizer(name, GPT2_PATTERN, gpt2_ranks(folder))
-    raise ValueError(f"model.tokenizer={name!r}: no such tokenizer, expected bpe8k or gpt2")
+    if isinstance(model, Own):
+        from harness.data.own_tokenizer import load_own_tokenizer
+
+        return load_own_tokenizer(model.path)
+    return gpt_tokenizer(model)
 
 
-def tokenizer_of(model: Model) -> Tokenizer:
-    """The tokenizer of a model config; GPT-2's ranks are looked for beside its weights first.
-
-    Raises:
-        OSError: as `load_tokenizer`.
-    """
-    folder = Path(model.weights)
-    return load_tokenizer(model.tokenizer, folder if folder.is_dir() else None)
-
-
-def _tokenizer(name: str, pattern: str, ranks: dict[bytes, int]) -> Tokenizer:
-    end = len(ranks)
-    encoding = tiktoken.Encoding(
-        name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={END: end}
-    )
-    digest = hashlib.sha256(pattern.encode())
-    for token in sorted(ranks, key=ranks.__getitem__):
-        digest.update(len(token).to_bytes(2, "big") + token)
-    return Tokenizer(encoding, end, digest.hexdigest()[:16])
-
-
-def tokenize(segments: tuple[Segment, ...], tokenizer: Tokenizer) -> Tokens:
+def tokenize(
+    segments: tuple[Segment, ...], tokenizer: Tokenizer, opening: tuple[int, ...] = ()
+) -> Tokens:
     """Encode segments one by one, so that no token crosses a seam and each gets its role when it is
     made.
 
-    An `end` segment becomes the tokenizer's end token.
+    Args:
+        segments: the conversation; an `end` without a text becomes the tokenizer's end token.
+        tokenizer: encodes them.
+        opening: ids to stand before them, as the template's.
     """
-    ids: list[int] = []
-    roles: list[int] = []
-    turns: list[int] = []
-    stated: list[float] = []
-    for segment in segments:
-        new = [tokenizer.end] if segment.role == "end" else tokenizer.encode(segment.text)
+    ids: list[int] = [*opening]
+    roles: list[int] = [ROLE_ID["template"]] * len(opening)
+    turns: list[int] = [0] * len(opening)
+    stated: list[float] = [math.nan] * len(opening)
+    for number, segment in enumerate(segments):
+        if segment.role == "end" and not segment.text:
+            new = [tokenizer.end]
+        elif segment.role in ("template", "end"):
+            new = tokenizer.markup(segment.text, first=not number)
+        else:
+            new = tokenizer.encode(segment.text, first=not number)
         ids += new
         roles += [ROLE_ID[segment.role]] * len(new)
         turns += [segment.turn] * len(new)
@@ -148,3 +129,24 @@ def tokenize(segments: tuple[Segment, ...], tokenizer: Tokenizer) -> Tokens:
         np.array(turns, np.int16),
         None if silent else np.array(stated, np.float32),
     )
+
+
+def template_of(template: str, tokenizer: Tokenizer) -> str | ChatTemplate:
+    """The template that `data.template` names for texts of this tokenizer.
+
+    Raises:
+        ValueError: the model is to have one of its own and has none.
+    """
+    if template != OWN_TEMPLATE:
+        return template
+    if tokenizer.chat is None:
+        raise ValueError(
+            f"data.template={OWN_TEMPLATE}: the model has no chat template, expected alpaca, "
+            "chatml, headers, phi3, plain, or the path of one"
+        )
+    return tokenizer.chat
+
+
+def opening_of(template: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """What stands before a conversation: a model's own template writes that itself."""
+    return () if template == OWN_TEMPLATE else tokenizer.opening

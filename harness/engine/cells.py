@@ -13,11 +13,10 @@ from harness.config.validate import ConfigError
 from harness.data.errors import DataError
 from harness.data.examples import Examples, check_weights, prepare_examples
 from harness.data.masks import plain, said_in_vain
-from harness.data.tokens import tokenizer_of
 from harness.models import device
-from harness.models.stored import CheckpointError, hold_tokenizer
-from harness.models.weights import find, verify
-from harness.run.identity import Cell, make_cell, shape, weights_digest
+from harness.models.stored import CheckpointError
+from harness.run.identity import Cell, make_cell
+from harness.run.origin import verify_model
 
 
 def cells_of(runs: Sequence[Run]) -> list[Cell]:
@@ -43,12 +42,8 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
                 prepared = prepare_examples(run)
             examples = prepared
             check_weights(examples.train, run)
-            path = None
-            if run.model.weights != "random":
-                path = find(run.model.weights, run.model.name)
-                verify(path, shape(run))
-                hold_tokenizer(path, tokenizer_of(run.model))
-            cell = make_cell(run, examples, weights_digest(run, path))
+            verify_model(run)
+            cell = make_cell(run, examples)
             cells.setdefault(cell.identity, cell)
         except (CheckpointError, DataError, OSError, ValueError) as error:
             faults[str(error)] += 1
@@ -61,8 +56,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
 
 def _examples_key(run: Run) -> tuple[str, ...]:
     """Equal for runs that `prepare_examples` gives the same examples."""
-    model = run.model
-    return tuple(map(repr, (run.data, run.seed, model.tokenizer, model.weights, model.context)))
+    return tuple(map(repr, (run.data, run.seed, replace(run.model, lr={}))))
 
 
 def missing_devices(runs: Sequence[Run]) -> list[str]:

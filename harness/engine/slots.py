@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 
 from harness.config.launchers import Pool
+from harness.config.models import Own
 from harness.config.schema import Run
-from harness.run.identity import shape
+from harness.run.origin import sizes
 
 MOST_PER_GPU = 4
 """Workers that share a GPU by themselves: alone, one waits for its kernels to be launched most of
@@ -86,13 +87,13 @@ def gpu_bytes(run: Run, stack: int = 1) -> int:
     both twice, for what a CUDA graph takes is of no use outside it. Of each token of an evaluation
     what one block takes. 19.3 GiB for a stack of 64 of micro, seen 19.0 (docs/results/stacks).
     """
-    model, train = run.model, run.train
-    sizes = shape(run)
-    token = model.layers * model.width * 17 * 4 + sizes.vocabulary * 6
+    model, train = sizes(run), run.train
+    token = model.layers * model.width * 17 * 4 + model.vocabulary * 6
     step = train.micro_tokens if train.batch_examples else train.batch_tokens
     trained = 2 * min(train.micro_tokens, step) * token
     evaluated = run.score.batch_tokens * model.width * 34
-    return WORKER_BYTES + stack * (16 * sizes.parameters + trained + evaluated)
+    each = 16 if train.adapter == "none" else 4  # frozen weights have no gradients and moments
+    return WORKER_BYTES + stack * (each * model.parameters + trained + evaluated)
 
 
 def shared_by(runs: Sequence[Run], n_gpus: int) -> int:
@@ -131,14 +132,14 @@ def stack_limit(alike: Sequence[Run], n_gpus: int, n_workers: int) -> int:
     """Most runs of a stack: as `stack` says, or as many as its worker's share of a GPU holds.
 
     Args:
-        alike: runs of one kind.
+        alike: runs of one kind; those of a model of transformers train alone.
         n_gpus: GPUs that the workers share; 0 for the CPU, where one run fills its threads.
         n_workers: all workers.
     """
     wanted = alike[0].launch.stack
     if wanted != "auto":
         return int(wanted)
-    if not n_gpus or alike[0].launch.gpus > 1:
+    if not n_gpus or alike[0].launch.gpus > 1 or isinstance(alike[0].model, Own):
         return 1
     room = int(SHARE * gpu_memory()) // -(-n_workers // n_gpus)
     one = max(gpu_bytes(run) for run in alike) - WORKER_BYTES
@@ -157,4 +158,4 @@ def threads_of(run: Run, cores: int) -> int:
     """
     if run.launch.threads != "auto":
         return run.launch.threads
-    return 1 if shape(run).parameters < SMALL else min(MOST_THREADS, cores)
+    return 1 if sizes(run).parameters < SMALL else min(MOST_THREADS, cores)

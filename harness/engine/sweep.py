@@ -25,7 +25,7 @@ from harness.engine.names import swept_keys
 from harness.engine.outcomes import outcome_of
 from harness.engine.plan import PlannedRun, add_to_plan, describe
 from harness.engine.slots import cpus, threads_of
-from harness.records import CHECKPOINT, WEIGHTS
+from harness.records import ADAPTER, CHECKPOINT, WEIGHTS
 from harness.run.identity import Cell, provenance
 
 
@@ -97,7 +97,7 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
         if force or not left:
             todo.append(jobs[-1])
         elif found.state == "finished" and cell.run.launch.save_weights:
-            bare += not (cell.folder / WEIGHTS).is_file()
+            bare += not any((cell.folder / name).is_file() for name in (WEIGHTS, ADAPTER))
     todo.sort(key=lambda job: -job.cell.cost)
     skipped = 0 if force else states["finished"]
     failed = 0 if force or again else states["failed"]

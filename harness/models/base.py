@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -22,6 +22,12 @@ class Output(NamedTuple):
 
     bias: Tensor | None = None
     cap: float = 0.0
+
+    def logits(self, products: Tensor) -> Tensor:
+        """Logits [..., V] of the products of states and head."""
+        if self.bias is not None:
+            products = products + self.bias
+        return self.cap * torch.tanh(products / self.cap) if self.cap else products
 
 
 PLAIN = Output()
@@ -76,6 +82,30 @@ class Decoder(Protocol):
         """Go on with these rows alone, int64."""
 
 
+class Sizes(Protocol):
+    """What is known of a model without its weights."""
+
+    @property
+    def layers(self) -> int:
+        """Blocks."""
+
+    @property
+    def width(self) -> int:
+        """Of its states."""
+
+    @property
+    def vocabulary(self) -> int:
+        """Rows of the output head."""
+
+    @property
+    def context(self) -> int:
+        """The longest sequence, in tokens."""
+
+    @property
+    def parameters(self) -> int:
+        """All of them, tied ones counted once."""
+
+
 class LanguageModel(Protocol):
     """A causal language model, or a stack of them: every tensor then has a leading axis of runs.
 
@@ -103,6 +133,9 @@ class LanguageModel(Protocol):
 
     def __call__(self, ids: Tensor, layout: Layout) -> Tensor:
         """Final states [N, D] of flat token ids [N]; a token sees its own row alone."""
+
+    def to(self, device: torch.device) -> Self:
+        """The model on a device."""
 
     def apart(self, flat: Tensor) -> Tensor:
         """Flat states [N, …] of a stack as [S, N / S, …]; those of a lone model as they are."""

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from harness.data.byte_level import CHARACTERS, END
-from harness.data.tokens import Tokenizer
+from harness.data.byte_pairs import BytePairs
 from harness.models.gpt import GPT, Shape
 from harness.models.stored import hugging_face_name, is_transposed
 from harness.models.weights import write
 from harness.records.storage import write_json
 
 
-def export(model: GPT, tokenizer: Tokenizer, out: Path) -> None:
+def export(model: GPT, tokenizer: BytePairs, out: Path) -> None:
     """Write the folder; what else lies in it stays.
 
     Raises:
@@ -48,7 +48,7 @@ def export(model: GPT, tokenizer: Tokenizer, out: Path) -> None:
     )
 
 
-def model_config(shape: Shape, tokenizer: Tokenizer) -> dict[str, Any]:
+def model_config(shape: Shape, tokenizer: BytePairs) -> dict[str, Any]:
     """`config.json` of a GPT2LMHeadModel."""
     return {
         "architectures": ["GPT2LMHeadModel"],
@@ -72,7 +72,7 @@ def model_config(shape: Shape, tokenizer: Tokenizer) -> dict[str, Any]:
     }
 
 
-def tokenizer_file(tokenizer: Tokenizer) -> dict[str, Any]:
+def tokenizer_file(tokenizer: BytePairs) -> dict[str, Any]:
     """`tokenizer.json` of Hugging Face's tokenizers, with the merges recovered from the ranks.
 
     tiktoken merges any two neighbours whose union is a token, the lowest rank first. So every way

@@ -19,7 +19,7 @@ from safetensors.torch import load as parse
 from safetensors.torch import load_file
 from torch import Tensor
 
-from harness.data.tokens import Tokenizer
+from harness.data.byte_pairs import BytePairs
 from harness.models.gpt import GPT, Shape
 from harness.models.quantize import SCALE, dequantize
 from harness.paths import ASSETS, CONF
@@ -187,7 +187,7 @@ def _heads(path: Path) -> int:
     return int(heads)
 
 
-def hold_tokenizer(path: Path, tokenizer: Tokenizer) -> None:
+def hold_tokenizer(path: Path, tokenizer: BytePairs) -> None:
     """Hold the tokenizer that a file names, where it names one, against the model's.
 
     Raises:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, Shape
 from harness.models.stored import CheckpointError, read
 from harness.paths import ASSETS
@@ -139,8 +140,8 @@ def write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> N
     partial.replace(path)
 
 
-def digest(model: GPT) -> str:
-    """Sixteen hex digits over all weights, names included."""
+def digest(model: LanguageModel) -> str:
+    """Sixteen hex digits over all that is trained, names included."""
     total = hashlib.sha256()
     for name, parameter in model.named_parameters():
         total.update(name.encode())

@@ -4,7 +4,7 @@ Imports no torch.
 A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl`
 and, last of all, `result.json`: its presence means that the run finished. A run that failed for
 good leaves `failure.json`. `log.txt` holds what every try printed; `checkpoint.pt` is there while a
-long run lasts, `model.safetensors` where the run was told to keep its weights.
+long run lasts, `model.safetensors` where the run was told to keep its weights, or `adapter_model.safetensors`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ RESULT = "result.json"
 FAILURE = "failure.json"
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "model.safetensors"
+ADAPTER = "adapter_model.safetensors"
 LOG = "log.txt"
 SCHEMA = 1
 
@@ -186,6 +187,9 @@ class Result:
         calibration: of the held-out response and end tokens, where asked for: "temperature", fitted
             on validation; "nll" at it, in nats per token; "ece", expected calibration error;
             "brier".
+        bits_per_byte: split -> role -> bits for each byte of the role's text in UTF-8, which models
+            of other tokenizers share; "answer" has the bits of the end token too. The template,
+            which models write each in their own way, is left out.
         scores: name -> mean over the responses that could be scored; None where none could.
         scales: name of score -> how to read it, where it is no share of which more is better.
         scored: name -> number of responses that could be scored.
@@ -217,6 +221,7 @@ class Result:
     epochs: float
     nll: dict[str, dict[str, float]]
     calibration: dict[str, float] = field(default_factory=dict)
+    bits_per_byte: dict[str, dict[str, float]] = field(default_factory=dict)
     scores: dict[str, Score]
     scales: dict[str, Scale] = field(default_factory=dict)
     scored: dict[str, int]

@@ -12,7 +12,7 @@ from harness.models.base import LanguageModel
 from harness.records import ResponseRecord, Split
 from harness.run.prepare import Prepared
 from harness.scoring import Answer, score
-from harness.train.decoding import generate_all
+from harness.train.decoding import generate_all, greedy, one_end
 from harness.train.evaluate import Evaluation
 
 
@@ -46,8 +46,11 @@ def answers(
     prompts = [[item.tokens.ids[: item.prompt].tolist() for item in each.items] for each in asked]
     limit, precision = run.score.response_tokens, run.train.precision
     longest = max(len(prompt) for own in prompts for prompt in own)
+    choose = one_end(greedy, tokenizer.stops, model.device)
     ids, _ = device.within_memory(
-        lambda batch: generate_all(model, prompts, tokenizer.end, limit, batch, precision, alive),
+        lambda batch: generate_all(
+            model, prompts, tokenizer.end, limit, batch, precision, alive, choose
+        ),
         run.score.batch_tokens,
         longest + limit,
     )

@@ -9,17 +9,19 @@ from typing import Any
 
 import torch
 
+from harness.config.models import Own
 from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, needs_no_grid
 from harness.records import RESULT, ResponseRecord, Result, Split
 from harness.records.storage import write_json
 from harness.run.answer import Asked, answers
 from harness.run.clock import Clock
-from harness.run.identity import shape, work
+from harness.run.identity import work
 from harness.run.journal import Journal
 from harness.run.keep import keep_weights
 from harness.run.measure import Measures, measure
 from harness.run.midway import Midway, measured
+from harness.run.origin import shape
 from harness.run.prepare import Prepared
 from harness.run.summarise import summarise
 from harness.run.warm import Warm
@@ -106,12 +108,9 @@ class Group:
 
     def _train(self, bases: Sequence[Evaluation], warm: Warm) -> Training:
         """Train every run to its last step, and measure in between."""
-        first = self._journals[0].prepared
-        alone = len(self._journals) == 1 and (self._team or self._device.type == "cpu")
-        # On one GPU a lone run is a stack of one, whose steps can be launched as one.
-        model = GPT(shape(first.run), 0 if alone else len(self._journals))
-        train = first.run.train
-        padded = not needs_no_grid(self._device, train.precision)
+        model = self._trainee(warm)
+        train = self._journals[0].prepared.run.train
+        padded = not (isinstance(model, GPT) and needs_no_grid(self._device, train.precision))
         learners = []
         for number, journal in enumerate(self._journals):
             prepared = journal.prepared
@@ -147,10 +146,22 @@ class Group:
             journal.tokens["train"] = learner.totals.tokens
         return training
 
-    def _training(self, model: GPT, learners: list[Learner], micro_tokens: int) -> Training:
+    def _trainee(self, warm: Warm) -> LanguageModel:
+        """What is trained, with whatever weights."""
+        first = self._journals[0].prepared.run
+        if isinstance(first.model, Own):
+            return warm.model(first)
+        alone = len(self._journals) == 1 and (self._team or self._device.type == "cpu")
+        # On one GPU a lone run is a stack of one, whose steps can be launched as one.
+        return GPT(shape(first.model), 0 if alone else len(self._journals))
+
+    def _training(
+        self, model: LanguageModel, learners: list[Learner], micro_tokens: int
+    ) -> Training:
         if self._team is None:
             return Training(model, learners, micro_tokens)
         (learner,) = learners
+        assert isinstance(model, GPT)  # nothing else is trained by several
         return TeamTraining(self._team, model, learner, micro_tokens)
 
     def _measure_start(self, training: Training, bases: Sequence[Evaluation], warm: Warm) -> None:

@@ -1,4 +1,4 @@
-"""Which run is which, and where it lies: identity, folder, provenance. Imports no torch."""
+"""Which run is which, and where it lies: identity, folder, provenance."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from omegaconf import OmegaConf
 from harness.config.schema import Run, with_launch
 from harness.data.examples import Examples
 from harness.data.tokens import tokenizer_of
-from harness.models.gpt import Shape
 from harness.records import (
+    ADAPTER,
     AUDIT,
     CHECKPOINT,
     CONFIG,
@@ -32,6 +32,7 @@ from harness.records import (
     Failure,
 )
 from harness.records.storage import write_json
+from harness.run.origin import sizes, weights_digest
 
 
 class Cell(NamedTuple):
@@ -68,49 +69,40 @@ def peak_rate(run: Run, n_examples: int) -> float:
     return float(np.exp(logs))
 
 
-@cache
-def file_digest(path: Path, _size: int, _changed: int) -> str:
-    """Sixteen hex digits of a file's bytes; size and time of change keep the cached answer true."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+def make_cell(run: Run, examples: Examples) -> Cell:
+    """Name a run.
 
-
-def weights_digest(run: Run, path: Path | None) -> str:
-    """What the initial weights are: the file's hash, or the seed of random ones."""
-    if path is None:
-        return f"random-{run.seed}"
-    state = path.stat()
-    return file_digest(path, state.st_size, state.st_mtime_ns)
-
-
-def make_cell(run: Run, examples: Examples, weights: str) -> Cell:
-    """Name a run. `weights` is `weights_digest`'s answer."""
+    Raises:
+        CheckpointError, ModelError: as `weights_digest`.
+    """
     science = asdict(run)
     del science["launch"]
+    if run.train.adapter == "none":
+        for key in ("adapter", "lora"):  # runs that know nothing of adapters keep their names
+            del science["train"][key]
     count = len(examples.train)
     science["train"]["lr"] = peak_rate(run, count)
     science["data"]["size"] = count
-    science["model"].pop("weights")
-    science["model"].pop("lr")
+    for key in ("weights", "path", "lr"):
+        science["model"].pop(key, None)
     for key in ("path", "validation_path", "test_path"):
         science["data"].pop(key)
     science["score"]["also"] = sorted(run.score.also or {})
     science["contents"] = {
         **examples.digests,
-        "weights": weights,
+        "weights": weights_digest(run),
         "tokenizer": tokenizer_of(run.model).digest,
     }
     identity, contents = _hash(science), _hash(science["contents"])
     run = with_launch(run, retry="none", force=False)  # said of one launch alone
     name = f"{run.mask.name}-{run.model.name}-{run.data.name}-n{count}-s{run.seed}-{identity[:8]}"
-    size = 12 * run.model.layers * run.model.width**2
     return Cell(
         run,
         identity,
         contents,
         Path(run.launch.runs) / run.launch.sweep / name,
         count,
-        float(size * sum(work(run, examples).values())),
+        float(_matrices(run) * sum(work(run, examples).values())),
     )
 
 
@@ -119,15 +111,10 @@ def _hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def shape(run: Run) -> Shape:
-    """The sizes of a run's model."""
-    return Shape(
-        layers=run.model.layers,
-        width=run.model.width,
-        heads=run.model.heads,
-        vocabulary=tokenizer_of(run.model).size,
-        context=run.model.context,
-    )
+def _matrices(run: Run) -> int:
+    """About what the blocks' matrices hold."""
+    found = sizes(run)
+    return 12 * found.layers * found.width**2
 
 
 def work(run: Run, examples: Examples) -> dict[str, float]:
@@ -157,7 +144,7 @@ def open_folder(cell: Cell) -> None:
     """
     cell.folder.mkdir(parents=True, exist_ok=True)
     resumed = (CHECKPOINT, STEPS, EVALS) if (cell.folder / CHECKPOINT).exists() else ()
-    for name in (RESULT, FAILURE, AUDIT, STEPS, EVALS, RESPONSES, WEIGHTS, CHECKPOINT):
+    for name in (RESULT, FAILURE, AUDIT, STEPS, EVALS, RESPONSES, WEIGHTS, ADAPTER, CHECKPOINT):
         if name not in resumed:
             (cell.folder / name).unlink(missing_ok=True)
         for partial in cell.folder.glob(f".{name}.*.partial"):  # of a try that was killed
@@ -211,6 +198,7 @@ def provenance() -> dict[str, Any]:
         "hydra-core",
         "omegaconf",
         "safetensors",
+        "transformers",
     )
     return {
         "commit": _git("rev-parse", "HEAD"),

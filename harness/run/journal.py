@@ -56,7 +56,8 @@ class Journal:
         self._files = {
             name: stack.enter_context((folder / name).open("a", encoding="utf-8")) for name in names
         }
-        self.checkpoint = Checkpoint(prepared.cell, self._files)
+        trained = sum(tensor.numel() for tensor in prepared.base.tensors.values())
+        self.checkpoint = Checkpoint(prepared.cell, self._files, trained)
         self.tokens = dict(self.checkpoint.tokens)
 
     def step(self, record: StepRecord) -> None:

@@ -14,10 +14,9 @@ from harness.data.encoded import Encoded
 from harness.data.errors import DataError
 from harness.data.examples import Examples, plain_rows, prepare_examples, weighted_rows
 from harness.data.rows import Row, plan
-from harness.models import weights as checkpoint
-from harness.models.gpt import GPT
+from harness.models.base import LanguageModel
 from harness.records import Split
-from harness.run.identity import Cell, make_cell, peak_rate, weights_digest
+from harness.run.identity import Cell, make_cell, peak_rate
 from harness.run.warm import Base, Warm
 from harness.train.evaluate import token_losses
 from harness.train.steps import Course, course, cut
@@ -85,7 +84,7 @@ def _batches(run: Run, rows: Sequence[Row]) -> tuple[list[int], int]:
     return [len(row.inputs) for row in rows], run.train.batch_tokens
 
 
-def surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]]:
+def surprisal(model: LanguageModel, run: Run, items: list[Encoded]) -> list[NDArray[np.float32]]:
     """−ln p of each token of each example under the base, in nats.
 
     A first token, which nothing predicts, gets 0.
@@ -96,11 +95,7 @@ def surprisal(model: GPT, run: Run, items: list[Encoded]) -> list[NDArray[np.flo
 
 def _check_inputs(cell: Cell, examples: Examples) -> None:
     """Refuse to record figures under an identity that the data or weights no longer have."""
-    run = cell.run
-    path = None
-    if run.model.weights != "random":
-        path = checkpoint.find(run.model.weights, run.model.name)
-    if make_cell(run, examples, weights_digest(run, path)).identity != cell.identity:
+    if make_cell(cell.run, examples).identity != cell.identity:
         raise DataError(
             f"{cell.folder.name}: its data or weights have changed since the sweep was planned; "
             "the same command plans anew"

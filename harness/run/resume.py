@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from harness.records import CHECKPOINT
-from harness.run.identity import Cell, provenance, shape
+from harness.run.identity import Cell, provenance
 from harness.train.learner import Totals
 from harness.train.loop import Training
 
@@ -32,19 +32,21 @@ class Checkpoint:
         steps: optimiser steps that they did.
     """
 
-    def __init__(self, cell: Cell, files: Mapping[str, IO[str]]) -> None:
+    def __init__(self, cell: Cell, files: Mapping[str, IO[str]], trained: int) -> None:
         """Read the checkpoint, where there is one that fits; say in the run's log whether.
 
         Args:
             cell: the run; `checkpoint_seconds` tells how often a checkpoint is written.
             files: name -> record file, opened to append. What was written to it after the
                 checkpoint is cut off.
+            trained: parameters that it trains.
 
         Raises:
             OSError: a record file cannot be cut.
         """
         self._cell = cell
         self._files = files
+        self._trained = trained
         self._path = cell.folder / CHECKPOINT
         self._partial = self._path.with_name(f".{CHECKPOINT}.partial")
         self._written = time.monotonic()
@@ -173,7 +175,7 @@ class Checkpoint:
         _totals(state)
         for part in ("model", "first", "second"):
             count = sum(tensor.numel() for tensor in state[part].values())
-            if count != shape(self._cell.run).parameters:
+            if count != self._trained:
                 raise ValueError("its weights are those of another model")
         for name, size in state["sizes"].items():
             if os.fstat(self._files[name].fileno()).st_size < size:

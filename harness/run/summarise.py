@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from harness.data.encoded import Encoded, bytes_by_role
 from harness.data.rows import order_digest
+from harness.data.tokens import tokenizer_of
 from harness.records import Fairness, ResponseRecord, Result
 from harness.records.roles import ROLES
 from harness.run.identity import provenance
@@ -17,7 +19,7 @@ from harness.run.measure import Measures
 from harness.run.prepare import Prepared
 from harness.scoring import BEHAVIOURS, mean
 from harness.scoring.figures import scored
-from harness.train.evaluate import per_token
+from harness.train.evaluate import bits_per_byte, per_token
 from harness.train.learner import Totals
 
 
@@ -63,6 +65,7 @@ def summarise(
         epochs=float(run.train.epochs),
         nll={name: per_token(loss) for name, loss in measures.losses.items()},
         calibration=measures.calibration._asdict() if measures.calibration else {},
+        bits_per_byte=_bits(prepared, measures),
         scores=figures.scores,
         scales=figures.scales,
         scored=figures.scored,
@@ -88,6 +91,23 @@ def summarise(
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
+
+
+def _bits(prepared: Prepared, measures: Measures) -> dict[str, dict[str, float]]:
+    """Bits per byte of every set that was measured."""
+    examples, tokenizer = prepared.examples, tokenizer_of(prepared.run.model)
+    sets: dict[str, list[Encoded]] = {
+        "base": examples.test,
+        "train": examples.train[: prepared.run.score.train_examples],
+        "validation": examples.validation,
+        "test": examples.test,
+        "test_families": examples.test_families,
+        **{f"on_{name}": items for name, items in examples.also.items()},
+    }
+    return {
+        name: bits_per_byte(loss.roles, bytes_by_role(sets[name], tokenizer))
+        for name, loss in measures.losses.items()
+    }
 
 
 def _fairness(prepared: Prepared) -> Fairness:

@@ -11,9 +11,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from harness.config.schema import Model, Run
+from harness.config.models import Model, Own
+from harness.config.schema import Run
 from harness.config.validate import parse
-from harness.data.tokens import Tokenizer, tokenizer_of
+from harness.data.byte_pairs import BytePairs, gpt_tokenizer
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Shape
 from harness.models.stored import CheckpointError, hold_tokenizer
@@ -32,11 +33,11 @@ class Trained(NamedTuple):
     """
 
     model: GPT
-    tokenizer: Tokenizer
+    tokenizer: BytePairs
     template: str
 
 
-def open_model(base: Model, run: str) -> Trained:
+def open_model(base: Model | Own, run: str) -> Trained:
     """The base, or the fine-tuned model of a run folder where one is named.
 
     Raises:
@@ -56,12 +57,14 @@ def open_model(base: Model, run: str) -> Trained:
             )
         made = _config(folder / CONFIG)
         base, template = made.model, made.data.template
-        tokenizer = tokenizer_of(
-            base
-        )  # GPT-2's ranks lie beside the base's weights, not in the run's folder
-        base = replace(base, weights=str(folder))
-    else:
-        tokenizer = tokenizer_of(base)
+    if isinstance(base, Own):
+        raise CheckpointError(
+            f"model={base.name}: a model of transformers, expected one of ours; transformers reads "
+            "its folder by itself"
+        )
+    tokenizer = gpt_tokenizer(base)  # GPT-2's ranks lie beside the base's weights, not a run's
+    if run:
+        base = replace(base, weights=run)
     shape = Shape(
         layers=base.layers,
         width=base.width,

@@ -14,7 +14,6 @@ from harness.data.rows import Row, split
 from harness.models import device
 from harness.models.base import Decoder, LanguageModel, Prompts
 from harness.train.batch import batch_of, lay, stack
-from harness.train.loss import finished
 from harness.train.replay import Replays
 
 GPU_LOOK_EVERY = 8
@@ -58,6 +57,19 @@ def sampler(temperature: float, top_p: float, seed: int, device: torch.device) -
         return ids.gather(1, torch.multinomial(shares, 1, generator=generator)).squeeze(1)
 
     return draw
+
+
+def one_end(choose: Choose, stops: Sequence[int], where: torch.device) -> Choose:
+    """As `choose`, with the first of several ids that end a response in place of each."""
+    if len(stops) == 1:
+        return choose
+    ends = torch.tensor(stops, device=where)
+
+    def chosen(logits: Tensor) -> Tensor:
+        ids = choose(logits)
+        return ids.masked_fill(torch.isin(ids, ends), stops[0])
+
+    return chosen
 
 
 @torch.no_grad()
@@ -170,7 +182,7 @@ def _decode(
 def _logits(model: LanguageModel, hidden: Tensor) -> Tensor:
     """From states [rows, D] to float32 [rows, V]."""
     logits: Tensor = model.apart(hidden) @ model.head.to(hidden.dtype).mT
-    return finished(logits.float(), model.output).flatten(0, -2)
+    return model.output.logits(logits.float()).flatten(0, -2)
 
 
 class _Following:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -151,6 +152,22 @@ def token_losses(
 
 def _losses(nats: Tensor, counts: Tensor) -> list[RoleLoss]:
     return [RoleLoss(nats=n, tokens=c) for n, c in zip(nats.tolist(), counts.tolist(), strict=True)]
+
+
+def bits_per_byte(roles: dict[str, RoleLoss], lengths: dict[str, int]) -> dict[str, float]:
+    """Role -> bits per byte of its text, with "answer" for response and end together; of what the
+    template writes none.
+
+    Args:
+        roles: role -> summed loss.
+        lengths: role -> bytes.
+    """
+    said = [role for role in roles if role not in ("template", "end") and lengths.get(role)]
+    bits = {role: roles[role].nats / math.log(2) / lengths[role] for role in said}
+    if "response" in bits and "end" in roles:
+        nats = roles["response"].nats + roles["end"].nats
+        bits["answer"] = nats / math.log(2) / lengths["response"]
+    return bits
 
 
 def per_token(measured: Evaluation) -> dict[str, float]:

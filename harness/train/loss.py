@@ -98,13 +98,6 @@ def _narrowed(hidden: Tensor) -> Tensor:
     return hidden
 
 
-def finished(logits: Tensor, output: Output) -> Tensor:
-    """Logits [..., V] of the products of states and head."""
-    if output.bias is not None:
-        logits = logits + output.bias
-    return output.cap * torch.tanh(logits / output.cap) if output.cap else logits
-
-
 class _HeadLoss(torch.autograd.Function):
     """Σ w·nll over positions, with gradients made chunk by chunk beside the forward pass.
 
@@ -200,7 +193,7 @@ def logits_of(
     for start in range(0, hidden.shape[-2], size):
         part = slice(start, start + size)
         products = (hidden[..., part, :] @ matrix).float()
-        yield part, finished(products[..., : head.shape[-2]], output)
+        yield part, output.logits(products[..., : head.shape[-2]])
 
 
 def _nll_by_autograd(states: Tensor, head: Tensor, targets: Tensor, output: Output) -> Tensor:
@@ -211,7 +204,7 @@ def _nll_by_autograd(states: Tensor, head: Tensor, targets: Tensor, output: Outp
 
     def nll(states: Tensor, targets: Tensor) -> Tensor:
         states = _narrowed(states)
-        logits = finished((states @ head.to(states.dtype).mT).float(), output)
+        logits = output.logits((states @ head.to(states.dtype).mT).float())
         return functional.cross_entropy(logits, targets, reduction="none")
 
     size = chunk(head)
@@ -284,7 +277,7 @@ def token_nll(hidden: Tensor, head: Tensor, targets: Tensor, output: Output = PL
             weights = torch.ones(target.shape, device=target.device)
             parts.append(_cross_entropy(logits, target, weights, head.shape[-2], wanted=False)[0])
             continue
-        logits = finished(logits.float()[..., : head.shape[-2]], output)
+        logits = output.logits(logits.float()[..., : head.shape[-2]])
         nll = functional.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none")
         parts.append(nll.view(target.shape))
     return torch.cat(parts, -1)

@@ -202,6 +202,8 @@ class AdamW:
         count = torch.tensor(float(self.steps[run]), device=parameters[0].device)
         for decayed in (True, False):
             kept = [number for number, flag in enumerate(self._decayed) if flag is decayed]
+            if not kept:  # adapters are matrices alone
+                continue
             torch._fused_adamw_(
                 [parameters[number] for number in kept],
                 [gradients[number] for number in kept],

@@ -23,14 +23,14 @@ from harness.data.examples import plain_rows
 from harness.engine.cells import cells_of
 from harness.models import device
 from harness.models.gpt import GPT, needs_no_grid
-from harness.run.identity import shape
+from harness.run.origin import shape
 from harness.run.prepare import Prepared, prepare
 from harness.run.warm import Warm
 from harness.train.decoding import generate_all
 from harness.train.evaluate import evaluate_all
 from harness.train.learner import Learner
 from harness.train.loop import Training
-from tests.tiny import run_of
+from tests.tiny import gpt_in, run_of
 
 WARM_UP = 5
 ANSWER_TOKENS = 64
@@ -51,7 +51,7 @@ def training_of(prepared: list[Prepared], chosen: torch.device) -> Training:
     """A training of these runs before its first step."""
     first = prepared[0].run
     alone = len(prepared) == 1 and chosen.type == "cpu"
-    model = GPT(shape(first), 0 if alone else len(prepared))
+    model = GPT(shape(gpt_in(first)), 0 if alone else len(prepared))
     learners = []
     for number, each in enumerate(prepared):
         model.put(number, each.base.tensors)

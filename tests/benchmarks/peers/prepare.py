@@ -12,15 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.config.schema import Run
+from harness.data.byte_pairs import gpt_tokenizer
 from harness.data.encoded import Encoded
 from harness.data.examples import prepare_examples
-from harness.data.tokens import Tokenizer, tokenizer_of
-from harness.models.gpt import GPT, Shape
+from harness.models.gpt import GPT
 from harness.models.hugging_face import export
+from harness.run.origin import shape
 from harness.run.trained import open_model
 from tests.benchmarks.peers.stand_in import write_records
 from tests.benchmarks.peers.work import Conversation, Recipe, Work, write
-from tests.tiny import run_of
+from tests.tiny import gpt_in, run_of
 
 KINDS = {
     "micro": ["model=micro", "data.size=1000", "train.lr=6e-4"],
@@ -57,7 +58,7 @@ def describe(name: str, run: Run, folder: Path, overrides: list[str]) -> Work:
         test=conversations(examples.test),
         answers=run.score.responses,
         answer_tokens=run.score.response_tokens,
-        end=tokenizer_of(run.model).end,
+        end=gpt_tokenizer(gpt_in(run)).end,
         epochs=train.epochs,
         seed=run.seed,
         recipe=Recipe(
@@ -74,18 +75,11 @@ def describe(name: str, run: Run, folder: Path, overrides: list[str]) -> Work:
     )
 
 
-def random_base(run: Run, tokenizer: Tokenizer, folder: Path) -> None:
+def random_base(run: Run, folder: Path) -> None:
     """Write a base of the run's shape with random weights."""
-    shape = Shape(
-        layers=run.model.layers,
-        width=run.model.width,
-        heads=run.model.heads,
-        vocabulary=tokenizer.size,
-        context=run.model.context,
-    )
-    model = GPT(shape)
+    model = GPT(shape(gpt_in(run)))
     model.initialise(run.seed)
-    export(model, tokenizer, folder)
+    export(model, gpt_tokenizer(gpt_in(run)), folder)
 
 
 def make(kind: str, folder: Path, data: Path | None, gpt2: Path | None, more: list[str]) -> Work:
@@ -111,7 +105,7 @@ def make(kind: str, folder: Path, data: Path | None, gpt2: Path | None, more: li
         overrides += [f"data.path={records}", *more]
         named = [f"model.weights={gpt2.resolve()}"] if gpt2 else ["model.tokenizer=bpe8k"]
         first = run_of(*overrides, *named)
-        random_base(first, tokenizer_of(first.model), folder / "base")
+        random_base(first, folder / "base")
         overrides += [f"model.weights={folder / 'base'}"]
         overrides += [] if gpt2 else ["model.tokenizer=bpe8k"]
         work = describe(kind, run_of(*overrides), folder, overrides)
