@@ -77,3 +77,16 @@ def test_what_a_report_of_kept_results_writes_is_ignored(name: str) -> None:
     path = f"docs/results/{name}"
     done = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
     assert done.returncode == 0
+
+
+def test_the_figures_of_smollm2_are_those_of_its_records() -> None:
+    page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    kept = sorted((KEPT / "own").glob("*/*/result.json"))
+    for path in kept:
+        result = json.loads(path.read_text("utf-8"))
+        nll, bits = result["nll"], result["bits_per_byte"]
+        row = f"| `{result['mask']}` | {nll['test']['answer']:.3f} | {bits['test']['answer']:.3f} |"
+        assert row in page and f"(base: {nll['base']['answer']:.3f})" in page
+        assert f"(base: {bits['base']['answer']:.3f})" in page
+        assert nll["test"]["answer"] < nll["base"]["answer"]
+    assert len(kept) == 6
