@@ -34,7 +34,7 @@ def functions(tree: ast.AST) -> Iterator[int]:
 
 
 def docstring_lines(tree: ast.AST) -> int:
-    """Lines of all docstrings, and of the texts that stand below constants and say what they are."""
+    """Lines of all docstrings, and of the texts below constants that say what they are."""
     texts = [
         node.value
         for node in ast.walk(tree)

@@ -37,7 +37,10 @@ def problem(folder: Path) -> tuple[str, str]:
 
 
 def test_analysis_imports_no_torch() -> None:
-    code = "import sys, analysis, analysis.__main__; print('torch' in sys.modules, 'harness.train.loop' in sys.modules)"
+    code = (
+        "import sys, analysis, analysis.__main__\n"
+        "print('torch' in sys.modules, 'harness.train.loop' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 

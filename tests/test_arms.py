@@ -1,4 +1,4 @@
-"""The verdict on every mask, the line that says which to use, and arms that are one and the same."""
+"""The verdict on every mask, the line that says which to use, and arms that are one."""
 
 from __future__ import annotations
 

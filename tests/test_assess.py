@@ -19,12 +19,13 @@ from harness.train.decoding import generate
 from tests.tiny import BPE, toy
 
 FILLER = (
-    "The keeper walked along the wall and looked over the water for a long time before the rain came. "
-    * 2
-)
+    "The keeper walked along the wall and looked over the water for a long time "
+    "before the rain came. "
+) * 2
 STORY = (
     f"A lantern hung in the tower. {FILLER}"
-    "Nobody had ever told him who had made it, or when, but every night he climbed up and lit the lantern."
+    "Nobody had ever told him who had made it, or when, "
+    "but every night he climbed up and lit the lantern."
 )
 
 
@@ -87,7 +88,8 @@ def test_a_last_word_is_right_where_greedy_decoding_says_it() -> None:
     said = [BPE.decode(ids) for ids in generate(model, prompts, BPE.end, 1, 4096, "fp32")]
     assert said == [" main", " contain", "aff"]
     asked = [
-        Passage("It rained and", "main"), Passage("We", "contain"), Passage("We", "container"), Passage("Her", "aff"),
+        Passage("It rained and", "main"), Passage("We", "contain"), Passage("We", "container"),
+        Passage("Her", "aff"),
     ]  # fmt: skip
     assert last_words(model, asked, BPE, 512) == [True, True, False, False]
 

@@ -154,8 +154,8 @@ def test_trap_16_a_truncated_row_trains_no_end() -> None:
 
 
 LONG = (
-    r"^example [0-9a-f]{16}: 4[1-9] tokens, model.context=40 holds fewer, and \d+ of 400 examples are "
-    "too long; expected a larger context, or data.too_long=truncate or drop$"
+    r"^example [0-9a-f]{16}: 4[1-9] tokens, model.context=40 holds fewer, and \d+ of 400 examples "
+    "are too long; expected a larger context, or data.too_long=truncate or drop$"
 )
 
 

@@ -175,8 +175,8 @@ def test_shares_of_the_floor_and_ratios_stand_in_the_page() -> None:
     text = performance.page([records])
     # Floor: 2e12 / 1e11 + 1e10 / 1e10 = 21 s.
     assert (
-        "| ours | fp32 | 11 examples | 3 | 42 | 7 | 30 | 4,000 | - | 70 % | 25 % | 4 | 800 | 1.250 |"
-        in text
+        "| ours | fp32 | 11 examples | 3 | 42 | 7 | 30 | 4,000 | - | 70 % | 25 % | 4 | 800 "
+        "| 1.250 |" in text
     )
     assert "| TRL | fp32 | 11 examples | 3 | 132 | 7 | 120 | 1,000 | 4.0× | 18 % |" in text
     assert "| answers | fp32 | 800 | 4 | 200 |" in text

@@ -41,9 +41,9 @@ BROKEN: list[tuple[str, bytes, str]] = [
         "f.jsonl",
         b'{"frage": "a", "antwort": "b", "input": null}',
         (
-            "f.jsonl:1: found 'frage', 'antwort', expected messages, or conversations, or segments, or "
-            "one of 'instruction', 'prompt', 'question' with one of 'output', 'completion', "
-            "'response', 'answer', or data.columns to map them"
+            "f.jsonl:1: found 'frage', 'antwort', expected messages, or conversations, "
+            "or segments, or one of 'instruction', 'prompt', 'question' with one of 'output', "
+            "'completion', 'response', 'answer', or data.columns to map them"
         ),
     ),
     ("g.jsonl", b'{"text": "only a text"}', "g.jsonl:1: found 'text', expected messages"),

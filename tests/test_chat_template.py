@@ -97,7 +97,7 @@ FAULTY = {
     "memory": ("{{ 'x' * 10 ** 10 }}" + PLAIN, "takes more than 512 MiB"),
     "capitals": (
         PLAIN.replace(TEXT, "{{ m.content | upper }}"),
-        "writes 'AB\"<É' for a text of 'aB\"<é'; expected a template that writes each text as it is",
+        "writes 'AB\"<É' for a text of 'aB\"<é'; expected a template that writes each text as it",
     ),
     "escapes": (
         PLAIN.replace(TEXT, "{{ m.content | tojson }}"),
@@ -109,7 +109,7 @@ FAULTY = {
     ),
     "a letter": (
         PLAIN.replace(TEXT, "{{ m.content | replace('I', 'J') }}"),
-        "looks at the texts, for example eeb03aff4a204c85 is written 'sistant>Jt.' rather than 'sis",
+        "looks at the texts, for example eeb03aff4a204c85 is written 'sistant>Jt.' rather than 's",
     ),
     "a word": (
         PLAIN.replace(TEXT, "{% if 'Say' in m.content %}!{% endif %}{{ m.content }}"),

@@ -28,7 +28,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["staus"], "staus: no such command, did you mean status?"),
         (["mask=full", "x.jsonl"], "x.jsonl: expected KEY=VALUE"),
         (["~seed"], "~seed: expected KEY=VALUE"),
-        (["mask=ful"], "mask=ful: no such option ful, did you mean full? expected one of annealed,"),
+        (["mask=ful"],
+         "mask=ful: no such option ful, did you mean full? expected one of annealed,"),
         (["model="], "model=: no such option , expected one of gpt2, gpt2-large, "),
         (["mask=["], "mask=[: cannot be read, expected KEY=VALUE"),
         (["train.lr=choice(1,2"], "train.lr=choice(1,2: cannot be read, expected KEY=VALUE"),
@@ -44,15 +45,22 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["data.name=${oc.env:NOPE}"], "data.name: KeyError raised while resolving interpolation"),
         (["sweeps=small_data"], "sweeps=small_data: a stored sweep has many runs, expected -m"),
         (["-m", "sweeps=nope"], "sweeps=nope: no such option nope, expected one of small_data"),
-        (["-m", "sweeps=small_data", "preset=x"], "preset=x: no such option x, expected one of lap"),
+        (["-m", "sweeps=small_data", "preset=x"],
+         "preset=x: no such option x, expected one of lap"),
         (["preset=laptop"], "preset=laptop: no such key preset"),
-        (["hydra.sweep.dir=x"], "hydra.sweep.dir=x: not obeyed here, expected runs=FOLDER and sweep="),
-        (["hydra.run.dir=x"], "hydra.run.dir=x: not obeyed here, expected runs=FOLDER and sweep=NAME"),
-        (["hydra.verbose=true"], "hydra.verbose=true: not obeyed here, expected hydra/launcher=NAME"),
+        (["hydra.sweep.dir=x"],
+         "hydra.sweep.dir=x: not obeyed here, expected runs=FOLDER and sweep="),
+        (["hydra.run.dir=x"],
+         "hydra.run.dir=x: not obeyed here, expected runs=FOLDER and sweep=NAME"),
+        (["hydra.verbose=true"],
+         "hydra.verbose=true: not obeyed here, expected hydra/launcher=NAME"),
         (["hydra/sweeper=basic"], "hydra/sweeper=basic: not obeyed here, expected hydra/launcher="),
-        (["hydra.launcher.slot=1"], "hydra.launcher.slot=1: no such key hydra.launcher.slot, did you"),
-        (["hydra.launcher.retries=x"], "hydra.launcher.retries: Value 'x' of type 'str' could not be"),
-        (["hydra/launcher=nope"], "hydra/launcher=nope: no such option nope, expected one of basic,"),
+        (["hydra.launcher.slot=1"],
+         "hydra.launcher.slot=1: no such key hydra.launcher.slot, did you"),
+        (["hydra.launcher.retries=x"],
+         "hydra.launcher.retries: Value 'x' of type 'str' could not be"),
+        (["hydra/launcher=nope"],
+         "hydra/launcher=nope: no such option nope, expected one of basic,"),
         (["mask.weight.end=1e38"], "mask.weight.end=1e+38: expected less than or equal to 1000000"),
         (["-m", "sweep=a,b"], "sweep=a,b: expected one for all runs of a command"),
         (["-m", "runs=a,b"], "runs=a,b: expected one for all runs of a command"),
@@ -101,9 +109,9 @@ def test_a_mistake_of_another_command_is_one_line_too(
 
 
 def test_all_faults_come_together(capsys: Capture) -> None:
-    lines = said(capsys, "-m", "--lr=1", "mask=ful", "epoks=3", "seed=range(0)", "+typo=2", "hydra.job.x=1")  # fmt: skip
-    starts = ["--lr=1", "mask=ful", "epoks=3", "seed=range(0)", "+typo=2", "hydra.job.x=1"]
-    assert [line.split(":")[1].strip() for line in lines] == starts
+    faults = ["--lr=1", "mask=ful", "epoks=3", "seed=range(0)", "+typo=2", "hydra.job.x=1"]
+    lines = said(capsys, "-m", *faults)
+    assert [line.split(":")[1].strip() for line in lines] == faults
     values = said(capsys, "-m", "model.heads=3,5", "data.template=a,b", "sweep=..")
     assert len(values) == 5
 

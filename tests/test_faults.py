@@ -139,7 +139,8 @@ def test_no_run_is_lost_torn_or_changed(tmp_path: Path, stack: int) -> None:
     resumed = sum(bool(result.provenance["resumed"]) for result in results.values())
     assert resumed and not list(folder.glob(f"*/{CHECKPOINT}"))
     print(
-        f"{killed} workers and {parents} parents killed, {sum(tries(folder).values())} tries for {RUNS} runs, "
+        f"{killed} workers and {parents} parents killed, "
+        f"{sum(tries(folder).values())} tries for {RUNS} runs, "
         f"of which {resumed} went on from a checkpoint"
     )
 

@@ -75,8 +75,10 @@ def test_a_dry_run_tells_what_would_run_and_writes_nothing(
     elsewhere: Path, capsys: Capture
 ) -> None:
     write_records(elsewhere / "r.jsonl", 30)
-    arguments = ["-m", "mask=none,full", "seed=range(3)", "model=nano", "data=file", "data.path=r.jsonl",
-                 "data.size=5", "data.validation=2", "data.test=4", "device=cpu", "sweep=s"]  # fmt: skip
+    arguments = [
+        "-m", "mask=none,full", "seed=range(3)", "model=nano", "data=file", "data.path=r.jsonl",
+        "data.size=5", "data.validation=2", "data.test=4", "device=cpu", "sweep=s",
+    ]  # fmt: skip
     before = sorted(elsewhere.rglob("*"))
     outputs = []
     for asking in (["--dry-run"], ["dry_run=true"]):

@@ -25,10 +25,11 @@ from harness.run.trained import open_model
 from tests.tiny import BPE, run_of, toy
 
 TRICKY = [
-    "In 1999 she paid 12,345.67 for it.", "don't, we'll, they'VE, I'm; 'tis 'S", "  two  spaces\tand a tab ", "",
-    "a\n\n\nb\r\nc\r\r", "naïve café Ångström e\u0301", "日本語と中文",
-    "😀👩‍👩‍👧 flags 🇫🇷", "\x00\x01\x7f\x85\u2028\ufeff",
-    "x = {'a': [1, 2]}; // ok?!", " \u00a0\u3000 ", "ſtraſſe İı ǅ", "١٢٣ ⅷ ²", "def f():\n    return 1\n", "�",
+    "In 1999 she paid 12,345.67 for it.", "don't, we'll, they'VE, I'm; 'tis 'S",
+    "  two  spaces\tand a tab ", "", "a\n\n\nb\r\nc\r\r",
+    "naïve café Ångström e\u0301", "日本語と中文",
+    "😀👩‍👩‍👧 flags 🇫🇷", "\x00\x01\x7f\x85\u2028\ufeff", "x = {'a': [1, 2]}; // ok?!",
+    " \u00a0\u3000 ", "ſtraſſe İı ǅ", "١٢٣ ⅷ ²", "def f():\n    return 1\n", "�",
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ ROOMS = [
     "commands",
     "__main__",
 ]
-"""Rooms of `harness` from the lowest: what lies in one imports from it and from lower ones alone."""
+"""Rooms of `harness` from the lowest: what lies in one imports from it and lower ones alone."""
 
 FOLDERS = ("harness", "analysis", "tests")
 

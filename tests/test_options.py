@@ -100,15 +100,16 @@ def test_the_users_own_options_and_sweeps_are_found_and_never_stand_for_ours(
         path.write_text(text)
     Path("sweeps").mkdir()
     Path("sweeps/own.yaml").write_text(
-        "# @package _global_\nlaunch: {sweep: own}\nhydra: {sweeper: {params: {seed: 'range(3)'}}}\n"
+        "# @package _global_\n"
+        "launch: {sweep: own}\n"
+        "hydra: {sweeper: {params: {seed: 'range(3)'}}}\n"
     )
     mask = run_of("mask=of_conf").mask
     weights = {role: weight for role, weight in mask.weight.items() if weight}
     assert mask.name == "mine" and weights == {"instruction": 0.3, "response": 1, "end": 1}
     assert [run.mask.name for run in runs_of("mask=of_more", "--config-dir=more")] == ["mine"]
-    assert [(run.seed, run.launch.sweep) for run in runs_of("-m", "+sweeps=own", "mask=of_conf")] == [
-        (0, "own"), (1, "own"), (2, "own")
-    ]  # fmt: skip
+    runs = runs_of("-m", "+sweeps=own", "mask=of_conf")
+    assert [(run.seed, run.launch.sweep) for run in runs] == [(0, "own"), (1, "own"), (2, "own")]
     Path("conf/mask/full.yaml").write_text(text)
     (line,) = said(capsys, "mask=full")
     assert "mask/full.yaml and " in line and line.endswith("expected one file of this name")
@@ -143,8 +144,9 @@ def test_folders_named_like_every_key_are_none_of_our_business(elsewhere: Path) 
 
 @pytest.mark.parametrize(
     "name",
-    ["my file.jsonl", "a,b.jsonl", "a=b.jsonl", "x (1).jsonl", "it's.jsonl", 'say "x".jsonl', "[a].jsonl",
-     "{a}.jsonl", "2024", "1e5", "null", "true", "a\\b.jsonl", "ends\\", "#x", "*.jsonl", "a:b"],
+    ["my file.jsonl", "a,b.jsonl", "a=b.jsonl", "x (1).jsonl", "it's.jsonl", 'say "x".jsonl',
+     "[a].jsonl", "{a}.jsonl",
+     "2024", "1e5", "null", "true", "a\\b.jsonl", "ends\\", "#x", "*.jsonl", "a:b"],
 )  # fmt: skip
 def test_any_name_of_a_file_is_taken_as_it_stands(name: str, elsewhere: Path) -> None:
     write_records(elsewhere / name, 3)

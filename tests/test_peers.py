@@ -40,7 +40,8 @@ def from_scratch_labels(example: Example, length: int, mask_instructions: bool) 
     """
     message = example.messages[0]
     asked = (
-        "Below is an instruction that describes a task. Write a response that appropriately completes the request."
+        "Below is an instruction that describes a task. "
+        "Write a response that appropriately completes the request."
         f"\n\n### Instruction:\n{message.content}"
     )
     parts = [
@@ -122,8 +123,11 @@ def trl_rows(kind: str, rows: list[dict[str, object]], folder: str) -> list[str]
         tokenizer_object=raw, eos_token="<end>", pad_token="<end>", unk_token="<unk>"
     )
     tokenizer.chat_template = (
-        "{% for m in messages %}{% if m.role == 'assistant' %}### Response:\n{% generation %}{{ m.content }}"
-        "{{ eos_token }}{% endgeneration %}{% else %}{{ m.role }}: {{ m.content }}\n{% endif %}{% endfor %}"
+        "{% for m in messages %}"
+        "{% if m.role == 'assistant' %}### Response:\n"
+        "{% generation %}{{ m.content }}{{ eos_token }}{% endgeneration %}"
+        "{% else %}{{ m.role }}: {{ m.content }}\n{% endif %}"
+        "{% endfor %}"
     )
     model = GPT2LMHeadModel(
         GPT2Config(vocab_size=len(vocabulary), n_embd=8, n_layer=1, n_head=1, n_positions=2048)

@@ -1,4 +1,4 @@
-"""The blocks of CONTRIBUTING.md, taken as they stand: one thing of each kind, added from outside."""
+"""The blocks of CONTRIBUTING.md, taken as they stand: one thing of each kind, from outside."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from harness.bases.pretrain import rate, windows
 from tests.tiny import BPE
 
 SETTINGS = [
-    "model.layers=1", "model.width=32", "model.heads=2", "model.context=32", "batch_tokens=256", "micro_tokens=128",
-    "optimizer=adamw", "lr=3e-3", "warmup_steps=5", "evaluate_every=50", "checkpoint_every=20", "precision=fp32",
-    "compile=false", "device=cpu",
+    "model.layers=1", "model.width=32", "model.heads=2", "model.context=32", "batch_tokens=256",
+    "micro_tokens=128", "optimizer=adamw", "lr=3e-3", "warmup_steps=5", "evaluate_every=50",
+    "checkpoint_every=20", "precision=fp32", "compile=false", "device=cpu",
 ]  # fmt: skip
 
 
@@ -39,8 +39,8 @@ def shard(path: Path, documents: int, seed: int) -> Path:
 
 def command(folder: Path, out: str, tokens: int) -> list[str]:
     return [
-        sys.executable, "-m", "harness", "pretrain", f"corpus=[{folder / 'a.txt'}]", f"valid={folder / 'b.txt'}",
-        f"out={folder / out}", f"tokens={tokens}", *SETTINGS,
+        sys.executable, "-m", "harness", "pretrain", f"corpus=[{folder / 'a.txt'}]",
+        f"valid={folder / 'b.txt'}", f"out={folder / out}", f"tokens={tokens}", *SETTINGS,
     ]  # fmt: skip
 
 

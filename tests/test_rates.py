@@ -1,4 +1,4 @@
-"""Each arm is compared at the learning rate that validation chose for it, and the report says so."""
+"""Each arm is compared at the learning rate that validation chose; the report says so."""
 
 from __future__ import annotations
 

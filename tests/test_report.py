@@ -99,8 +99,8 @@ def test_a_claims_verdict_comes_before_the_advice(tmp_path: Path) -> None:
 def test_model_output_is_escaped(page: str) -> None:
     assert fakes.HOSTILE not in page
     assert (
-        "&lt;script&gt;console.error(&#39;escaped?&#39;)&lt;/script&gt; &amp; &lt;b&gt;bold&lt;/b&gt;"
-        in page
+        "&lt;script&gt;console.error(&#39;escaped?&#39;)&lt;/script&gt; "
+        "&amp; &lt;b&gt;bold&lt;/b&gt;" in page
     )
     assert page.count("<script>") == 1
 

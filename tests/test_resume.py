@@ -41,9 +41,10 @@ def cell_of(folder: Path, *overrides: str, mask: str = "annealed") -> Cell:
     if not data.exists():
         write_records(data, 40)
     settings = (
-        f"mask={mask}", "model=nano", "model.layers=1", "model.width=32", "model.heads=2", "model.weights=random",
-        "data=file", f"data.path={data}", "data.size=24", "data.validation=4", "data.test=10", "data.template=headers",
-        "train.epochs=3", "train.batch_tokens=96", "train.lr=1e-3", "score.every=1", "score.responses=4",
+        f"mask={mask}", "model=nano", "model.layers=1", "model.width=32", "model.heads=2",
+        "model.weights=random", "data=file", f"data.path={data}", "data.size=24",
+        "data.validation=4", "data.test=10", "data.template=headers", "train.epochs=3",
+        "train.batch_tokens=96", "train.lr=1e-3", "score.every=1", "score.responses=4",
         "score.response_tokens=5", "sweep=s", f"runs={folder}", ALWAYS, *overrides,
     )  # fmt: skip
     return cells_of([run_of(*settings)])[0]

@@ -31,9 +31,10 @@ def tiny_cell(folder: Path, *overrides: str, mask: str = "partial") -> Cell:
     if not data.exists():
         write_records(data, 40)
     settings = (
-        f"mask={mask}", "model=nano", "model.layers=1", "model.width=32", "model.heads=2", "model.weights=random",
-        "data=file", f"data.path={data}", "data.size=12", "data.validation=4", "data.test=10", "data.template=headers",
-        "train.epochs=2", "train.batch_tokens=128", "train.lr=1e-3", "score.responses=4", "score.response_tokens=5",
+        f"mask={mask}", "model=nano", "model.layers=1", "model.width=32", "model.heads=2",
+        "model.weights=random", "data=file", f"data.path={data}", "data.size=12",
+        "data.validation=4", "data.test=10", "data.template=headers", "train.epochs=2",
+        "train.batch_tokens=128", "train.lr=1e-3", "score.responses=4", "score.response_tokens=5",
         "sweep=tiny", f"runs={folder / 'runs'}", *overrides,
     )  # fmt: skip
     return cells_of([run_of(*settings)])[0]
@@ -48,7 +49,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cell, Result]:
 def test_the_folder_holds_every_record_and_the_result_reads_back(done: tuple[Cell, Result]) -> None:
     cell, result = done
     assert {path.name for path in cell.folder.iterdir()} == {
-        records.CONFIG, records.AUDIT, records.STEPS, records.EVALS, records.RESPONSES, records.RESULT,
+        records.CONFIG, records.AUDIT, records.STEPS, records.EVALS, records.RESPONSES,
+        records.RESULT,
     }  # fmt: skip
     assert read_json(cell.folder / records.RESULT, Result) == result
     assert len(list(read_jsonl(cell.folder / records.STEPS, StepRecord))) == result.steps > 4

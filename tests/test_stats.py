@@ -112,7 +112,7 @@ def test_one_cell_needs_no_adjustment() -> None:
 
 def test_the_step_down_p_is_that_of_the_largest_statistic_counted_by_hand() -> None:
     d = np.array([[3.0, 1.0], [2.0, -1.0], [4.0, 2.0], [1.0, 1.0]])
-    # |t| = 3.87 of the first cell is reached by two of 16 joint patterns (all kept, all turned), and
+    # |t| = 3.87 of the first cell is reached by 2 of 16 joint patterns (all kept, all turned), and
     # by the second cell's t = ±5 where its −1 is turned, or all others: 4. The second cell's
     # |t| = 1.19 is held against itself alone: |Σ| ≥ 3 in 8.
     assert sign_flips.step_down(d, RNG, two_sided=True).tolist() == [4 / 16, 8 / 16]

@@ -76,7 +76,8 @@ def test_it_is_printed_without_torch(sweep: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == (
-        f"{sweep}: 6 runs: 3 finished, 1 running, 1 failed, 1 waiting; 3.0 a minute; about 0:00:30 left"
+        f"{sweep}: 6 runs: 3 finished, 1 running, 1 failed, 1 waiting; "
+        "3.0 a minute; about 0:00:30 left"
     )
     assert "busy" in done.stdout and "node, process 7" in done.stdout and "50 %" in done.stdout
     assert (

@@ -100,8 +100,8 @@ def test_a_disk_that_is_full_at_launch_is_one_line_with_the_file(tmp_path: Path)
 def test_a_data_file_lost_after_planning_costs_its_own_runs_alone(tmp_path: Path) -> None:
     lost = write_records(tmp_path / "lost.jsonl", 32)
     launched = start(
-        tmp_path, "seed=0,1", f"data.path={lost},{tmp_path / 'records.jsonl'}", "hydra.launcher.slots=1",
-        faults={0: "slow", 1: "slow"},
+        tmp_path, "seed=0,1", f"data.path={lost},{tmp_path / 'records.jsonl'}",
+        "hydra.launcher.slots=1", faults={0: "slow", 1: "slow"},
     )  # fmt: skip
     while not (tmp_path / "s/.sweep/plan.json").exists():
         assert launched.poll() is None

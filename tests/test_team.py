@@ -124,7 +124,7 @@ def second_rank() -> Iterator[None]:
 def trained(
     model: GPT, team: Team | None = None
 ) -> tuple[list[StepRecord], list[dict[str, Tensor]]]:
-    """Train on `UNEVEN`, maybe as a rank; the steps' records and the gradients they updated with."""
+    """Train on `UNEVEN`, maybe as a rank; the steps' records and their gradients."""
     records: list[StepRecord] = []
     gradients: list[dict[str, Tensor]] = []
     whole = steps_of(UNEVEN)
@@ -167,7 +167,7 @@ def test_two_ranks_train_as_one_process_does(second_rank: None) -> None:
     for name, parameter in ours.named_parameters():
         apart = (parameter - others[name]).detach().abs()
         if name.endswith("qkv.bias"):
-            # Softmax takes no notice of the keys' bias: AdamW makes steps of its gradient's rounding.
+            # Softmax takes no notice of the keys' bias: AdamW makes steps of rounding there.
             apart[32:64] = 0
         assert apart.max() <= 1e-6, name
 

@@ -94,14 +94,17 @@ def spoilt(name: str, value: float) -> Callable[[dict[str, Tensor]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (spoilt("blocks.1.up.weight", float("nan")), "tensor blocks.1.up.weight holds nan, expected numbers up to 65504"),
+        (spoilt("blocks.1.up.weight", float("nan")),
+         "tensor blocks.1.up.weight holds nan, expected numbers up to 65504"),
         (spoilt("norm.bias", float("inf")), "tensor norm.bias holds inf"),
         (spoilt("tokens.weight", -1e38), r"tensor tokens.weight holds 1e\+38"),
         (lambda stored: stored.pop("norm.bias"), "tensor norm.bias is missing"),
-        (lambda stored: stored.update({"extra": torch.zeros(2)}), "tensor extra is none of a GPT's"),
+        (lambda stored: stored.update({"extra": torch.zeros(2)}),
+         "tensor extra is none of a GPT's"),
         (lambda stored: stored.update({"norm.bias": torch.zeros(32, dtype=torch.int32)}),
          "tensor norm.bias is torch.int32, expected fractions"),
-        (lambda stored: stored.update({"blocks.0.up.weight": torch.zeros(128, 32, dtype=torch.int8)}),
+        (lambda stored: stored.update(
+            {"blocks.0.up.weight": torch.zeros(128, 32, dtype=torch.int8)}),
          "tensor blocks.0.up.weight is int8, expected blocks.0.up.weight.scale beside it"),
     ],
 )  # fmt: skip

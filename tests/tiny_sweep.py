@@ -34,10 +34,11 @@ def overrides(folder: Path) -> list[str]:
     if not path.exists():
         write_records(path, 30)
     return [
-        "model=nano", "model.weights=random", "model.layers=1", "model.width=32", "model.heads=2", "model.context=64",
-        "data=file", f"data.path={path}", "data.size=6", "data.validation=2", "data.test=4", "data.template=plain",
-        "train.epochs=1", "train.batch_tokens=128", "score.responses=2", "score.response_tokens=4",
-        f"runs={folder}", "sweep=s", "device=cpu", "threads=1",
+        "model=nano", "model.weights=random", "model.layers=1", "model.width=32", "model.heads=2",
+        "model.context=64", "data=file", f"data.path={path}", "data.size=6", "data.validation=2",
+        "data.test=4", "data.template=plain", "train.epochs=1", "train.batch_tokens=128",
+        "score.responses=2", "score.response_tokens=4", f"runs={folder}", "sweep=s", "device=cpu",
+        "threads=1",
     ]  # fmt: skip
 
 

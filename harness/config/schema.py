@@ -104,8 +104,8 @@ class Data:
             path of a chat template in Jinja, or "own" for the model's own chat template; "auto" is
             "own" for a model of transformers, and "alpaca" else, for the built-in set "headers".
         too_long: what happens to an example above the model's context: "error" stops, "truncate"
-            cuts its end (such a row trains no end token), "drop" leaves it out of every arm alike, and
-            another one is drawn in its place to train on.
+            cuts its end (such a row trains no end token), "drop" leaves it out of every arm alike,
+            and another one is drawn in its place to train on.
         validation: examples for choosing, never trained on.
         test: held-out examples that every run is measured on.
         test_families: examples of held-out task families (builtin only).

@@ -1,5 +1,5 @@
-"""An example in tokens, cut to the model's context or refused: the costly part of a preparation, done
-once.
+"""An example in tokens, cut to the model's context or refused: the costly part of a preparation,
+done once.
 """
 
 from __future__ import annotations

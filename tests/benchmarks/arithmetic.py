@@ -1,4 +1,4 @@
-"""What a work cannot do without, whoever does it: operations, and memory traffic of the optimiser."""
+"""What a work cannot do without, whoever does it: operations, and the optimiser's traffic."""
 
 from __future__ import annotations
 

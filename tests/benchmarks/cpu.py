@@ -17,7 +17,11 @@ PARTS = [
         name="ours-bf16", module="peers.ours", work="micro", peer="ours", batch="512 tokens",
         arguments=("--precision", "bf16"),
     ),
-    Part(name="hugging-face", module="peers.hugging_face", work="micro", peer="Hugging Face Trainer"),
+    
+    Part(
+        name="hugging-face", module="peers.hugging_face", work="micro",
+        peer="Hugging Face Trainer",
+    ),
     Part(name="trl", module="peers.trl_sft", work="micro", peer="TRL SFTTrainer"),
     Part(
         name="trl-kept", module="peers.trl_sft", work="micro", asked=False,

@@ -38,8 +38,10 @@ def composing(runs: int) -> list[Run]:
     found = parse_all(compose(loader_of(hydra), master, jobs))
     composed = time.perf_counter()
     cells_of(found)
-    print(f"{runs} runs: composed in {composed - began:.1f} s, checked against their data and named in "
-          f"{time.perf_counter() - composed:.1f} s")  # fmt: skip
+    print(
+        f"{runs} runs: composed in {composed - began:.1f} s, "
+        f"checked against their data and named in {time.perf_counter() - composed:.1f} s"
+    )
     return found
 
 
@@ -51,8 +53,9 @@ def overhead(runs: int) -> None:
         # Different seeds, else a worker's memory of the examples would make it look better than it
         # is.
         found = [
-            run_of("model=nano", "data.size=100", "train.epochs=1", "data.test=40", "score.responses=4",
-                   f"runs={folder}", "sweep=s", "device=cpu", "threads=1", f"seed={seed}")
+            run_of("model=nano", "data.size=100", "train.epochs=1", "data.test=40",
+                   "score.responses=4", f"runs={folder}", "sweep=s", "device=cpu", "threads=1",
+                   f"seed={seed}")
             for seed in range(runs)
         ]  # fmt: skip
         sweep(found, slots=1)
@@ -66,8 +69,11 @@ def overhead(runs: int) -> None:
         for result in results
     ]
     beyond = [wall - own for wall, own in zip(walls, work, strict=True)]
-    print(f"{runs} runs in one worker: {statistics.median(walls):.2f} s a run, of which beyond training, evaluation "
-          f"and generation {statistics.median(beyond):.3f} s (median), {max(beyond):.3f} s (most)")  # fmt: skip
+    print(
+        f"{runs} runs in one worker: {statistics.median(walls):.2f} s a run, "
+        "of which beyond training, evaluation and generation "
+        f"{statistics.median(beyond):.3f} s (median), {max(beyond):.3f} s (most)"
+    )
 
 
 if __name__ == "__main__":

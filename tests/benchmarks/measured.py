@@ -1,4 +1,6 @@
-"""What the benchmarks leave behind: one JSON file a machine, from which docs/performance.md is made."""
+"""What the benchmarks leave behind: one JSON file a machine, from which docs/performance.md is
+made.
+"""
 
 from __future__ import annotations
 

@@ -16,15 +16,16 @@ PAGE = ROOT / "docs" / "performance.md"
 
 HEAD = """# Performance
 
-Made from [the records](results/performance) by `python -m tests.benchmarks.performance`; nothing here
-is written by hand. `make bench` measures anew on this machine's CPU, in at most 10 minutes;
+Made from [the records](results/performance) by `python -m tests.benchmarks.performance`; nothing
+here is written by hand. `make bench` measures anew on this machine's CPU, in at most 10 minutes;
 `python -m tests.benchmarks.gpu` does on a GPU.
 
-All peers load the same base, train on the same token ids with the loss on the responses, for as many
-passes, with AdamW under the same schedule, and answer the same questions, each in a process of its
-own. The held-out loss (nats per response token, over the same examples) shows that the work is
+All peers load the same base, train on the same token ids with the loss on the responses, for as
+many passes, with AdamW under the same schedule, and answer the same questions, each in a process of
+its own. The held-out loss (nats per response token, over the same examples) shows that the work is
 equal. Real tokens are those of examples; padding counts for nothing. *Start* is all that is neither
-training, evaluation nor answers: imports, set-up and, for ours, planning, records, table and report.
+training, evaluation nor answers: imports, set-up and, for ours, planning, records, table and
+report.
 """
 
 NONE = "\nThe peers have not been measured yet.\n"

@@ -61,8 +61,9 @@ def timed(launcher: str, device: str, runs: int, arguments: list[str], folder: P
     """
     name = launcher.replace("=", "").replace(" ", "_").replace("hydra.launcher.", "") or "warm-up"
     command = [
-        sys.executable, "-m", "harness", "-m", *launcher.split(), "hydra.launcher.retries=0", f"device={device}",
-        f"mask={','.join(MASKS)}", f"seed=range({runs // len(MASKS)})", f"runs={folder}", f"sweep={name}", *arguments,
+        sys.executable, "-m", "harness", "-m", *launcher.split(), "hydra.launcher.retries=0",
+        f"device={device}", f"mask={','.join(MASKS)}", f"seed=range({runs // len(MASKS)})",
+        f"runs={folder}", f"sweep={name}", *arguments,
     ]  # fmt: skip
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     began = time.perf_counter()
@@ -104,8 +105,8 @@ def table(timings: list[Timing], runs: int) -> Table:
         first = firsts.setdefault(found.launcher.rpartition("=")[0], found)
         shown.add_row(
             found.launcher.replace("hydra.launcher.", ""), f"{found.command:.1f}",
-            f"{found.command / first.command:.2f}", f"{found.runs:.1f}", f"{found.runs / first.runs:.2f}",
-            f"{found.run:.2f}", f"{found.phases['train']:.2f}",
+            f"{found.command / first.command:.2f}", f"{found.runs:.1f}",
+            f"{found.runs / first.runs:.2f}", f"{found.run:.2f}", f"{found.phases['train']:.2f}",
         )  # fmt: skip
     return shown
 

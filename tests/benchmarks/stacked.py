@@ -36,11 +36,12 @@ HEAD = """
 ## Stacks on one GPU
 
 Made from [the records](results/stacks), which `python -m tests.benchmarks.stacks` wrote: one NVIDIA
-H100 80GB HBM3, torch 2.11.0+cu130, bf16, {date}; each figure timed once, so that differences of some
-per cent mean nothing. Real tokens a second of training; answers are of 64 tokens each. Where a row
-is missing, that code was not measured on that work.
+H100 80GB HBM3, torch 2.11.0+cu130, bf16, {date}; each figure timed once, so that differences of
+some per cent mean nothing. Real tokens a second of training; answers are of 64 tokens each. Where a
+row is missing, that code was not measured on that work.
 
-| trained | runs in the stack | code | commit | ms a step | real tokens/s | answers, tokens/s | memory, GiB |
+| trained | runs in the stack | code | commit | ms a step | real tokens/s | answers, tokens/s \
+| memory, GiB |
 |---|---:|---|---|---:|---:|---:|---:|
 """
 
@@ -55,10 +56,10 @@ THOUSAND = """
 
 `{command}`
 
-{runs:,} runs finished {last:.0f} s after the command began, the first ones after {first:.0f} s (imports,
-planning, then a whole stack); {slope:.0f} ms a run in between, on one {device}. {note} Summed over
-all runs, a run took {phases}; the three workers share the GPU, so that a run's phases overlap with
-those of other stacks.
+{runs:,} runs finished {last:.0f} s after the command began, the first ones after {first:.0f} s
+(imports, planning, then a whole stack); {slope:.0f} ms a run in between, on one {device}. {note}
+Summed over all runs, a run took {phases}; the three workers share the GPU, so that a run's phases
+overlap with those of other stacks.
 
 ![Runs finished by time](figures/thousand_runs.png)
 """

@@ -4,8 +4,8 @@
         data.size=large train.precision=bf16
 
 Further arguments are the runs' own. Each stack holds runs of different seeds on the built-in data
-or on `data.path`. Tokens are targets without filler or padding. `profile=FILE` writes a table of the
-kernels of ten steps.
+or on `data.path`. Tokens are targets without filler or padding. `profile=FILE` writes a table of
+the kernels of ten steps.
 """
 
 from __future__ import annotations

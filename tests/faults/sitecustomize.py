@@ -1,9 +1,9 @@
 """Faults for workers: with this folder on PYTHONPATH, runs of the seeds that HARNESS_FAULTS names
 go wrong.
 
-HARNESS_FAULTS is JSON, seed -> kind of fault. With HARNESS_NO_REPORT, a command leaves out the report
-at its end, which takes longer than toy runs. Python imports a module of this name by itself at every
-start.
+HARNESS_FAULTS is JSON, seed -> kind of fault. With HARNESS_NO_REPORT, a command leaves out the
+report at its end, which takes longer than toy runs. Python imports a module of this name by itself
+at every start.
 """
 
 from __future__ import annotations

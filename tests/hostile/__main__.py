@@ -1,5 +1,5 @@
-"""`python -m tests.hostile [--alone] [--sample N] [AREA | "AREA: NAME" ...]`: carry out the corpus and
-print its table.
+"""`python -m tests.hostile [--alone] [--sample N] [AREA | "AREA: NAME" ...]`: carry out the corpus
+and print its table.
 
 Ends with 1 where the demand is not met; `tests.hostile.table.unmet` says what it is.
 """

@@ -1,4 +1,5 @@
-"""The work by a loop as a text book writes it: `python -m tests.benchmarks.peers.from_scratch WORK`.
+"""The work by a loop as a text book writes it: `python -m tests.benchmarks.peers.from_scratch
+WORK`.
 
 From the description of chapter 7 of LLMs-from-scratch (Raschka 2024): batches of 8 padded to their
 longest with the end token, -100 for what is not to be learnt, AdamW, no packing, answers one by one

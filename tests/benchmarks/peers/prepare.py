@@ -1,8 +1,8 @@
 """Writes down a work for all peers: `python -m tests.benchmarks.peers.prepare KIND FOLDER`.
 
-Kinds are `micro` (1,000 built-in examples), `nano` (100 of them), `gpt2` (the 124M shape with random
-weights on records like Alpagasus') and `toy` (seconds). What the harness itself would train on is written out as token
-ids, so that nobody's template or tokenizer can differ.
+Kinds are `micro` (1,000 built-in examples), `nano` (100 of them), `gpt2` (the 124M shape with
+random weights on records like Alpagasus') and `toy` (seconds). What the harness itself would train
+on is written out as token ids, so that nobody's template or tokenizer can differ.
 """
 
 from __future__ import annotations

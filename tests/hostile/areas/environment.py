@@ -43,7 +43,8 @@ work("a language without letters", ["audit", *toy()], alone=True,
 work("a program's own modules in the folder", toy(), leaves=DONE, alone=True, make=several(
     text("harness.yaml", "x"), directory("analysis"), directory("conf")))  # fmt: skip
 work("variables of other schedulers", toy(), leaves=DONE,
-     environment={"SLURM_JOB_ID": "x", "OMP_NUM_THREADS": "many", "HYDRA_FULL_ERROR": "1"})  # fmt: skip
+     environment={"SLURM_JOB_ID": "x", "OMP_NUM_THREADS": "many",
+                  "HYDRA_FULL_ERROR": "1"})  # fmt: skip
 refuse("an error with Hydra asked for all", toy("seeed=1"), "seeed",
        environment={"HYDRA_FULL_ERROR": "1"})  # fmt: skip
 refuse("a syntax error with Hydra asked for all", toy("seed=[1"), "seed",

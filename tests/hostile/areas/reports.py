@@ -147,7 +147,8 @@ for name, make in {
     "no responses": several(sweep, removed(f"{BAD}/responses.jsonl")),
     "no evaluations": several(sweep, removed(f"{BAD}/evals.jsonl")),
     "dates in the config": several(sweep, edited(
-        f"{BAD}/config.yaml", lambda content: content + b"when: 2020-01-01\nat: 2020-01-01 10:00:00\n")),
+        f"{BAD}/config.yaml",
+        lambda content: content + b"when: 2020-01-01\nat: 2020-01-01 10:00:00\n")),
     "a key of a number in the config": several(sweep, edited(
         f"{BAD}/config.yaml", lambda content: content + b"extra: {3: a, true: b, null: c}\n")),
     "a cache of something else": several(sweep, text("s/.analysis.parquet", "not a table")),
@@ -235,7 +236,8 @@ for name, content in {
 }.items():  # fmt: skip
     refuse(f"status with a plan that is {name}", ["status", "s"], r"plan\.json",
            make=text(PLAN, content))  # fmt: skip
-work("status with a plan of runs elsewhere", ["status", "s"], "waiting", make=text(PLAN, json.dumps({
+ELSEWHERE = "status with a plan of runs elsewhere"
+work(ELSEWHERE, ["status", "s"], "waiting", make=text(PLAN, json.dumps({
     "runs": [{"run": "../../../etc", "identity": "i", "cost": 1.0},
              {"run": "a\x1b[31m\nb", "identity": "i", "cost": float(np.float32(3))}],
     "launches": []})))  # fmt: skip

@@ -77,8 +77,8 @@ refuse("generate: an input for a base", [*GENERATE, "input=x"], "input", make=SO
 refuse("generate: an unknown key", [*GENERATE, "promt=x"], "promt.*prompt", make=SOUND)
 refuse("generate: no such GPU", [*GENERATE, "device=cuda:9"], "device", make=SOUND)
 work("generate: a tiny temperature", [*GENERATE, "temperature=1e-30"], "Hello", make=SOUND)
-work("generate: a prompt of Hydra's signs", ["generate", *WEIGHTS, "tokens=2", "prompt=a=[b,c]{'\""],
-     "a=", make=SOUND)  # fmt: skip
+work("generate: a prompt of Hydra's signs",
+     ["generate", *WEIGHTS, "tokens=2", "prompt=a=[b,c]{'\""], "a=", make=SOUND)  # fmt: skip
 
 
 def run_folder(config: str | None = None) -> Make:
@@ -100,9 +100,10 @@ def run_folder(config: str | None = None) -> Make:
 ASK = ["generate", "run=r", "prompt=Hello", "tokens=2", "device=cpu"]
 work("generate: a run", ASK, make=run_folder())
 for name, config in {
-    "empty": "", "a list": "- 1\n", "no YAML": "a: {", "a number": "3", "deep": "a: " + "[" * 20_000,
-    "no UTF-8": "\udcff", "a tag": "a: !!python/object/apply:os.getcwd []\n",
-    "of other keys": "a: 1\n", "an interpolation": "seed: ${nope}\n", "a date": "2020-01-01: a\n",
+    "empty": "", "a list": "- 1\n", "no YAML": "a: {", "a number": "3",
+    "deep": "a: " + "[" * 20_000, "no UTF-8": "\udcff",
+    "a tag": "a: !!python/object/apply:os.getcwd []\n", "of other keys": "a: 1\n",
+    "an interpolation": "seed: ${nope}\n", "a date": "2020-01-01: a\n",
     "an alias to itself": "a: &a {b: *a}\n",
 }.items():  # fmt: skip
     refuse(

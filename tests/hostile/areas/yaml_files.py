@@ -9,7 +9,7 @@ AREA = Area("own YAML")
 refuse, work = AREA.refuse, AREA.work
 
 FULL = """name: mine
-weight: {template: 0.0, system: 0.0, instruction: 0.3, input: 0.0, user: 0.0, response: 1.0, end: 1.0}
+weight: {template: 0.0, system: 0.0, instruction: 0.3, input: 0.0, user: 0.0, response: 1, end: 1}
 keep: {template: 1.0, system: 1.0, instruction: 1.0, input: 1.0, user: 1.0, response: 1.0, end: 1.0}
 importance: idf
 tiers: []
@@ -36,10 +36,10 @@ for name, content, line in (
     ("no colon", FULL + "weight\n", 9),
     ("wrong indentation", FULL + "x:\n  a: 1\n b: 2\n", 9),
     ("a key twice", FULL + "turns: first\n", 9),
-    ("a key twice below a key", FULL.replace("template: 0.0,", "template: 0.0, template: 1.0,", 1), 2),
+    ("a key twice below a key",
+     FULL.replace("template: 0.0,", "template: 0.0, template: 1.0,", 1), 2),
     ("a tag", FULL + "x: !!python/object/apply:os.system ['touch x']\n", 9),
-    ("a tag of its own", FULL + "x: !mine 3\n", 9),
-    ("an unknown alias", FULL + "x: *nope\n", 9),
+    ("a tag of its own", FULL + "x: !mine 3\n", 9), ("an unknown alias", FULL + "x: *nope\n", 9),
     ("a second document", FULL + "---\nname: b\n", 9),
     ("a control character", FULL + "x: a\x07b\n", 9),
     ("bytes that are no UTF-8", FULL + "x: \udcff\n", 0),
