@@ -5,6 +5,8 @@ scored.
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.data.example import Check, Example, alpaca
 from harness.records import Score
@@ -29,6 +31,20 @@ def test_rouge_l_and_chrf_have_their_published_values() -> None:
     assert rouge_l("the gunman kill police", "police killed the gunman") == pytest.approx(0.5)
     assert rouge_l("x", "Ω") is None and chrf("x", " ") is None
     assert chrf("the cat", "the cat") == pytest.approx(1.0) and chrf("zzz", "the cat") == 0.0
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "C", "d3", "Éa", "x-y", "\n", "ß"]), max_size=12)
+
+
+@given(response=WORDS, reference=WORDS)
+def test_rouge_l_is_that_of_the_package_to_the_last_bit(
+    response: list[str], reference: list[str]
+) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    said, wanted = " ".join(response), " ".join(reference)
+    expected = RougeScorer(["rougeL"]).score(wanted, said)["rougeL"].fmeasure
+    assert (rouge_l(said, wanted) or 0.0) == expected
 
 
 @pytest.mark.parametrize(

@@ -27,19 +27,15 @@ def work(link: Connection, gpu: str | None) -> None:
         link: to the parent.
         gpu: what `CUDA_VISIBLE_DEVICES` is to be; None leaves it alone.
     """
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the parent decides
+    # Ctrl-C reaches the whole group; the parent decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = parent_process()
     die_with(parent.pid if parent and parent.pid else os.getppid())
     _first_when_memory_ends()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    # Seconds, many on a busy machine, before the parent's clock starts; the first would else come
-    # with a run.
-    import rouge_score.rouge_scorer  # noqa: F401
-
+    # Seconds, many on a busy machine, before the parent's clock starts.
     import harness.run.execute  # noqa: F401
     from harness.run.warm import Warm
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from harness.records import Score
 
-
-@cache
-def _rouge() -> Any:
-    from rouge_score.rouge_scorer import RougeScorer
-
-    return RougeScorer(["rougeL"], use_stemmer=False)
+WORD = re.compile("[a-z0-9]+")
+"""A word as ROUGE knows it, in small letters."""
 
 
 @cache
@@ -29,11 +27,30 @@ def exact_match(response: str, reference: str) -> Score:
 
 def rouge_l(response: str, reference: str) -> Score:
     """ROUGE-L's F1 (Lin 2004), in [0, 1]; None where the reference has no word that ROUGE knows
-    (a-z, 0-9).
+    (a-z, 0-9). The package `rouge_score` gives the same, after seconds of imports in every worker.
     """
-    if not any(character.isascii() and character.isalnum() for character in reference):
+    said, wanted = WORD.findall(response.lower()), WORD.findall(reference.lower())
+    if not wanted:
         return None
-    return float(_rouge().score(reference, response)["rougeL"].fmeasure)
+    common = _longest_common(said, wanted)
+    if not common:
+        return 0.0
+    precision, recall = common / len(said), common / len(wanted)
+    return 2 * precision * recall / (precision + recall)
+
+
+def _longest_common(first: Sequence[str], second: Sequence[str]) -> int:
+    """Words of the longest common subsequence: a column of the usual table is the bits of one
+    number, 0 where the length grows (Hyyrö 2004).
+    """
+    places: dict[str, int] = {}
+    for place, word in enumerate(first):
+        places[word] = places.get(word, 0) | 1 << place
+    column = every = (1 << len(first)) - 1
+    for word in second:
+        hits = column & places.get(word, 0)
+        column = ((column + hits) | (column - hits)) & every
+    return len(first) - column.bit_count()
 
 
 def chrf(response: str, reference: str) -> Score:
