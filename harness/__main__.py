@@ -87,7 +87,8 @@ def script() -> None:
 
 def _mend_streams() -> None:
     """Give a stream that the caller closed to nobody, for workers too: the next file that is opened
-    would take its place, and be written to by whoever prints. A letter that standard output has not is no fault.
+    would take its place, and be written to by whoever prints. A letter that standard output has not
+    is no fault.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

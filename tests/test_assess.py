@@ -5,13 +5,12 @@ passages.
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from harness.__main__ import main
 from harness.bases.assess import held_out, last_words
 from harness.bases.last_word import Passage, passages
 from harness.models.gpt import Layout
@@ -94,18 +93,7 @@ def test_a_last_word_is_right_where_greedy_decoding_says_it() -> None:
     assert last_words(model, asked, BPE, 512) == [True, True, False, False]
 
 
-def test_a_missing_text_is_one_line(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "harness",
-        "assess",
-        f"valid={tmp_path / 'no.txt'}",
-        f"out={tmp_path / 'o.json'}",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert (
-        done.returncode == 2
-        and "Traceback" not in done.stderr
-        and "no.txt: no such file" in done.stderr
-    )
+def test_a_missing_text_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["assess", f"valid={tmp_path / 'no.txt'}", f"out={tmp_path / 'o.json'}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("harness assess: ") and "no.txt: no such file" in line

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
 from analysis import figures
 from analysis.plots import style
 from analysis.plots.training import same_examples
-from analysis.study import study
+from analysis.study import Study, study
 from harness.paths import CONF
 from tests import fakes
 
@@ -18,10 +16,11 @@ MASKS = [f"mask_with_a_rather_long_name_{place}" for place in range(19)]
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def many(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A sweep of twenty masks."""
     folder = tmp_path_factory.mktemp("runs") / "many"
-    return fakes.write_sweep(folder, masks=["full", *MASKS], sizes=(100,), seeds=(0, 1), prompts=2)
+    fakes.write_sweep(folder, masks=["full", *MASKS], sizes=(100,), seeds=(0, 1), prompts=2)
+    return study([folder])
 
 
 def test_sixty_four_arms_have_sixty_four_looks() -> None:
@@ -33,10 +32,10 @@ def test_sixty_four_arms_have_sixty_four_looks() -> None:
 @pytest.mark.parametrize("name", ["main", "delta", "forest"])
 @pytest.mark.parametrize("width", [style.WIDE, style.COLUMN])
 def test_every_label_of_many_masks_lies_within_the_figure(
-    many: Path, name: str, width: float
+    many: Study, name: str, width: float
 ) -> None:
     with style.style(width):
-        figure = figures.FIGURES[name].draw(study([many]))
+        figure = figures.FIGURES[name].draw(many)
         figure.draw_without_rendering()
         whole = figure.bbox
         texts = [text for legend in figure.legends for text in legend.get_texts()]

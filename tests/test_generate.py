@@ -80,27 +80,14 @@ def test_texts_are_taken_as_they_stand() -> None:
         command_config("generate", Generate, ["tokns=3"])
 
 
-def command(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness", "generate", *arguments],
-        capture_output=True,
-        text=True,
-        input=text,
-    )
-
-
-def test_a_base_goes_on_with_a_text() -> None:
-    done = command("model=nano", "tokens=6", text="The river rose in the night, and\n")
-    assert done.returncode == 0 and done.stdout.startswith("The river rose in the night, and ")
-    assert (
-        done.stdout
-        == command("model=nano", "tokens=6", "prompt=The river rose in the night, and").stdout
-    )
-    assert (
-        3
-        < len(BPE.encode(done.stdout)) - len(BPE.encode("The river rose in the night, and\n"))
-        <= 6
-    )
+def test_a_base_goes_on_with_a_text(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "The river rose in the night, and"
+    command = [sys.executable, "-m", "harness", "generate", "model=nano", "tokens=6"]
+    done = subprocess.run(command, capture_output=True, text=True, input=f"{text}\n")
+    assert done.returncode == 0 and done.stdout.startswith(f"{text} ")
+    assert main(["generate", "model=nano", "tokens=6", f"prompt={text}"]) == 0
+    assert capsys.readouterr().out == done.stdout
+    assert 3 < len(BPE.encode(done.stdout)) - len(BPE.encode(f"{text}\n")) <= 6
 
 
 def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> None:
@@ -156,10 +143,16 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
         (["prompt=x", "tokens=0"], "tokens=0: expected greater than 0"),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(arguments: list[str], message: str) -> None:
-    done = command(*arguments)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith(f"harness generate: {message}"), done.stderr
+def test_what_cannot_be_asked_is_one_line(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(["generate", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and told.startswith(f"harness generate: {message}"), told
 
 
 @pytest.mark.parametrize("config", ["- 1\n", "1\n", "", "a: &a {b: *a}\n", "a: " + "[" * 900])

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
+from harness.__main__ import main
 from harness.data.byte_level import END
 from harness.models import weights as checkpoint
 from harness.models.gpt import GPT, Layout, Shape
@@ -132,16 +131,11 @@ def test_a_broken_config_is_one_line(nano: tuple[GPT, Path], tmp_path: Path) -> 
         checkpoint.check_config(tmp_path / "config.json", nano[0].shape)
 
 
-def test_the_command_exports_and_names_its_faults(tmp_path: Path) -> None:
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "harness", "export", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-        )
-
-    assert command("model=nano", "out=x").returncode == 0
+def test_the_command_exports_and_names_its_faults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "model=nano", "out=x"]) == 0
     assert json.loads((tmp_path / "x" / "config.json").read_text())["n_embd"] == 128
     for arguments, message in (
         (["model=small", "out=y"], "model.weights=random: small has no weights"),
@@ -149,6 +143,7 @@ def test_the_command_exports_and_names_its_faults(tmp_path: Path) -> None:
         (["model=nano", "ot=y"], "ot=y: no such key ot, did you mean out?"),
         (["run=nowhere", "out=y"], "run=nowhere: no config.yaml there"),
     ):
-        done = command(*arguments)
-        assert done.returncode == 2 and done.stderr.count("\n") == 1
-        assert done.stderr.startswith(f"harness export: {message}"), done.stderr
+        capsys.readouterr()
+        assert main(["export", *arguments]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1 and told.startswith(f"harness export: {message}"), told

@@ -13,6 +13,7 @@ import yaml
 from analysis.load import read
 from analysis.pairs import pair
 from harness import records
+from harness.__main__ import main
 from harness.config.launch_keys import spelled_out
 from harness.config.schema import with_launch
 from harness.config.validate import ConfigError
@@ -20,7 +21,7 @@ from harness.engine.cells import cells_of
 from harness.engine.names import automatic_name
 from tests import fakes
 from tests.tiny import run_of
-from tests.tiny_sweep import command_in, overrides
+from tests.tiny_sweep import overrides
 
 
 def test_short_keys_are_spelled_out_and_nothing_else_is_touched() -> None:
@@ -68,18 +69,22 @@ def test_faults_name_the_key_as_it_is_written() -> None:
         assert fault.startswith(override.partition("=")[0] + "=")
 
 
-def test_the_command_line_takes_short_keys_and_the_run_keeps_them_nested(tmp_path: Path) -> None:
-    done = command_in(tmp_path, *overrides(tmp_path), "++threads=1", "checkpoint_seconds=9")
+def test_the_command_line_takes_short_keys_and_the_run_keeps_them_nested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.commands.run.report", lambda *_: True)
+    short = ["++threads=1", "checkpoint_seconds=9", "hydra/launcher=inline"]
+    assert main([*overrides(tmp_path), *short]) == 0
     (config,) = (tmp_path / "s").glob("*/config.yaml")
     written = yaml.safe_load(config.read_text())
     assert written["launch"]["device"] == "cpu" and written["launch"]["checkpoint_seconds"] == 9
-    assert "device" not in written and "seed" in written, done.stderr
+    assert "device" not in written and "seed" in written
 
 
-def test_a_typo_in_a_short_key_finds_it(tmp_path: Path) -> None:
-    done = command_in(tmp_path, "devise=cpu", "seed=0")
-    assert done.returncode == 2
-    assert done.stderr == "harness: devise=cpu: no such key devise, did you mean device?\n"
+def test_a_typo_in_a_short_key_finds_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["devise=cpu", "seed=0"]) == 2
+    told = capsys.readouterr().err
+    assert told == "harness: devise=cpu: no such key devise, did you mean device?\n"
 
 
 def test_runs_of_before_the_two_stood_apart_are_still_read_and_paired(tmp_path: Path) -> None:

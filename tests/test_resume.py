@@ -62,9 +62,7 @@ def started(cell: Cell) -> BaseProcess:
     before.
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload(
-        ["harness.run.execute", "torch._dynamo", "rouge_score.rouge_scorer", "tests.test_resume"]
-    )
+    context.set_forkserver_preload(["harness.run.execute", "torch._dynamo", "tests.test_resume"])
     process = context.Process(target=carry_out, args=(cell,))
     process.start()
     return process

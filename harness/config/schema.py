@@ -159,8 +159,8 @@ class Train:
     Attributes:
         epochs: passes over the training subset.
         batch_tokens: tokens (all roles) of an optimiser step; at least one example.
-        batch_examples: examples of an optimiser step, whatever their lengths, so that longer prompts
-            do not mean fewer responses a step; 0 goes by `batch_tokens`.
+        batch_examples: examples of an optimiser step, whatever their lengths, so that longer
+            prompts do not mean fewer responses a step; 0 goes by `batch_tokens`.
         micro_tokens: most tokens, padding counted, that pass through the model at once.
         lr: peak learning rate, or "auto" for the model's tuned table.
         warmup: share of the steps with rising learning rate.

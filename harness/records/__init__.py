@@ -179,11 +179,11 @@ class Result:
         seed: the run's seed.
         steps: optimiser steps done.
         epochs: passes over the training subset.
-        nll: "base" (test set before training), "test", "train", and "validation" and "test_families"
-            where there are any, "on_NAME" of `score.also` -> role -> nats per token; a role without
-            tokens is absent. "response" counts response tokens alone; "end" is the end token;
-            "answer" is both together, the primary outcome; "by_example" is the mean over examples of
-            each one's "answer".
+        nll: "base" (test set before training), "test", "train", and "validation" and
+            "test_families" where there are any, "on_NAME" of `score.also` -> role -> nats per
+            token; a role without tokens is absent. "response" counts response tokens alone; "end"
+            is the end token; "answer" is both together, the primary outcome; "by_example" is the
+            mean over examples of each one's "answer".
         calibration: of the held-out response and end tokens, where asked for: "temperature", fitted
             on validation; "nll" at it, in nats per token; "ece", expected calibration error;
             "brier".

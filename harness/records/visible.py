@@ -1,4 +1,4 @@
-"""Text from outside that a terminal or a page cannot be steered by. Imports nothing of the harness."""
+"""Text from outside that a terminal or a page cannot be steered by. Imports nothing of ours."""
 
 from __future__ import annotations
 

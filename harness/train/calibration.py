@@ -1,8 +1,8 @@
 """Is a model as sure of its responses as it may be? Temperature scaling and calibration.
 
-One temperature for all tokens is fitted on validation, so that the held-out loss after it tells what
-a model knows apart from how sure it is (Guo et al. 2017, arXiv 1706.04599, section 4.2). Expected
-calibration error after the same paper, equation 3; Brier score after Brier 1950.
+One temperature for all tokens is fitted on validation, so that the held-out loss after it tells
+what a model knows apart from how sure it is (Guo et al. 2017, arXiv 1706.04599, section 4.2).
+Expected calibration error after the same paper, equation 3; Brier score after Brier 1950.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BINS = 15
 
 
 class Calibration(NamedTuple):
-    """Of the response and end tokens of a held-out set, each predicted from the reference before it.
+    """Of the response and end tokens of a held-out set, each predicted from its reference.
 
     Attributes:
         temperature: what logits are divided by, fitted on validation; above 1 for a model that is

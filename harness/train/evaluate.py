@@ -173,8 +173,8 @@ def bits_per_byte(roles: dict[str, RoleLoss], lengths: dict[str, int]) -> dict[s
 def per_token(measured: Evaluation) -> dict[str, float]:
     """Role -> nats per token, with "answer" for response and end tokens together.
 
-    "by_example" is the mean over examples of what "answer" is of each: a few long responses, which a
-    model may copy from their prompts, do not decide it.
+    "by_example" is the mean over examples of what "answer" is of each: a few long responses, which
+    a model may copy from their prompts, do not decide it.
     """
     roles = measured.roles
     means = {role: loss.nats / loss.tokens for role, loss in roles.items()}

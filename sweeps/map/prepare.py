@@ -2,9 +2,10 @@
 
     python sweeps/map/prepare.py SOURCES OUT
 
-SOURCES holds the files that `SETS` names and the held-out text of the bases' corpus, `valid.txt.xz`;
-OUT gets a file of each set. What is longer than 1,024 tokens in Alpaca's template is left out here,
-so that every seed trains on the same number of examples. Nothing is drawn at random.
+SOURCES holds the files that `SETS` names and the held-out text of the bases' corpus,
+`valid.txt.xz`; OUT gets a file of each set. What is longer than 1,024 tokens in Alpaca's template
+is left out here, so that every seed trains on the same number of examples. Nothing is drawn at
+random.
 """
 
 from __future__ import annotations
