@@ -41,10 +41,13 @@ def test_a_signal_is_one_line_however_early_it_comes(
     number: signal.Signals, wait: float, tmp_path: Path
 ) -> None:
     process = begun("-m", "mask=none,full", "seed=range(50)", "data.size=5", folder=tmp_path)
-    started(process)
-    time.sleep(wait)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
+    try:
+        started(process)
+        time.sleep(wait)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()  # a hundred runs would go on beside all other tests
     assert (process.returncode, told) == (128 + number, LINE)
 
 
