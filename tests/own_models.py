@@ -42,7 +42,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt_neox": {},
     "phi": {"num_key_value_heads": 4},
 }  # fmt: skip
-"""Family -> what its config says beside `SIZES`: untied and tied heads, a soft cap, a head's bias."""
+"""Family -> what its config says beside `SIZES`: untied or tied heads, a soft cap, a bias."""
 
 
 def spec() -> dict[str, Any]:

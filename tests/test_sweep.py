@@ -24,7 +24,7 @@ from harness.records import FAILURE, RESULT, Failure, Result
 from harness.records.storage import read_json
 from harness.run.identity import settled, stamp
 from tests.tiny import gpt_in
-from tests.tiny_sweep import environment, inline, start, sweep, toy_runs, tries
+from tests.tiny_sweep import environment, start, sweep, toy_runs, tries
 
 FAULTS = {12: "raise", 13: "exit", 14: "hang", 15: "leave", 16: "diverge"}
 
@@ -97,11 +97,12 @@ def test_failed_runs_are_tried_again_where_asked_for_and_a_finished_one_by_force
     before = tries(folder)
     runs = toy_runs(folder.parent, 17)
     wanted = [runs[0], *(with_launch(run, retry="failed") for run in runs[12:14])]
-    assert inline(wanted)[0] == Outcome(2, 1, 0)
+    outcome, _ = sweep(wanted, slots=1)
+    assert outcome == Outcome(2, 1, 0)
     assert not list(folder.glob(f"*-s12-*/{FAILURE}"))
     (result,) = folder.glob(f"*-s1-*/{RESULT}")
     old = read_json(result, Result)
-    assert inline([with_launch(runs[1], force=True)])[0] == Outcome(1, 0, 0)
+    assert sweep([with_launch(runs[1], force=True)], slots=1)[0] == Outcome(1, 0, 0)
     new = read_json(result, Result)
     assert new.nll == old.nll and new.identity == old.identity
     begun = {

@@ -45,8 +45,8 @@ class Own:
 
     Attributes:
         name: how runs and figures call it; "auto" takes it from the path.
-        path: a folder in Hugging Face's format, a .gguf file, or `owner/name[/file.gguf][@revision]`
-            of the hub.
+        path: a folder in Hugging Face's format, a .gguf file, or
+            `owner/name[/file.gguf][@revision]` of the hub.
         context: longest sequence, in tokens; at most what the model takes.
         lr: as a GPT's.
     """

@@ -1,8 +1,9 @@
 """The process in which a user's chat template is carried out. Imports nothing of the harness.
 
 It reads a line of JSON after another and answers each with one. The first is the template, `text`,
-and what it may write as `bos` and `eos`; every other is a list of conversations, answered with `{"texts": [...]}` or `{"error": "..."}`. A template
-that takes too long is ended by the kernel together with this process, also within one operation.
+and what it may write as `bos` and `eos`; every other is a list of conversations, answered with
+`{"texts": [...]}` or `{"error": "..."}`. A template that takes too long is ended by the kernel
+together with this process, also within one operation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA, Hu et al. 2021, arXiv 2106.09685) on a model of transformers, by peft."""
+"""Low-rank adapters (LoRA, Hu et al. 2021, arXiv 2106.09685) on a model of transformers: peft."""
 
 from __future__ import annotations
 

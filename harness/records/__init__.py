@@ -4,7 +4,8 @@ Imports no torch.
 A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `responses.jsonl`
 and, last of all, `result.json`: its presence means that the run finished. A run that failed for
 good leaves `failure.json`. `log.txt` holds what every try printed; `checkpoint.pt` is there while a
-long run lasts, `model.safetensors` where the run was told to keep its weights, or `adapter_model.safetensors`.
+long run lasts, `model.safetensors` where the run was told to keep its weights, or
+`adapter_model.safetensors`.
 """
 
 from __future__ import annotations
