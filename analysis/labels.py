@@ -113,8 +113,11 @@ def arms(runs: pd.DataFrame) -> pd.Series:
             idle = {"keep": 1.0, "weight": 0.0}.get(name.split(".")[2])
             said = values.notna() & (values != idle)
             if len(set(values.where(said).map(str))) > 1:
-                added = " " + name.removeprefix("config.mask.") + "=" + values.map(plain)
-                labels.loc[group.index] += added.where(said, "")
+                added = name.removeprefix("config.mask.") + "=" + values.map(plain)
+                own = labels[group.index]
+                # `prompt_weight=0.1` and not `prompt_weight prompt_weight=0.1`.
+                joined = added.where(own == name.removeprefix("config.mask."), own + " " + added)
+                labels.loc[group.index] = joined.where(said, own)
     return labels
 
 

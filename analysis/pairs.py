@@ -141,9 +141,17 @@ def _unfair(run: pd.Series, base: pd.Series) -> str:
     # Sums over threads are rounded in another order, which training carries far.
     if on_cpu and pd.notna(own) and pd.notna(other) and own != other:
         differ.append(("threads", plain(own), plain(other)))
+    if _gpus(run) != _gpus(base):  # so are sums over the shares of several GPUs
+        differ.append(("gpus", plain(_gpus(run)), plain(_gpus(base))))
     return "; ".join(
         f"{name} differ from {base['run']}'s ({own} against {other})" for name, own, other in differ
     )
+
+
+def _gpus(run: pd.Series) -> object:
+    """How many GPUs trained a run together; records that do not tell are of one."""
+    told = run.get("provenance.gpus")
+    return 1 if pd.isna(told) else told
 
 
 def _problem(run: pd.Series, kind: str, message: str) -> Problem:

@@ -74,10 +74,11 @@ class Claimed(NamedTuple):
     cells: pd.DataFrame
 
 
-def write_report(study: Study, out: Path) -> Path:
+def write_report(study: Study, out: str | Path) -> Path:
     """Write `index.html`, `figures/`, `tables/` and `verdict.json` into `out`; return the path of
     the page.
     """
+    out = Path(out)
     drawn, unfit = drawing.draw(study)
     drawing.write(drawn, out / "figures")
     export.write_tables(study, out / "tables")

@@ -172,10 +172,10 @@ class Study:
 
 
 def study(
-    folders: Sequence[Path],
+    folders: Sequence[str | Path],
     baseline: str = "",
     vary: Sequence[str] = (),
-    claims: Sequence[Path] = (),
+    claims: Sequence[str | Path] = (),
 ) -> Study:
     """Read folders of sweeps or runs and pair their runs.
 
@@ -189,7 +189,7 @@ def study(
     Raises:
         LoadError: nothing there can be analysed, or a claim's file is faulty; one line.
     """
-    every, problems, archives = read(folders)
+    every, problems, archives = read([Path(folder) for folder in folders])
     declare(every)
     order = arm_order(every["arm"])
     if baseline and baseline not in order:
@@ -204,7 +204,7 @@ def study(
     runs = rates.only_chosen(every, chosen)
     free = [*vary, *(["train.lr"] if chosen.by_validation else [])]
     paired = pair(runs, baseline, free)
-    named, unnamed = _claims(runs, claims)
+    named, unnamed = _claims(runs, [Path(claim) for claim in claims])
     for key, claim in named.items():
         if claim.baseline != baseline:
             message = f"compares with '{claim.baseline}', this report with '{baseline}'"

@@ -238,6 +238,15 @@ def test_arms_of_one_mask_are_told_apart_by_what_differs(tmp_path: Path) -> None
     assert analysis.load(folder)["arm"].tolist() == ["full", "full", "full keep.response=0.5"]
 
 
+def test_an_arm_of_a_mask_named_like_its_setting_has_the_name_once(tmp_path: Path) -> None:
+    for number, weight in enumerate([0.0, 0.1]):
+        settings = fakes.config("sweep", "prompt_weight", "nano", 100, number)
+        settings["mask"]["prompt_weight"] = weight
+        fakes.write_run(tmp_path / f"run{number}", settings, fakes.no_effect, prompts=4)
+    arms = analysis.load(str(tmp_path))["arm"].tolist()
+    assert arms == ["prompt_weight=0", "prompt_weight=0.1"]
+
+
 def test_conditions_name_what_varies_and_not_what_follows_from_it(tmp_path: Path) -> None:
     folder = fakes.write_sweep(
         tmp_path / "sweep",

@@ -157,6 +157,17 @@ def test_runs_of_unequal_threads_are_refused_on_a_cpu(tmp_path: Path) -> None:
     assert refused.message == "threads differ from full-100-0-0's (2 against 1)"
 
 
+def test_runs_of_unequal_numbers_of_gpus_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    write(folder, "full", provenance={"device": "cuda", "gpus": 1})
+    write(folder, "none", provenance={"device": "cuda", "gpus": 2})
+    write(folder, "template", provenance={"device": "cuda"})  # from before it was told
+    pairs, (refused,) = pair(read([folder]).runs)
+    assert pairs["arm"].tolist() == ["template"]
+    assert refused.message == "gpus differ from full-100-0-0's (2 against 1)"
+
+
 def test_threads_say_nothing_where_a_gpu_does_the_sums(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     folder.mkdir()

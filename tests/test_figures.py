@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -50,6 +52,14 @@ def test_every_label_of_many_masks_lies_within_the_figure(
             assert box.x1 <= whole.x1 + 1 and box.y1 <= whole.y1 + 1, text.get_text()
         # What the legend takes does not come out of the panels.
         assert figure.axes[0].bbox.height > 1.2 * figure.dpi
+
+
+def test_points_of_one_size_stand_apart_and_on_the_axis() -> None:
+    for count in (2, 18, 64):
+        places = [style.dodge([100], place, count) for place in range(count)]
+        assert 0.5 < places[0] <= places[-1] < 2  # `size_axis` shows from half to twice a lone size
+    apart = math.log(style.dodge([100], 17, 18) / style.dodge([100], 0, 18))
+    assert apart == pytest.approx(1.08)
 
 
 def test_a_curve_is_of_the_examples_that_most_evaluations_used() -> None:

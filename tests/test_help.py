@@ -28,6 +28,8 @@ def test_help_tells_commands_keys_groups_and_defaults(capsys: Capture) -> None:
         long = capsys.readouterr().out
         assert "full*" in long and "small_data (with -m" in long and "--dry-run" in long
         assert "seed " in long and "drives subset, order and every random choice" in long
+        assert "[small]" in long and "[None]" not in long
+        assert "-sc install=SHELL" in long
         assert max(map(len, long.splitlines())) <= 100
 
 

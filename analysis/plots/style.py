@@ -179,10 +179,11 @@ def dodge(sizes: Sequence[float], place: int, count: int) -> float:
     another.
     """
     ordered = sorted(sizes)
-    gap = min((b / a for a, b in pairwise(ordered)), default=4.0)
+    gap = min((b / a for a, b in pairwise(ordered)), default=math.inf)
     # At most a third of the gap between two sizes, and never so much that a point seems to be of
-    # another size.
-    spread = min(0.3 * math.log(gap), 0.08 * math.log(ordered[-1] / ordered[0]) or 0.2)
+    # another size; of one size alone, many arms' points may share most of the axis.
+    width = 0.08 * math.log(ordered[-1] / ordered[0]) or min(0.06 * count, 1.1)
+    spread = min(0.3 * math.log(gap), width)
     return math.exp(spread * (place - (count - 1) / 2) / max(count - 1, 1))
 
 

@@ -25,6 +25,7 @@ OPTIONS = {
     "-m, --multirun": "a sweep: every combination of the values that commas separate",
     "--dry-run": "say what would run and about how long, and write nothing",
     "--config-dir DIR": "a further folder of options, DIR/mask/mine.yaml and so on",
+    "-sc install=SHELL": "what completes commands and keys in bash, zsh or fish, for `eval`",
     "--help, --version": "",
 }
 
@@ -163,19 +164,10 @@ def _default(config: str, key: str) -> object:
     group, dot, rest = key.partition(".")
     path = CONF / f"{config}.yaml"
     if dot and (CONF / group).is_dir():
-        return _in_option(CONF / group / f"{_chosen(config)[group]}.yaml", rest)
+        found = _at(_load(CONF / group / f"{_chosen(config)[group]}.yaml"), rest)
+        base = CONF / group / "_base.yaml"  # what an option's file does not say
+        return _at(_load(base), rest) if found is None and base.is_file() else found
     return _at(_load(path), key)
-
-
-def _in_option(path: Path, key: str) -> object:
-    """A key of an option's file, or of those that its defaults list names."""
-    content = _load(path)
-    found = _at(content, key)
-    bases = [entry for entry in content.get("defaults", []) if isinstance(entry, str)]
-    for base in bases:
-        if found is None and base != "_self_":
-            found = _in_option(path.with_name(f"{base}.yaml"), key)
-    return found
 
 
 def _at(content: Any, key: str) -> object:

@@ -15,8 +15,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from hydra._internal.hydra import Hydra
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -24,7 +25,7 @@ from harness.commands.help import Keys
 from harness.commands.interrupt import unwinding
 from harness.config import plugins
 from harness.config.command_line import Grammar, grammar
-from harness.config.compose import jobs_of, opened, parse_all
+from harness.config.compose import Jobs, jobs_of, opened, parse_all
 from harness.config.hints import nearest
 from harness.config.schema import Run, with_launch
 from harness.config.search import GROUPS
@@ -32,6 +33,9 @@ from harness.config.validate import ConfigError
 from harness.engine.launchers import LAUNCHERS, LaunchError, Settings
 from harness.engine.launchers import carry_out as carry_out_runs
 from harness.engine.names import automatic_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEYS = Keys(
     "config",
@@ -75,6 +79,54 @@ def main(arguments: Sequence[str]) -> int:
 
         return complete(arguments)
     asked = asked_of(arguments)
+    hydra, jobs, runs, settings = composed(asked)
+    if asked.dry:
+        from harness.commands.preview import preview
+
+        return preview(runs, settings)
+    if jobs.launcher not in LAUNCHERS:
+        from harness.commands.foreign import launch
+
+        return launch(hydra, jobs)
+    return carry_out(runs, jobs.launcher, settings)
+
+
+def fine_tune(arguments: Sequence[str]) -> pd.DataFrame:
+    """See `harness.fine_tune`."""
+    _, jobs, runs, settings = composed(asked_of(["-m", *arguments]))
+    outcome = carry_out_runs(runs, jobs.launcher, settings, Console())
+    folders = sorted({Path(run.launch.runs) / run.launch.sweep for run in runs})
+    if outcome.failed:
+        places = ", ".join(map(str, folders))
+        raise RuntimeError(f"{outcome.failed} runs failed: see failure.json below {places}")
+    from analysis.load import load
+    from harness.engine.cells import cells_of
+
+    return load(*(cell.folder for cell in cells_of(runs)))
+
+
+class Composed(NamedTuple):
+    """What a command line comes to.
+
+    Attributes:
+        hydra: what composed it.
+        jobs: the config of each run, before it is checked.
+        runs: the same, checked.
+        settings: of the launcher.
+    """
+
+    hydra: Hydra
+    jobs: Jobs
+    runs: list[Run]
+    settings: Settings
+
+
+def composed(asked: Asked) -> Composed:
+    """Compose a command line and check its runs.
+
+    Raises:
+        ConfigError: with a line for every fault.
+    """
     if not any(key.startswith(LAUNCHER) for key in asked.keys):
         asked.keys.insert(0, f"{LAUNCHER}pool")
     plugins.load(plugins.named(asked.keys))  # first of all: one may add a launcher
@@ -87,15 +139,7 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(asked.faults)
     runs = checked_runs(jobs.configs, jobs.overrides)
     settings = cast("Settings", OmegaConf.to_object(jobs.master.hydra.launcher))
-    if asked.dry:
-        from harness.commands.preview import preview
-
-        return preview(runs, settings)
-    if jobs.launcher not in LAUNCHERS:
-        from harness.commands.foreign import launch
-
-        return launch(hydra, jobs)
-    return carry_out(runs, jobs.launcher, settings)
+    return Composed(hydra, jobs, runs, settings)
 
 
 def asked_of(arguments: Sequence[str]) -> Asked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -36,15 +36,22 @@ def automatic_name(overrides: Sequence[Sequence[str]]) -> str:
 def swept_keys(runs: Sequence[Run]) -> list[str]:
     """For each run `key=value, …` of what differs between runs of one mask, model and data."""
     flat = [_flat(run) for run in runs]
-    values: dict[tuple[object, ...], set[str]] = {}
+    values: dict[tuple[str, str], set[str]] = {}
     for keys in flat:
         for key, value in keys.items():
-            # What a mask's file sets differs from mask to mask, which the name of the mask tells.
-            owner = keys.get(f"{key.split('.')[0]}.name", "")
-            values.setdefault((key, owner), set()).add(value)
-    swept = {key for (key, _), found in values.items() if len(found) > 1}
-    shown = sorted(str(key) for key in swept.difference(TOLD))
-    return [", ".join(f"{key}={keys[key]}" for key in shown if key in keys) for keys in flat]
+            values.setdefault((key, _owner(key, keys)), set()).add(value)
+    swept = {place for place, found in values.items() if len(found) > 1 and place[0] not in TOLD}
+    return [
+        ", ".join(f"{key}={keys[key]}" for key in sorted(keys) if (key, _owner(key, keys)) in swept)
+        for keys in flat
+    ]
+
+
+def _owner(key: str, keys: Mapping[str, str]) -> str:
+    """The mask, model or data that a key is of: what its file sets differs from the others', which
+    its name tells.
+    """
+    return keys.get(f"{key.split('.')[0]}.name", "")
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
