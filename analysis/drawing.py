@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import sys
+import warnings
 from collections.abc import Sequence
+from multiprocessing import get_context
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -14,30 +18,69 @@ from analysis.fit import Unfit
 from analysis.plots import style
 from analysis.study import Study
 
+Drawn = dict[str, bytes]
+"""Kind of file (svg, png, pdf, and column.svg: a column wide) -> its bytes."""
+
+_studied: Study | None = None
+"""What processes that draw take over from the one that they are copies of."""
+
 
 def draw(
     study: Study, names: Sequence[str] | None = None
-) -> tuple[dict[str, dict[str, bytes]], dict[str, str]]:
-    """Draw the figures of these names, or all that there are.
+) -> tuple[dict[str, Drawn], dict[str, str]]:
+    """Draw the figures of these names, or all that there are, as many at a time as there are cores.
 
     Returns:
-        Name -> kind (svg, png, pdf, and column.svg: a column wide) -> the file's bytes; and name ->
-        why a figure was not drawn.
+        Name -> the files of a figure; and name -> why a figure was not drawn.
     """
-    drawn, unfit = {}, {}
-    for name in FIGURES if names is None else names:
+    global _studied
+    wanted = list(FIGURES if names is None else names)
+    processes = min(cores(), len(wanted))
+    if processes > 1 and sys.platform == "linux":  # elsewhere a process is no cheap copy
+        for taken_over in ("curves", "effects", "trends"):  # worked out once, not in every copy
+            getattr(study, taken_over)
+        _studied = study
         try:
-            with style.style():
-                drawn[name] = _files(FIGURES[name].draw(study))
-            if FIGURES[name].column:
-                with style.style(style.COLUMN):
-                    drawn[name]["column.svg"] = _files(FIGURES[name].draw(study), ["svg"])["svg"]
-        except Unfit as reason:
-            unfit[name] = str(reason)
-    return drawn, unfit
+            with warnings.catch_warnings():
+                # From 3.12 on Python warns of threads, which a copy lacks: those of numeric
+                # libraries, which start theirs anew.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pool = get_context("fork").Pool(processes)
+            with pool:
+                found = pool.map(_draw_taken_over, wanted, chunksize=1)
+        finally:
+            _studied = None
+    else:
+        found = [_draw(study, name) for name in wanted]
+    outcomes = dict(zip(wanted, found, strict=True))
+    drawn = {name: files for name, files in outcomes.items() if not isinstance(files, str)}
+    return drawn, {name: why for name, why in outcomes.items() if isinstance(why, str)}
 
 
-def write(drawn: dict[str, dict[str, bytes]], folder: Path) -> None:
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
+def _draw_taken_over(name: str) -> Drawn | str:
+    assert _studied is not None
+    return _draw(_studied, name)
+
+
+def _draw(study: Study, name: str) -> Drawn | str:
+    """The files of a figure, or why it is not drawn."""
+    try:
+        with style.style():
+            files = _files(FIGURES[name].draw(study))
+        if FIGURES[name].column:
+            with style.style(style.COLUMN):
+                files["column.svg"] = _files(FIGURES[name].draw(study), ["svg"])["svg"]
+    except Unfit as reason:
+        return str(reason)
+    return files
+
+
+def write(drawn: dict[str, Drawn], folder: Path) -> None:
     """Write drawn figures as `<name>.<kind>`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, formats in drawn.items():
@@ -53,7 +96,7 @@ UNDATED: dict[str, dict[str, None]] = {
 """Metadata of each format to leave out, so that the same runs give the same bytes."""
 
 
-def _files(figure: Figure, kinds: Sequence[str] = tuple(UNDATED)) -> dict[str, bytes]:
+def _files(figure: Figure, kinds: Sequence[str] = tuple(UNDATED)) -> Drawn:
     """A figure in each of these formats."""
     files = {}
     # The layout is solved once and serves all formats.

@@ -167,8 +167,7 @@ MUTANTS = [
            "test_run.py::test_trap_28_the_realised_share_of_weighted_tokens_is_recorded "
            "test_run.py::test_trap_7_the_weight_mass_of_each_role_is_recorded"),
     Mutant("29", "the cache of tokens forgets the template", "harness/data/encoded.py",
-           "key = (example.id, template, tokenizer.digest, context)",
-           'key = (example.id, "", tokenizer.digest, context)',
+           "(template, tokenizer.digest, context), {}", '("", tokenizer.digest, context), {}',
            "test_batching.py::test_trap_29_cached_tokens_follow_text_template_tokenizer_and_length"),
     Mutant("30", "examples of one batch share their positions' keys", "harness/train/batch.py",
            "full = bool((lengths == length).all())",

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.config.schema import Run
 from harness.data.doubts import doubts
-from harness.data.encoded import Encoded, encode
+from harness.data.encoded import Encoded, encode_all
 from harness.data.jinja import ChatTemplate
 from harness.data.overlap import count_near
 from harness.data.prompt import render
@@ -78,9 +78,7 @@ def describe(run: Run, count: int = 10) -> Description:
     """
     splits = load(run.data)
     tokenizer = tokenizer_of(run.model)
-    items = [
-        encode(example, run.data.template, tokenizer, run.model.context) for example in splits.pool
-    ]
+    items = encode_all(splits.pool, run.data.template, tokenizer, run.model.context)
     lengths = _lengths(items, template_of(run.data.template, tokenizer))
     prompts = [_prompt_length(item.tokens) for item in items]
     answers = [_count(item.tokens, "response") for item in items]

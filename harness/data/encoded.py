@@ -5,8 +5,9 @@ done once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from harness.config.schema import Run
 from harness.data.errors import DataError
@@ -23,7 +24,8 @@ from harness.data.tokens import (
 from harness.records.roles import ROLES
 
 
-class Encoded(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Encoded:
     """An example and its tokens, cut to the model's context.
 
     Attributes:
@@ -38,11 +40,16 @@ class Encoded(NamedTuple):
     prompt: int
     truncated: bool
 
+    @cached_property
+    def content(self) -> bytes:
+        """Its id and tokens, for digests."""
+        return self.example.id.encode() + self.tokens.ids.tobytes() + self.tokens.roles.tobytes()
+
 
 def fitting(examples: Sequence[Example], run: Run) -> list[Encoded]:
     """The examples encoded, those above the context treated as `data.too_long` says."""
     data, tokenizer = run.data, tokenizer_of(run.model)
-    items = [encode(example, data.template, tokenizer, run.model.context) for example in examples]
+    items = encode_all(examples, data.template, tokenizer, run.model.context)
     if data.too_long == "error":
         _refuse_long(items, run, tokenizer)
     elif data.too_long == "drop":
@@ -55,7 +62,8 @@ def _refuse_long(items: Sequence[Encoded], run: Run, tokenizer: Tokenizer) -> No
     long = [item.example for item in items if item.truncated]
     if not long:
         return
-    length = len(encode(long[0], run.data.template, tokenizer, sys.maxsize).tokens.ids)
+    (whole,) = encode_all(long[:1], run.data.template, tokenizer, sys.maxsize)
+    length = len(whole.tokens.ids)
     name = long[0].place or f"example {long[0].id}"
     raise DataError(
         f"{name}: {length:,} tokens, model.context={run.model.context} holds fewer, and "
@@ -64,30 +72,42 @@ def _refuse_long(items: Sequence[Encoded], run: Run, tokenizer: Tokenizer) -> No
     )
 
 
-_encoded: dict[tuple[str, str, str, int], tuple[Tokens, int, bool]] = {}
-"""Tokens are the costly part of a warm worker's preparation; the key is text, template, tokenizer
-and length.
+_encoded: dict[tuple[str, str, int], dict[str, Encoded]] = {}
+"""Tokens are the costly part of a warm worker's preparation: template, tokenizer and length -> id
+of an example -> the example.
 """
 
 
-def encode(example: Example, template: str, tokenizer: Tokenizer, context: int) -> Encoded:
-    """An example in tokens, cut to the context; the same one is tokenised once.
+def encode_all(
+    examples: Iterable[Example], template: str, tokenizer: Tokenizer, context: int
+) -> list[Encoded]:
+    """Examples in tokens, cut to the context; the same one is tokenised once.
 
     Raises:
         ValueError, OSError: as `prompt.render`.
     """
-    key = (example.id, template, tokenizer.digest, context)
-    if key not in _encoded:
-        segments = render(example, template_of(template, tokenizer))
-        opening = opening_of(template, tokenizer)
-        tokens = tokenize(segments, tokenizer, opening)
-        prompt = len(tokenize(prompt_of(segments), tokenizer, opening).ids)
-        truncated = len(tokens.ids) > context
-        if truncated:
-            # The end token goes with the rest: a cut answer must not teach the model to stop there.
-            tokens = tokens.first(context)
-        _encoded[key] = (tokens, prompt, truncated)
-    return Encoded(example, *_encoded[key])
+    known = _encoded.setdefault((template, tokenizer.digest, context), {})
+    items = []
+    for example in examples:
+        item = known.get(example.id)
+        if item is None:
+            item = known[example.id] = _encode(example, template, tokenizer, context)
+        elif item.example is not example:  # of the same content, as the id says
+            item = replace(item, example=example)
+        items.append(item)
+    return items
+
+
+def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int) -> Encoded:
+    segments = render(example, template_of(template, tokenizer))
+    opening = opening_of(template, tokenizer)
+    tokens = tokenize(segments, tokenizer, opening)
+    prompt = len(tokenize(prompt_of(segments), tokenizer, opening).ids)
+    truncated = len(tokens.ids) > context
+    if truncated:
+        # The end token goes with the rest: a cut answer must not teach the model to stop there.
+        tokens = tokens.first(context)
+    return Encoded(example, tokens, prompt, truncated)
 
 
 def bytes_by_role(items: Sequence[Encoded], tokenizer: Tokenizer) -> dict[str, int]:

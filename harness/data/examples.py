@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.schema import Run
-from harness.data.encoded import Encoded, encode, fitting
+from harness.data.encoded import Encoded, encode_all, fitting
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.files import held_out
@@ -111,7 +111,7 @@ def _other_sets(run: Run) -> dict[str, list[Encoded]]:
     tokenizer, sets = tokenizer_of(run.model), {}
     for name, path in (run.score.also or {}).items():
         every = held_out(path, run.data.seed)
-        items = [encode(one, run.data.template, tokenizer, run.model.context) for one in every]
+        items = encode_all(every, run.data.template, tokenizer, run.model.context)
         kept = [item for item in items if not item.truncated]
         if not kept:
             raise DataError(
@@ -248,9 +248,4 @@ def response_rows(items: Sequence[Encoded]) -> list[Row]:
 
 def digest(items: Sequence[Encoded]) -> str:
     """Sixteen hex digits over the examples' ids and tokens, in order."""
-    total = hashlib.sha256()
-    for item in items:
-        total.update(
-            item.example.id.encode() + item.tokens.ids.tobytes() + item.tokens.roles.tobytes()
-        )
-    return total.hexdigest()[:16]
+    return hashlib.sha256(b"".join(item.content for item in items)).hexdigest()[:16]

@@ -13,6 +13,7 @@ from rich.console import Console
 from harness.config.launchers import Pool, Slurm
 from harness.config.registry import Registry
 from harness.config.schema import Run
+from harness.engine.early import early
 
 if TYPE_CHECKING:
     from harness.engine.job import Job
@@ -105,6 +106,8 @@ def carry_out(runs: Sequence[Run], launcher: str, settings: Settings, console: C
         LaunchError: no run can be started at all.
         KeyboardInterrupt: stopped; what had finished by then is kept.
     """
-    from harness.engine.sweep import launch
+    settings.check()
+    with early(runs, settings):
+        from harness.engine.sweep import launch
 
-    return launch(runs, launcher, settings, console)
+        return launch(runs, launcher, settings, console)

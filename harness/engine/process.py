@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from types import ModuleType
 
+from harness.engine.early import take
 from harness.engine.job import Job
-from harness.engine.worker import DUMP_SIGNAL, work
+from harness.engine.worker import DUMP_SIGNAL
 
 DUMP_TIME = 0.25
 """Seconds that a hanging worker gets to write down where it hangs."""
@@ -85,34 +81,5 @@ def how_it_died(code: int) -> tuple[str, str]:
 
 def start(gpu: str | None) -> Worker:
     """Start a worker on a GPU, as `CUDA_VISIBLE_DEVICES` calls it; None for the CPU."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, gpu), daemon=True)
-    with _knowing_no_script():
-        # By itself it starts with the first process, and unblocks SIGINT again.
-        resource_tracker.ensure_running()
-        # Ctrl-C reaches the whole group: a worker inherits that it does not listen, even while it
-        # still imports.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    theirs.close()
-    return Worker(process, ours)
-
-
-@contextmanager
-def _knowing_no_script() -> Iterator[None]:
-    """Processes that are started within the block import neither the script of this one, which
-    would launch its sweep again in each of them, nor a file of the working folder that is named
-    like a library.
-    """
-    main, safe = sys.modules["__main__"], os.environ.get("PYTHONSAFEPATH", "")
-    sys.modules["__main__"] = ModuleType("__main__")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-        os.environ["PYTHONSAFEPATH"] = safe  # empty is unset
+    spawned = take(gpu)
+    return Worker(spawned.process, spawned.link)

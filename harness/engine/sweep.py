@@ -18,13 +18,14 @@ from harness.config.validate import ConfigError
 from harness.data.checks import unheard
 from harness.data.sources import load
 from harness.engine.cells import cells_of, missing_devices
+from harness.engine.early import place
 from harness.engine.job import Job
 from harness.engine.launchers import LAUNCHERS, Outcome, Settings
 from harness.engine.locks import lock, under_way
 from harness.engine.names import swept_keys
 from harness.engine.outcomes import outcome_of
 from harness.engine.plan import PlannedRun, add_to_plan, describe
-from harness.engine.slots import cpus, threads_of
+from harness.engine.slots import cpus, gpus, teams, threads_of
 from harness.records import ADAPTER, CHECKPOINT, WEIGHTS
 from harness.run.identity import Cell, provenance
 
@@ -49,7 +50,7 @@ class Work(NamedTuple):
 
 def launch(runs: Sequence[Run], launcher: str, settings: Settings, console: Console) -> Outcome:
     """See `harness.engine.launchers.carry_out`."""
-    settings.check()
+    place(teams(gpus({run.launch.device for run in runs}), runs[0].launch.gpus))
     work = work_of(runs, console)
     if not work.todo:
         return Outcome(0, work.skipped, work.failed)

@@ -20,12 +20,11 @@ DUMP_SIGNAL = signal.SIGUSR1
 """Has a worker write where it is into its run's log."""
 
 
-def work(link: Connection, gpu: str | None) -> None:
+def work(link: Connection) -> None:
     """Carry out the groups of runs that arrive until the link closes.
 
     Args:
-        link: to the parent.
-        gpu: what `CUDA_VISIBLE_DEVICES` is to be; None leaves it alone.
+        link: to the parent. What `CUDA_VISIBLE_DEVICES` is to be comes first; None leaves it alone.
     """
     # Ctrl-C reaches the whole group; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -33,16 +32,19 @@ def work(link: Connection, gpu: str | None) -> None:
     parent = parent_process()
     die_with(parent.pid if parent and parent.pid else os.getppid())
     _first_when_memory_ends()
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     # Seconds, many on a busy machine, before the parent's clock starts.
     import harness.run.execute  # noqa: F401
+    from harness.models import device
     from harness.run.warm import Warm
 
     keep_memory()
     faulthandler.enable()
     faulthandler.register(DUMP_SIGNAL)
     try:
+        gpu = link.recv()
+        if gpu is not None:  # nothing has looked for GPUs so far
+            os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+            device.begin()
         warm = Warm()
         link.send(Message("ready"))
         while True:

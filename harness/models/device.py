@@ -37,6 +37,17 @@ def resolve(device: str) -> torch.device:
     return chosen
 
 
+def begin() -> None:
+    """Do now what would else come with the first work on a GPU: context, libraries, imports."""
+    import torch.nn.attention.varlen
+
+    if has_triton():
+        import triton  # noqa: F401
+    square = torch.ones(16, 16, device="cuda", dtype=torch.bfloat16)
+    torch.mm(square, square)
+    torch.cuda.synchronize()
+
+
 @cache
 def has_triton() -> bool:
     """Whether our own kernels can be compiled for a GPU: PyTorch brings Triton on Linux alone."""
