@@ -19,6 +19,11 @@ optimiser steps.
 SAME_CONTENTS = ["fairness.examples", "fairness.test", "fairness.weights"]
 """What tells runs of one config apart that read other files."""
 
+TOLD = (
+    "sweep", "run", "arm", "provenance.threads", "provenance.device", "provenance.gpus",
+)  # fmt: skip
+"""What else is looked at of runs that are to be paired."""
+
 KEPT = ("sweep", "condition", "arm", "n_examples", "seed", "normalize", "model", "parameters")
 LENGTHS = ("length.prompt", "length.answer", "length.total", "length.ratio")
 GAIN = ("nll.base.answer",)
@@ -50,7 +55,10 @@ def pair(runs: pd.DataFrame, baseline: str = "full", vary: Sequence[str] = ()) -
         vary: config keys in which arms may differ as well, such as a learning rate tuned per arm.
     """
     keys = ["n_examples", "seed", *varying(runs, science(runs, vary))]
-    alike = runs.groupby([runs[name].astype("str") for name in keys], sort=False)
+    # Of hundreds of columns these alone: each look at a group copies all that a frame has.
+    wanted = dict.fromkeys((*keys, *FAIRNESS, *SAME_CONTENTS, *TOLD))
+    told = runs[[name for name in wanted if name in runs.columns]]
+    alike = told.groupby([runs[name].astype("str") for name in keys], sort=False)
     problems: list[Problem] = []
     rows: list[tuple[int, int]] = []
     for _, group in alike:
@@ -58,7 +66,7 @@ def pair(runs: pd.DataFrame, baseline: str = "full", vary: Sequence[str] = ()) -
         twice = group.duplicated("arm").any()
         parts = [part for _, part in group.groupby(SAME_CONTENTS)] if twice else [group]
         for part in parts:
-            made, refused = _pair_alike(runs, part, baseline, keys)
+            made, refused = _pair_alike(told, part, baseline, keys)
             rows += made
             problems += refused
     return Paired(_differences(runs, sorted(rows)), problems)

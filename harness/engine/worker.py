@@ -44,7 +44,8 @@ def work(link: Connection) -> None:
         gpu = link.recv()
         if gpu is not None:  # nothing has looked for GPUs so far
             os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-            device.begin()
+            with suppress(RuntimeError, ImportError):  # a run will meet it again, and tell
+                device.begin()
         warm = Warm()
         link.send(Message("ready"))
         while True:

@@ -21,6 +21,7 @@ CODE = {
     "before_graphs": "kernel by kernel",
     "with_graphs": "one CUDA graph a step",
     "with_loss_kernel": "and cross-entropy in one kernel",
+    "with_steps_of_real_tokens": "and padding no part of a step's size",
 }
 """Folder of records -> what the code did, in the order in which it was written."""
 
@@ -36,32 +37,43 @@ HEAD = """
 ## Stacks on one GPU
 
 Made from [the records](results/stacks), which `python -m tests.benchmarks.stacks` wrote: one NVIDIA
-H100 80GB HBM3, torch 2.11.0+cu130, bf16, {date}; each figure timed once, so that differences of
-some per cent mean nothing. Real tokens a second of training; answers are of 64 tokens each. Where a
-row is missing, that code was not measured on that work.
+H100 80GB HBM3, torch 2.11.0+cu130, bf16, {date}; each figure timed once, so that
+differences of some per cent mean nothing. Real tokens a second of training; answers are of 64
+tokens each. Where a row is missing, that code was not measured on that work.
 
 | trained | runs in the stack | code | commit | ms a step | real tokens/s | answers, tokens/s \
 | memory, GiB |
 |---|---:|---|---|---:|---:|---:|---:|
 """
 
-MISSING = """
-In steps of 16,384 tokens, padding still counted towards a micro-batch, so that most steps were two
-micro-batches, which are launched kernel by kernel; it no longer counts, and this has not been
-measured since.
-"""
+FIRST = 10.0
+"""Seconds after the first result within which the first stack of every worker has ended."""
 
-THOUSAND = """
-### One command, a thousand runs: micro, 1,000 built-in examples
+COMMANDS = """
+### One command, many runs: micro, 1,000 built-in examples, three passes
 
 `{command}`
 
-{runs:,} runs finished {last:.0f} s after the command began, the first ones after {first:.0f} s
-(imports, planning, then a whole stack); {slope:.0f} ms a run in between, on one {device}. {note}
-Summed over all runs, a run took {phases}; the three workers share the GPU, so that a run's phases
-overlap with those of other stacks.
+Three workers on one NVIDIA H100 80GB HBM3 and 16 cores, each with stacks of up to 64 runs. *A run*
+is the time from the first stacks' end to the last's, by the runs of the other stacks. MPS is CUDA's
+[server](https://docs.nvidia.com/deploy/mps/) that lets kernels of several processes run at once,
+started before the command by `nvidia-cuda-mps-control -d`; without it the workers take turns.
+
+| date | commit | runs | MPS | first result | last result | a run | whole command |
+|---|---|---:|---|---:|---:|---:|---:|
+{rows}
+
+{notes}
 
 ![Runs finished by time](figures/thousand_runs.png)
+
+Where the {seconds:.0f} s of the latest went:
+
+| part | s |
+|---|---:|
+{spent}
+
+Summed over its stacks and divided by its runs, a run took {phases}: three stacks share the GPU.
 """
 
 
@@ -81,45 +93,70 @@ def table(folder: Path = KEPT) -> str:
     return text
 
 
-def thousand(kept: dict[str, Any]) -> str:
-    """What a thousand runs took."""
-    runs = kept["runs"]
-    times = [run["finished"] for run in runs]
+def commands(kept: list[dict[str, Any]]) -> str:
+    """What commands of many runs took, the latest last."""
+    rows, notes = [], []
+    for each in kept:
+        times = [run["finished"] for run in each["runs"]]
+        later = sum(time > times[0] + FIRST for time in times)
+        whole = f"{each['command_seconds']:.0f} s" if each["command_seconds"] else "not ended"
+        cells = [
+            each["date"], each["commit"], f"{len(times):,}", "yes" if each["mps"] else "no",
+            f"{times[0]:.0f} s", f"{times[-1]:.0f} s",
+            f"{1000 * (times[-1] - times[0]) / later:.0f} ms", whole,
+        ]  # fmt: skip
+        rows.append(f"| {' | '.join(cells)} |")
+        notes.append(f"- {each['date']}, {len(times):,} runs: {each['note']}")
+    latest = kept[-1]
     means = {
-        name: np.mean([run[name] for run in runs])
+        name: np.mean([run[name] for run in latest["runs"]])
         for name in ("prepare", "train", "evaluate", "generate")
     }
-    return THOUSAND.format(
-        command=kept["command"],
-        runs=len(runs),
-        first=times[0],
-        last=times[-1],
-        slope=1000 * (times[-1] - times[0]) / len(runs),
-        device=kept["device"],
-        note=kept["note"],
+    return COMMANDS.format(
+        command=latest["command"],
+        rows="\n".join(rows),
+        notes="\n".join(notes),
+        seconds=latest["command_seconds"],
+        spent="\n".join(f"| {part} | {taken:.1f} |" for part, taken in latest["spent"].items()),
         phases=", ".join(f"{value:.2f} s to {name}" for name, value in means.items()),
     )
 
 
-def draw(kept: dict[str, Any], path: Path = FIGURE) -> None:
+def draw(kept: list[dict[str, Any]], path: Path = FIGURE) -> None:
     """Runs finished against seconds."""
-    times = [run["finished"] for run in kept["runs"]]
     figure, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
-    axes.step([0.0, *times], range(len(times) + 1), where="post", color="#0072B2")
+    for each, colour in zip(kept, ("#999999", "#E69F00", "#0072B2"), strict=True):
+        times = [run["finished"] for run in each["runs"]]
+        label = f"{each['date']}, {'MPS' if each['mps'] else 'no MPS'}"
+        steps = range(len(times) + 1)
+        axes.step([0.0, *times], steps, where="post", color=colour, label=label)
     axes.set(
         xlabel="seconds from the command's start", ylabel="runs finished", xlim=(0, None),
-        ylim=(0, None), title="1,000 runs of micro, 3 workers on one H100",
+        ylim=(0, None), title="Runs of micro, 3 workers on one H100",
     )  # fmt: skip
+    axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
-def section(folder: Path = KEPT) -> str:
+def kept_commands(folder: Path = KEPT) -> list[dict[str, Any]]:
+    """The records of commands, the oldest first."""
+    paths = sorted((folder / "commands").glob("*.json"))
+    records = [json.loads(path.read_text("utf-8")) for path in paths]
+    return sorted(records, key=lambda record: (record["date"], "spent" in record))
+
+
+def section() -> str:
     """The part of the page."""
-    kept = json.loads((folder / "thousand_runs.json").read_text("utf-8"))
-    return HEAD.format(date=kept["date"]).rstrip("\n") + "\n" + table() + MISSING + thousand(kept)
+    dates = sorted(
+        record["date"]
+        for path in KEPT.glob("with*/*.json")
+        for record in json.loads(path.read_text())
+    )
+    period = f"{dates[0]} to {dates[-1]}"
+    return HEAD.format(date=period).rstrip("\n") + "\n" + table() + commands(kept_commands())
 
 
 if __name__ == "__main__":
-    draw(json.loads((KEPT / "thousand_runs.json").read_text("utf-8")))
+    draw(kept_commands())
