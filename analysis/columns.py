@@ -70,6 +70,14 @@ COLUMNS = (
         "validation chose",
     ),
     Column(
+        "bits_per_byte.*",
+        "result",
+        "bits_per_byte",
+        "float",
+        "bits/byte",
+        "the same losses over bytes of text, which models of other tokenizers share",
+    ),
+    Column(
         "calibration.*",
         "result",
         "calibration",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.labels import conditions, science, varying
+from analysis.labels import conditions, factors
 
 RATE = "config.train.lr"
 VALIDATION = "nll.validation.answer"
@@ -78,5 +78,5 @@ def _swept(runs: pd.DataFrame) -> bool:
 
 
 def _settings(runs: pd.DataFrame) -> list[str]:
-    """What varies beside arm, size, seed and rate."""
-    return varying(runs, science(runs, ["train.lr"]))
+    """What varies beside arm, size, seed and rate, and is not decided by these."""
+    return factors(runs.drop(columns=[RATE]))

@@ -16,13 +16,14 @@ from tests import fakes
 BEST = {"full": 1e-3, "none": 2e-3}
 
 
-def swept(folder: Path, *, validation: bool = True) -> Path:
+def swept(folder: Path, *, validation: bool = True, splits: bool = False) -> Path:
     """A sweep of three rates: validation loss is least at each mask's best, test loss is not."""
     for mask in BEST:
         for rate in (5e-4, 1e-3, 2e-3):
             for seed in (0, 1):
                 settings = fakes.config("s", mask, "nano", 100, seed)
                 settings["train"]["lr"] = rate
+                settings["data"]["seed"] = seed if splits else 0
                 run = folder / f"{mask}-{rate}-{seed}"
                 fakes.write_run(run, settings, fakes.no_effect, prompts=2)
                 content = json.loads((run / records.RESULT).read_text())
@@ -39,6 +40,12 @@ def test_the_rate_is_chosen_on_validation_and_never_on_test(tmp_path: Path) -> N
     assert rates == {"full": [1e-3], "none": [2e-3]}
     assert found.conditions == [""] and len(found.pairs) == 2
     assert found.problems == []
+
+
+def test_splits_that_follow_the_seed_have_one_rate(tmp_path: Path) -> None:
+    found = study([swept(tmp_path / "s", splits=True)])
+    assert found.chosen.table["seeds"].tolist() == [2] * 6
+    assert found.conditions == [""] and len(found.pairs) == 2
 
 
 def test_the_report_says_which_arm_had_which_rate_and_where_the_grid_ends(tmp_path: Path) -> None:
