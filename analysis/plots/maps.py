@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from matplotlib.tri import Triangulation
 
-from analysis.outcomes import Outcome
+from analysis.outcomes import POINTS, Outcome
 from analysis.plots import style
 
 COLOURS = "PuOr"
+RATIOS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 3)]
+"""Prompt/response ratios that an axis may name."""
 SHIFT = 1.04
 """Factor by which a cell stands aside that would hide another."""
 
@@ -35,16 +38,35 @@ def landscape(rows: Sequence[tuple[str, Outcome, pd.DataFrame]], sizes: Sequence
     figure.set_figwidth(style.WIDE)
     bounds = _bounds(rows)
     for line, (title, outcome, cells) in zip(panels, rows, strict=True):
-        bound = bounds[outcome.column]
+        scale = _scale(bounds[outcome.column], outcome)
         for axes, size in zip(line, sizes, strict=True):
-            _panel(axes, cells[cells["n_examples"] == size], bound)
+            _panel(axes, cells[cells["n_examples"] == size], scale)
             _ends(axes, cells)
             axes.set_title(f"{style.thousands(size)} examples" if line is panels[0] else "")
             axes.set_xlabel("passes" if line is panels[-1] else "")
-        line[0].set_ylabel(f"{style.wrapped(title, 24)}\nprompt / response".lstrip("\n"))
-        colours = ScalarMappable(Normalize(-bound, bound), COLOURS)
-        style.difference_axis(figure.colorbar(colours, ax=line, aspect=12).ax.yaxis, outcome)
+        line[0].set_ylabel(f"{style.in_lines(title, 22)}\nprompt / response".lstrip("\n"))
+        bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=line, aspect=12).ax.yaxis
+        style.difference_axis(bar, outcome)
+        named = _named(scale.linthresh, bounds[outcome.column])
+        factor = 100 if outcome.unit == POINTS else 1
+        bar.set_ticks(named, labels=[f"{factor * value:g}".replace("-", "−") for value in named])
+        bar.set_minor_locator(NullLocator())
+        bar.set_label_text(f"Δ ({outcome.unit})")  # the line's title names the outcome
     return figure
+
+
+def _scale(bound: float, outcome: Outcome) -> SymLogNorm:
+    """Colours of Δ: linear inside the margin, logarithmic beyond, so that one large cell does not
+    make all others white.
+    """
+    return SymLogNorm(min(outcome.margin or bound, bound), vmin=-bound, vmax=bound, base=10)
+
+
+def _named(least: float, most: float) -> list[float]:
+    """Values of Δ that a colour bar names."""
+    powers = [digit * 10.0**power for power in range(-4, 4) for digit in (1, 3)]
+    named = [value for value in powers if least <= value <= most]
+    return [*(-value for value in reversed(named)), 0.0, *named]
 
 
 def _bounds(rows: Sequence[tuple[str, Outcome, pd.DataFrame]]) -> dict[str, float]:
@@ -56,14 +78,14 @@ def _bounds(rows: Sequence[tuple[str, Outcome, pd.DataFrame]]) -> dict[str, floa
     return {column: bound or 1.0 for column, bound in bounds.items()}
 
 
-def _panel(axes: Axes, cells: pd.DataFrame, bound: float) -> None:
-    cells, scale = _aside(cells), Normalize(-bound, bound)
+def _panel(axes: Axes, cells: pd.DataFrame, scale: SymLogNorm) -> None:
+    cells = _aside(cells)
     x, y = np.log10(cells["epochs"].to_numpy(float)), np.log10(cells["ratio"].to_numpy(float))
     axes.grid(visible=False)
     triangles = _triangles(x, y)
     if triangles is not None:
         delta = cells["delta"].to_numpy(float)
-        axes.tricontourf(triangles, delta, levels=np.linspace(-bound, bound, 41),
+        axes.tricontourf(triangles, delta, levels=scale.inverse(np.linspace(0, 1, 41)),
                          cmap=COLOURS, norm=scale, extend="both")  # fmt: skip
         _band(axes, triangles, cells)
         if delta.min() < 0 < delta.max():
@@ -102,11 +124,10 @@ def _ends(axes: Axes, cells: pd.DataFrame) -> None:
     passes = sorted(cells["epochs"].unique())
     axes.set_xticks(np.log10(passes), [f"{count:g}" for count in passes])
     ratios = np.log10(cells["ratio"].to_numpy(float))
-    decades = [
-        tick for tick in (-2, -1, 0, 1, 2) if ratios.min() - 0.3 <= tick <= ratios.max() + 0.3
+    ticks = [
+        tick for tick in RATIOS if ratios.min() - 0.12 <= np.log10(tick) <= ratios.max() + 0.12
     ]
-    ticks = decades if len(decades) > 1 else [ratios.min(), ratios.max()]
-    axes.set_yticks(ticks, [f"{10**tick:.2g}" for tick in ticks])
+    axes.set_yticks(np.log10(ticks), [f"{tick:g}" for tick in ticks])
     axes.set_xlim(np.log10(passes[0]) - 0.1, np.log10(passes[-1]) + 0.1)
     axes.set_ylim(ratios.min() - 0.12, ratios.max() + 0.12)
 
