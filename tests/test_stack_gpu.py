@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
@@ -123,6 +125,32 @@ def test_a_stack_of_one_answers_alike_where_no_graph_can_be_recorded(
 
     monkeypatch.setattr(Replays, "_record", refuse)
     assert generate(model, prompts, 7, 150, 10_000, "bf16") == recorded
+
+
+def test_a_graph_that_is_garbage_ends_no_recording() -> None:
+    old = [Replays(lambda inputs, _: inputs[0] * 2)]
+    number = torch.ones(1, device="cuda")
+    calls = []
+
+    def work(inputs: Sequence[torch.Tensor], _: int) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 2:  # while it is recorded
+            circle: list[object] = [old.pop()]
+            circle.append(circle)
+            del circle
+            gc.set_threshold(20, 1, 1)
+            assert len([[] for _ in range(1000)]) == 1000  # calls for a collection
+        return inputs[0] + 1
+
+    before = gc.get_threshold()
+    gc.set_threshold(1_000_000)
+    try:
+        for _ in range(2):
+            old[0]([number])
+        own = Replays(work)
+        assert [own([number]).item() for _ in range(3)] == [2.0, 2.0, 2.0]
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_a_vocabulary_filled_up_has_the_same_loss_and_gradients() -> None:

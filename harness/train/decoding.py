@@ -5,6 +5,7 @@ distribution.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -189,10 +190,8 @@ class _Following:
     """The next token of every row, again and again; on a GPU launched as one where it is greedy."""
 
     def __init__(self, model: LanguageModel, decoder: Decoder, rows: int, choose: Choose) -> None:
-        self._model = model
-        self._decoder = decoder
-        self._choose = choose
-        self._bound = 0
+        # What holds graphs and cache is in no circle, so that both go with it.
+        self._work = partial(_next, model, decoder, choose)
         small = decoder.in_place and rows <= GPU_ROWS
         as_one = choose is greedy and model.device.type == "cuda" and small
         self._replays = Replays(self._work) if as_one else None
@@ -201,20 +200,22 @@ class _Following:
 
     def __call__(self, ids: Tensor, positions: Tensor, bound: int) -> Tensor:
         """As `Decoder.step`, from the last tokens of the rows to the next ones."""
-        self._bound = bound
         if self._replays is None:
-            return self._work([ids, positions])
-        self._bound = -(-bound // GPU_SEEN) * GPU_SEEN
+            return self._work([ids, positions], bound)
+        bound = -(-bound // GPU_SEEN) * GPU_SEEN
         try:
-            return self._replays([ids, positions], self._bound)
+            return self._replays([ids, positions], bound)
         except torch.AcceleratorError:  # the same, launched kernel by kernel
             self._replays = None
-            return self._work([ids, positions])
+            return self._work([ids, positions], bound)
 
-    def _work(self, inputs: Sequence[Tensor]) -> Tensor:
-        ids, positions = inputs
-        hidden = self._decoder.step(ids, positions, self._bound)
-        return self._choose(_logits(self._model, hidden))
+
+def _next(
+    model: LanguageModel, decoder: Decoder, choose: Choose, inputs: Sequence[Tensor], bound: int
+) -> Tensor:
+    """Arguments as in `Decoder.step`: ids and positions, int64 [rows] each, and the bound."""
+    ids, positions = inputs
+    return choose(_logits(model, decoder.step(ids, positions, bound)))
 
 
 def _until(row: list[int], end: int) -> list[int]:

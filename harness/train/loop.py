@@ -127,6 +127,8 @@ class Training:
         ended = not any(learner.left for learner in learners)
         if ended or len(self._pending) == FLUSH_EVERY or self.model.device.type == "cpu":
             self.settle()
+        if ended:  # its memory is free for what comes; it holds this training, too
+            self._replays = None
 
     def _narrow(self) -> list[Learner]:
         """The runs that have steps left: the first ones, and failed ones in between.
@@ -166,7 +168,7 @@ class Training:
         self.optimizer.count(len(steps))
         return outcome
 
-    def _whole_step(self, inputs: Sequence[Tensor]) -> Tensor:
+    def _whole_step(self, inputs: Sequence[Tensor], _: int) -> Tensor:
         """Gradient and update of one micro-batch: figures of the update, divisors and a batch's
         tensors to [3, S].
         """
