@@ -90,3 +90,18 @@ def test_the_figures_of_smollm2_are_those_of_its_records() -> None:
         assert f"(base: {bits['base']['answer']:.3f})" in page
         assert nll["test"]["answer"] < nll["base"]["answer"]
     assert len(kept) == 6
+
+
+def test_the_kept_map_gives_its_verdicts_and_the_page_has_them() -> None:
+    found = study([KEPT / "map.parquet"])
+    kept = json.loads((KEPT / "map" / "verdict.json").read_text("utf-8"))
+    said = [(each["claim"], each["verdict"], each["reason"]) for each in kept["claims"]]
+    assert said == [(each.key, each.word, reason(each)) for each in found.verdicts]
+    page = one_line("docs/results.md")
+    for each in found.verdicts:
+        assert f"| {each.claim.text} | **{each.word}** |" in page
+    cells = {cell.label: cell for cell in found.verdicts[0].cells}
+    judged = found.verdicts[0].claim.judged
+    for label in ("data pubmedqa, N = 300, epochs 10", "data t0_reading, N = 100, epochs 3"):
+        estimate, low, high = (getattr(cells[label], name) for name in ("estimate", "low", "high"))
+        assert interval(estimate, low, high, judged) in page

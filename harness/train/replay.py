@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 Work = Callable[[Sequence[Tensor], int], Tensor]
-"""Kernels alone, of tensors and of a number that makes the work another one: it looks at no tensor's
-content on the host. It may keep state in place.
+"""Kernels alone, of tensors and of a number that makes the work another one: it looks at no
+tensor's content on the host. It may keep state in place.
 """
 
 
