@@ -14,6 +14,7 @@ from harness.config.schema import Run
 from harness.data.doubts import doubts
 from harness.data.encoded import Encoded, encode_all
 from harness.data.jinja import ChatTemplate
+from harness.data.leaks import leaks
 from harness.data.overlap import count_near
 from harness.data.prompt import render
 from harness.data.sources import load
@@ -103,7 +104,10 @@ def describe(run: Run, count: int = 10) -> Description:
         truncated=truncated,
         template_share=template / total if total else 0.0,
         shown=tuple(tokenizer.decode(item.tokens.ids.tolist()) for item in items[:count]),
-        warnings=tuple(doubts(splits.pool, truncated, template / total if total else 0.0)),
+        warnings=(
+            *doubts(splits.pool, truncated, template / total if total else 0.0),
+            *leaks(splits.pool, splits.test),
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
     python sweeps/map/leaks.py SETS/t0_reading.jsonl.gz > docs/results/map/leaks.json
 
-A response is long from 50 words on, and stands in a text as far as its runs of five words do.
+What is long, and what stands in a text: `harness.data.leaks`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,7 @@ from collections.abc import Iterable
 from harness.config.compose import command_config
 from harness.config.schema import Run
 from harness.data.examples import prepare_examples
-
-LONG = 50
-RUN = 5
-
-
-def runs(text: str) -> set[str]:
-    """All runs of five words."""
-    words = text.split()
-    return {" ".join(words[start : start + RUN]) for start in range(len(words) - RUN + 1)}
+from harness.data.leaks import LONG, shares
 
 
 def main(path: str, seeds: Iterable[int], sizes: Iterable[int]) -> list[dict[str, object]]:
@@ -35,22 +27,17 @@ def main(path: str, seeds: Iterable[int], sizes: Iterable[int]) -> list[dict[str
                 "config", Run, [*options, f"data.seed={seed}", f"seed={seed}", "model=micro"]
             )
             examples = prepare_examples(config)
-            prompts: set[str] = set()
-            for item in examples.train:
-                for message in item.example.messages:
-                    if message.speaker == "user":
-                        prompts |= runs(f"{message.content} {message.input}")
-            responses = [item.example.response for item in examples.test]
-            long = [text for text in responses if len(text.split()) >= LONG]
-            words = sum(len(text.split()) for text in responses)
-            shares = [len(runs(text) & prompts) / len(runs(text)) for text in long]
+            train = [item.example for item in examples.train]
+            test = [item.example for item in examples.test]
+            words = [len(example.response.split()) for example in test]
+            long = [count for count in words if count >= LONG]
             found.append(
                 {
                     "seed": seed,
                     "n_examples": size,
                     "long": len(long),
-                    "share_of_words": sum(len(text.split()) for text in long) / words,
-                    "in_training_prompts": [round(share, 3) for share in shares],
+                    "share_of_words": sum(long) / sum(words),
+                    "in_training_prompts": [round(share, 3) for share in shares(train, test)],
                 }
             )
     return found
