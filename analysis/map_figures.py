@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -18,8 +20,13 @@ MOST_ROWS = 8
 
 def landscape(study: Study) -> Figure:
     """Δ of each outcome over passes, length ratio and training size."""
+    return landscape_of(study, study.outcomes[:MOST_ROWS])
+
+
+def landscape_of(study: Study, outcomes: Sequence[Outcome]) -> Figure:
+    """The map of these outcomes alone, a line of panels each."""
     rows = []
-    for one in study.outcomes[:MOST_ROWS]:
+    for one in outcomes:
         cells = _on_one_map(_map_cells(study, one))
         if len(cells):
             rows.append((one.name, one, cells))

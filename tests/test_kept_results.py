@@ -105,3 +105,20 @@ def test_the_kept_map_gives_its_verdicts_and_the_page_has_them() -> None:
     for label in ("data pubmedqa, N = 300, epochs 10", "data t0_reading, N = 100, epochs 3"):
         estimate, low, high = (getattr(cells[label], name) for name in ("estimate", "low", "high"))
         assert interval(estimate, low, high, judged) in page
+
+
+def test_leaked_answers_go_with_the_gain_on_t0_as_the_page_says() -> None:
+    pairs = study([KEPT / "map.parquet"]).pairs
+    leaks = json.loads((KEPT / "map" / "leaks.json").read_text("utf-8"))
+    shares = {
+        (each["seed"], each["n_examples"]): sum(
+            share > 0.9 for share in each["in_training_prompts"]
+        ) / each["long"]
+        for each in leaks
+    }  # fmt: skip
+    own = pairs[pairs["config.data.name"] == "t0_reading"]
+    leaked = [shares[key] for key in zip(own["seed"], own["n_examples"], strict=True)]
+    cells = own.assign(leaked=leaked).groupby(["n_examples", "config.train.epochs"])
+    found = sorted(float(cell["leaked"].corr(cell[f"delta.{PRIMARY}"])) for _, cell in cells)
+    assert [f"{each:.2f}" for each in (found[0], found[1], found[-1])] == ["0.06", "0.68", "0.90"]
+    assert ".68 to .90 in five of six cells (.06 in the sixth" in one_line("docs/results.md")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +45,7 @@ def landscape(rows: Sequence[tuple[str, Outcome, pd.DataFrame]], sizes: Sequence
             _ends(axes, cells)
             axes.set_title(f"{style.thousands(size)} examples" if line is panels[0] else "")
             axes.set_xlabel("passes" if line is panels[-1] else "")
-        line[0].set_ylabel(f"{style.in_lines(title, 22)}\nprompt / response".lstrip("\n"))
+        line[0].set_ylabel(f"{textwrap.fill(title, 22)}\nprompt / response".lstrip("\n"))
         bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=line, aspect=12).ax.yaxis
         style.difference_axis(bar, outcome)
         named = _named(scale.linthresh, bounds[outcome.column])

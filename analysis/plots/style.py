@@ -5,7 +5,6 @@ bytes every time.
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -161,11 +160,6 @@ def plain_logarithm(axis: Axis) -> None:
 def axis_name(outcome: Outcome) -> str:
     """An outcome as the label of an axis, its unit on a line of its own."""
     return f"{outcome.name}\n({outcome.unit})"
-
-
-def in_lines(text: str, width: int) -> str:
-    """A text broken at its spaces."""
-    return textwrap.fill(text, width)
 
 
 def difference_axis(axis: Axis, outcome: Outcome) -> None:

@@ -71,10 +71,16 @@ def calibrate(
         return _chunks(model, sets, batch_tokens, precision, advance)
 
     grid = torch.from_numpy(np.tile(GRID, (len(test), 1))).to(model.device)
-    tried, _ = _tempered(passes(validation), grid)
+    tried = torch.zeros_like(grid)
+    for chunk in passes(validation):
+        tried += _nats(chunk, grid)
     chosen = [_least(row) for row in tried.cpu().numpy()]
     fitted = torch.tensor(chosen, dtype=torch.float64, device=model.device)[:, None]
-    nats, sums = _tempered(passes(test), fitted)
+    nats, parts = torch.zeros_like(fitted), []
+    for chunk in passes(test):
+        nats += _nats(chunk, fitted)
+        parts.append(_calibration(chunk))
+    sums = _Sums(*(torch.stack(each).sum(0) for each in zip(*parts, strict=True)))
     tokens = sums.tokens.sum(1)
     nll = (nats[:, 0] / tokens).tolist()
     ece = ((sums.confidence - sums.right).abs().sum(1) / tokens).tolist()
@@ -119,31 +125,32 @@ def _chunks(
         advance()
 
 
-def _tempered(chunks: Iterator[_Chunk], temperatures: Tensor) -> tuple[Tensor, _Sums]:
-    """Σ −log p at each of a run's temperatures, float64 [R, T], and what calibration adds up."""
-    runs, tried = temperatures.shape
-    where = temperatures.device
-    nats = torch.zeros(runs, tried, dtype=torch.float64, device=where)
-    bins = torch.zeros(3, runs * BINS, dtype=torch.float64, device=where)
-    brier = torch.zeros(runs, dtype=torch.float64, device=where)
-    first = torch.arange(0, runs * BINS, BINS, device=where)[:, None]
-    for logits, targets, weights in chunks:
-        weight = weights.double()
-        target = logits.gather(-1, targets[..., None]).squeeze(-1)
-        for number in range(tried):
-            inverse = (1 / temperatures[:, number]).float()[:, None]
-            nll = torch.logsumexp(logits * inverse[..., None], -1) - target * inverse
-            nats[:, number] += (weight * nll.double()).sum(1)
-        chances = logits.softmax(-1)
-        confidence, likeliest = chances.max(-1)
-        given = chances.gather(-1, targets[..., None]).squeeze(-1)
-        brier += (weight * (chances.square().sum(-1) - 2 * given + 1).double()).sum(1)
-        place = (confidence * BINS).long().clamp(0, BINS - 1) + first  # a NaN's too
-        added = [weight, weight * confidence.double(), weight * (likeliest == targets)]
-        for number, values in enumerate(added):
-            bins[number].index_add_(0, place.flatten(), values.flatten())
-    count, sure, right = bins.view(3, runs, BINS)
-    return nats, _Sums(count, sure, right, brier)
+def _nats(chunk: _Chunk, temperatures: Tensor) -> Tensor:
+    """Σ −log p of a chunk at each of a run's temperatures [R, T], float64 [R, T]."""
+    logits, targets, weights = chunk
+    target = logits.gather(-1, targets[..., None]).squeeze(-1)
+    sums = []
+    for inverse in (1 / temperatures).float().T[..., None]:
+        nll = torch.logsumexp(logits * inverse[..., None], -1) - target * inverse
+        sums.append((weights.double() * nll.double()).sum(1))
+    return torch.stack(sums, 1)
+
+
+def _calibration(chunk: _Chunk) -> _Sums:
+    """What a chunk adds to calibration error and Brier score."""
+    logits, targets, weights = chunk
+    runs, weight = len(logits), weights.double()
+    chances = logits.softmax(-1)
+    confidence, likeliest = chances.max(-1)
+    given = chances.gather(-1, targets[..., None]).squeeze(-1)
+    brier = (weight * (chances.square().sum(-1) - 2 * given + 1).double()).sum(1)
+    first = torch.arange(0, runs * BINS, BINS, device=logits.device)[:, None]
+    place = (confidence * BINS).long().clamp(0, BINS - 1) + first  # a NaN's too
+    added = [weight, weight * confidence.double(), weight * (likeliest == targets)]
+    empty = torch.zeros(runs * BINS, dtype=torch.float64, device=logits.device)
+    bins = [empty.index_add(0, place.flatten(), values.flatten()) for values in added]
+    tokens, sure, right = (each.view(runs, BINS) for each in bins)
+    return _Sums(tokens, sure, right, brier)
 
 
 def _least(nats: NDArray[np.float64]) -> float:
