@@ -101,4 +101,5 @@ def test_runs_of_before_the_two_stood_apart_are_still_read_and_paired(tmp_path: 
 def test_the_kept_example_runs_are_still_read(tmp_path: Path) -> None:
     kept = Path(__file__).parent.parent / "docs" / "results" / "main"
     runs = read([shutil.copytree(kept, tmp_path / "main")]).runs
-    assert set(runs["config.device"]) == {"auto"} and set(runs["config.seed"]) == {0}
+    assert len(runs) == 6 and set(runs["mask"]) == {"none", "full", "partial"}
+    assert set(runs["config.launch.device"]) == {"auto"} and set(runs["config.seed"]) == {0}
