@@ -91,7 +91,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def get(server: Server, hash: str = f"sha256:{SHA256}") -> Path:
-    return fetch.fetched("sums", Remote(url=server.url, hash=hash), lambda had, total: None)
+    remote = Remote(url=server.url, hash=hash)
+    return fetch.fetched("data=sums", remote, fetch.cache_folder() / "sums", lambda *_: None)
 
 
 def kept(cache: Path) -> list[str]:
@@ -102,11 +103,12 @@ def kept(cache: Path) -> list[str]:
 def test_a_file_is_fetched_once_and_read_offline_afterwards(server: Server, cache: Path) -> None:
     told: list[tuple[int, int]] = []
     remote = Remote(url=server.url, hash=f"sha256:{SHA256}")
-    path = fetch.fetched("sums", remote, lambda had, total: told.append((had, total)))
+    path = fetch.fetched("data=sums", remote, cache, lambda *state: told.append(state))
     assert path.read_bytes() == CONTENT and kept(cache) == ["sums.jsonl"]
     assert told[-1] == (len(CONTENT), len(CONTENT)) and server.asked == [""]
     server.status = 500
-    assert get(server) == path and server.asked == [""]
+    again = fetch.fetched("data=sums", remote, cache, lambda *_: None)
+    assert again == path and server.asked == [""]
 
 
 def test_a_cut_line_is_taken_up_where_it_broke(server: Server) -> None:
@@ -202,7 +204,7 @@ def test_an_address_that_is_none_is_one_line(server: Server) -> None:
         get(server)
     for url in ("file:///etc/passwd", "https://example.org/", "sums.jsonl"):
         with pytest.raises(DataError, match=f"'{re.escape(url)}', expected the address of a file"):
-            fetch.fetched("sums", Remote(url=url, hash=""), lambda had, total: None)
+            fetch.fetched("data=sums", Remote(url=url, hash=""), Path(), lambda *_: None)
 
 
 def test_a_named_set_gives_examples_and_tells_its_licence(server: Server) -> None:

@@ -23,7 +23,8 @@ class Model:
         heads: attention heads; must divide the width.
         context: longest sequence, in tokens.
         tokenizer: "bpe8k" or "gpt2".
-        weights: "shipped" (in the package), "random", or the path of a folder or .safetensors file.
+        weights: "shipped" (in the package), "random", the path of a folder or .safetensors file, or
+            `hf:owner/name[@revision]` of the Hugging Face hub.
         lr: examples in the training subset -> peak learning rate tuned for this model; between two
             sizes the logarithms are interpolated, outside the nearest is taken. Used by
             `train.lr=auto`.

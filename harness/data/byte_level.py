@@ -12,6 +12,8 @@ from typing import Any
 import tiktoken
 from tiktoken.load import data_gym_to_mergeable_bpe_ranks
 
+from harness.data.fetch import cache_folder
+
 END = "<|endoftext|>"
 MOST_BYTES = 1 << 26
 """Bytes of a tokenizer's file; GPT-2's has a million."""
@@ -35,14 +37,17 @@ def gpt2_ranks(folder: Path | None) -> dict[bytes, int]:
 
     Args:
         folder: where GPT-2's `encoder.json` (or `vocab.json`) and `vocab.bpe` (or `merges.txt`), or
-            else its `tokenizer.json`, lie; without them tiktoken's own download is used.
+            else its `tokenizer.json`, lie; without them what was fetched of the hub before, or else
+            tiktoken's own download, is used.
 
     Raises:
         OSError: a file there holds no ranks, or there is none and nothing can be downloaded.
     """
-    for vocabulary, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
-        if folder is not None and (folder / vocabulary).is_file() and (folder / merges).is_file():
-            return _of_pair(folder / vocabulary, folder / merges)
+    kept = sorted((cache_folder() / "hub").glob("openai-community--gpt2*"))
+    for beside in [folder] if folder is not None else kept:
+        for vocabulary, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
+            if (beside / vocabulary).is_file() and (beside / merges).is_file():
+                return _of_pair(beside / vocabulary, beside / merges)
     if folder is not None and (folder / "tokenizer.json").is_file():
         return _of_tokenizer(folder / "tokenizer.json")
     try:

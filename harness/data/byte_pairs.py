@@ -13,6 +13,7 @@ from tiktoken.load import load_tiktoken_bpe
 
 from harness.config.models import Model
 from harness.data.byte_level import END, gpt2_ranks
+from harness.data.hub_files import RANKS, hub_files, on_hub
 from harness.paths import ASSETS
 
 BPE8K_SIZE = 8192
@@ -90,8 +91,11 @@ def gpt_tokenizer(model: Model) -> BytePairs:
 
     Raises:
         OSError: as `load_tokenizer`.
+        DataError: as `harness.data.hub_files.hub_files`.
     """
     folder = Path(model.weights)
+    if model.tokenizer == "gpt2" and on_hub(model.weights):
+        folder = hub_files(model.weights, RANKS)
     return load_tokenizer(model.tokenizer, folder if folder.is_dir() else None)
 
 

@@ -1,5 +1,5 @@
-"""Files of named sets: fetched once into a cache, taken up again where the line broke, checked by
-their hash, and read without a network from then on.
+"""Files of others: fetched once into a cache, taken up again where the line broke, checked by their
+hash, and read without a network from then on.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
 from harness.config.named import Remote
 from harness.data.errors import DataError
-from harness.data.formats.stream import LARGEST, MIB
+from harness.data.formats.stream import MIB
 
 CACHE = "HARNESS_CACHE"
 """The environment's word for the cache's folder."""
@@ -27,6 +30,8 @@ ATTEMPTS = 5
 PATIENCE = 30.0
 """Seconds without a byte after which a connection counts as broken."""
 CHUNK = MIB // 4
+LARGEST = 16 * 1024 * MIB
+"""Bytes of a file; the largest GPT-2 has 6 GiB."""
 
 Show = Callable[[int, int], None]
 """Told the bytes that are there and the bytes in all, 0 where the server does not say."""
@@ -41,34 +46,57 @@ def cache_folder() -> Path:
     return Path(base) / "prompt-mask-harness"
 
 
-def fetched(name: str, remote: Remote, show: Show) -> Path:
-    """The file in the cache, fetched if it is not there.
+def fetched(key: str, remote: Remote, folder: Path, show: Show) -> Path:
+    """The file in a folder of the cache, fetched if it is not there.
 
     Args:
-        name: of the set, as errors call it and as its folder is called.
+        key: who asks for it, as errors call it, "data=gsm8k".
         remote: the file.
+        folder: where it lies, or is to lie.
         show: told how far it is.
 
     Raises:
         DataError: it cannot be fetched, or is not what its hash says.
     """
-    url = urlsplit(remote.url)
-    if url.scheme not in ("http", "https") or not Path(url.path).name:
-        raise DataError(f"data={name}: {remote.url!r}, expected the address of a file, https://...")
-    folder = cache_folder() / name / hashlib.sha256(remote.url.encode()).hexdigest()[:12]
-    path = folder / Path(url.path).name
+    path = folder / file_name(key, remote)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
             if not path.is_file():
-                part = _download(name, remote, folder / f"{path.name}.part", show)
-                _check(name, remote, part, folder)
+                part = _download(key, remote, folder / f"{path.name}.part", show)
+                _check(key, remote, part, folder)
                 part.replace(path)
             else:
-                _check(name, remote, path, folder)
+                _check(key, remote, path, folder)
     except OSError as error:
-        raise DataError(f"data={name}: {path}: {error.strerror or error}") from None
+        raise DataError(f"{key}: {path}: {error.strerror or error}") from None
     return path
+
+
+def file_name(key: str, remote: Remote) -> str:
+    """The name of a remote file.
+
+    Raises:
+        DataError: the address is that of none.
+    """
+    url = urlsplit(remote.url)
+    if url.scheme not in ("http", "https") or not Path(url.path).name:
+        raise DataError(f"{key}: {remote.url!r}, expected the address of a file, https://...")
+    return Path(url.path).name
+
+
+def with_bar(key: str, remote: Remote, folder: Path) -> Path:
+    """As `fetched`; a bar is shown on the terminal meanwhile."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(
+        *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
+    ) as progress:
+        task = progress.add_task(f"fetching {key}", total=None, visible=False)
+
+        def show(had: int, total: int) -> None:
+            progress.update(task, completed=had, total=total or None, visible=True)
+
+        return fetched(key, remote, folder, show)
 
 
 @contextmanager
@@ -79,14 +107,14 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _download(name: str, remote: Remote, part: Path, show: Show) -> Path:
+def _download(key: str, remote: Remote, part: Path, show: Show) -> Path:
     """All of the file; what an earlier attempt left is not fetched again."""
     reason = ""
     left = ATTEMPTS
     while left:
         had = part.stat().st_size if part.is_file() else 0
         try:
-            if _continue(name, remote.url, part, had, show):
+            if _continue(key, remote.url, part, had, show):
                 return part
             reason = "the connection was closed early"
         except HTTPError as error:
@@ -98,12 +126,12 @@ def _download(name: str, remote: Remote, part: Path, show: Show) -> Path:
         has = part.stat().st_size if part.is_file() else 0
         left = ATTEMPTS if has > had else left - 1
     raise DataError(
-        f"data={name}: cannot fetch {remote.url} ({' '.join(reason.split())}); "
+        f"{key}: cannot fetch {remote.url} ({' '.join(reason.split())}); "
         f"expected to be online the first time, or the file at {part.with_suffix('')}"
     )
 
 
-def _continue(name: str, url: str, part: Path, had: int, show: Show) -> bool:
+def _continue(key: str, url: str, part: Path, had: int, show: Show) -> bool:
     """Fetch what is missing; whether that is all."""
     request = Request(url, headers={"Range": f"bytes={had}-"} if had else {})
     try:
@@ -117,7 +145,7 @@ def _continue(name: str, url: str, part: Path, had: int, show: Show) -> bool:
                 for chunk in iter(lambda: response.read1(CHUNK), b""):
                     had += len(chunk)
                     if had > LARGEST:
-                        raise DataError(f"data={name}: {url}: more than {LARGEST // MIB:,} MiB")
+                        raise DataError(f"{key}: {url}: more than {LARGEST // MIB:,} MiB")
                     file.write(chunk)
                     show(had, total)
             return not total or had == total
@@ -136,7 +164,7 @@ def _whole(error: HTTPError, part: Path) -> bool:
     return False
 
 
-def _check(name: str, remote: Remote, path: Path, folder: Path) -> None:
+def _check(key: str, remote: Remote, path: Path, folder: Path) -> None:
     """Hold a file against its hash; one that is wrong is removed.
 
     A set that names no hash is held against the one that its first fetch left beside the file.
@@ -152,8 +180,7 @@ def _check(name: str, remote: Remote, path: Path, folder: Path) -> None:
     elif found != expected:
         path.unlink()
         raise DataError(
-            f"data={name}: {remote.url} is {found}, expected {expected}; "
-            "what was fetched is removed"
+            f"{key}: {remote.url} is {found}, expected {expected}; what was fetched is removed"
         )
 
 

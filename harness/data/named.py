@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from harness.config.named import Named, Remote
 from harness.config.schema import Data
 from harness.data.errors import DataError
-from harness.data.fetch import fetched
+from harness.data.fetch import cache_folder, with_bar
 from harness.data.files import load_files
 from harness.data.splits import Splits
 
@@ -24,8 +22,8 @@ def load_named(data: Data) -> Splits:
     named = data.named
     if named is None:
         raise DataError(f"data.named=null: expected address and licence of data={data.name}")
-    path = str(_with_bar(data.name, named.train))
-    test_path = str(_with_bar(data.name, named.test)) if named.test else ""
+    path = str(_file(data.name, named.train))
+    test_path = str(_file(data.name, named.test)) if named.test else ""
     splits = load_files(replace(data, source="files", path=path, test_path=test_path))
     return splits._replace(notes=(_about(data.name, named), *splits.notes))
 
@@ -34,15 +32,7 @@ def _about(name: str, named: Named) -> str:
     return f"data={name}: licence {named.licence}; {named.citation}; {named.train.url}"
 
 
-def _with_bar(name: str, remote: Remote) -> str:
-    """The file's path in the cache; a bar is shown on the terminal while it is fetched."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(
-        *columns, TransferSpeedColumn(), console=Console(stderr=True), transient=True
-    ) as progress:
-        task = progress.add_task(f"fetching data={name}", total=None, visible=False)
-
-        def show(had: int, total: int) -> None:
-            progress.update(task, completed=had, total=total or None, visible=True)
-
-        return str(fetched(name, remote, show))
+def _file(name: str, remote: Remote) -> str:
+    """The file's path in the cache, below the set's name and a hash of the address."""
+    address = hashlib.sha256(remote.url.encode()).hexdigest()[:12]
+    return str(with_bar(f"data={name}", remote, cache_folder() / name / address))

@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from harness.data.hub_files import WEIGHTS as HUB_WEIGHTS
+from harness.data.hub_files import hub_files, on_hub
 from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, Shape
 from harness.models.stored import CheckpointError, read
@@ -24,13 +26,14 @@ def find(weights: str, name: str) -> Path:
 
     Raises:
         CheckpointError: there is none.
+        DataError: the hub has none, or is out of reach.
     """
     if weights == "shipped":
         path = ASSETS / f"{name}.safetensors"
         if not path.is_file():
             path = ASSETS / f"{name}.safetensors.gz"
     else:
-        path = Path(weights)
+        path = hub_files(weights, HUB_WEIGHTS) if on_hub(weights) else Path(weights)
         if path.is_dir():
             path = path / "model.safetensors"
     for other in ("pytorch_model.bin", "model.safetensors.index.json"):
@@ -46,7 +49,7 @@ def find(weights: str, name: str) -> Path:
         )
         raise CheckpointError(
             f"model.weights={weights}: no file {path}, expected a folder with model.safetensors, "
-            f"a .safetensors file, random, or shipped (for {shipped})"
+            f"a .safetensors file, hf:owner/name[@revision], random, or shipped (for {shipped})"
         )
     return path
 
