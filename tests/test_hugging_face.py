@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from harness.__main__ import main
 from harness.data.byte_level import END
 from harness.models import weights as checkpoint
+from harness.models.exported import export_model
 from harness.models.gpt import GPT, Layout, Shape
 from harness.models.hugging_face import export
 from harness.models.stored import CheckpointError
@@ -36,7 +37,8 @@ TRICKY = [
 def nano(tmp_path_factory: pytest.TempPathFactory) -> tuple[GPT, Path]:
     folder = tmp_path_factory.mktemp("nano")
     found = open_model(run_of("model=nano").model, "")
-    export(found.model, found.tokenizer, folder)
+    export_model(found.model, found.tokenizer, folder)
+    assert isinstance(found.model, GPT)
     return found.model, folder
 
 

@@ -59,6 +59,7 @@ def test_a_quantised_file_loads_as_a_model(tmp_path: Path) -> None:
         (b"torn", "cannot be read as safetensors"),
         ({"a": torch.tensor([[1, 2]])}, "a is torch.int64, expected floats"),
         ({"a": torch.tensor([[1.0, torch.nan]])}, "a holds NaN or infinity"),
+        ({"model.norm.weight": torch.ones(2)}, "no tensor tokens.weight, expected"),
     ],
 )
 def test_what_cannot_be_quantised_is_one_line_and_writes_nothing(

@@ -16,13 +16,13 @@ from torch.nn import functional
 from harness.bases.corpus import documents
 from harness.bases.last_word import Passage, passages
 from harness.config.commands import Assess
-from harness.data.byte_pairs import BytePairs, gpt_tokenizer
+from harness.data.tokens import Tokenizer
 from harness.models import device
-from harness.models import weights as checkpoint
-from harness.models.gpt import GPT, Layout, Shape
-from harness.models.stored import hold_tokenizer
+from harness.models.base import LanguageModel
+from harness.models.gpt import Layout
+from harness.models.opened import open_base
 from harness.records.storage import write_json
-from harness.train.decoding import generate
+from harness.train.decoding import generate, greedy, one_end
 from harness.train.loss import token_nll
 
 OPENINGS = (
@@ -37,7 +37,8 @@ class HeldOut(NamedTuple):
     """The loss of a text, cut into windows of the model's context.
 
     Attributes:
-        nats: Σ −log p of its tokens but for the first of each window; end tokens are predicted too.
+        nats: Σ −log p of its tokens but for the first of each window, which is predicted where the
+            tokenizer has a token to open texts with; end tokens are predicted too.
         tokens: how many those are.
         all_tokens: tokens of the whole text.
         bytes: UTF-8 bytes of the documents.
@@ -60,26 +61,35 @@ class HeldOut(NamedTuple):
 
 
 @torch.no_grad()
-def held_out(model: GPT, texts: list[str], tokenizer: BytePairs, batch_tokens: int) -> HeldOut:
-    """Measure the documents `texts` joined by end tokens, in windows that share no token.
+def held_out(
+    model: LanguageModel, texts: list[str], tokenizer: Tokenizer, batch_tokens: int
+) -> HeldOut:
+    """Measure the documents `texts` joined by end tokens, in windows that share no token; before
+    each stands what the tokenizer opens a text with.
 
     Raises:
         ValueError: they hold no text.
     """
-    where, context = model.head.device, model.shape.context
-    rows = tokenizer.encoding.encode_ordinary_batch(texts)
+    where = model.device
+    opening = torch.tensor(tokenizer.opening, dtype=torch.int64, device=where)
+    first = max(1, len(opening))
+    room = model.context - len(opening)
+    rows = [tokenizer.encode(text, first=True) for text in texts]
     ids = torch.tensor([token for row in rows for token in (*row, tokenizer.end)], device=where)
-    whole = ids[: len(ids) // context * context].view(-1, context)
-    batches = [*torch.split(whole, max(1, batch_tokens // context)), ids[None, whole.numel() :]]
+    whole = ids[: len(ids) // room * room].view(-1, room)
+    count = max(1, batch_tokens // model.context)
+    batches = [*torch.split(whole, count), ids[None, whole.numel() :]]
     size = sum(len(text.encode()) for text in texts)
     if not size or len(ids) < 2:
         raise ValueError(f"{len(texts)} documents of {size} bytes, expected text to predict")
     nats, tokens = 0.0, 0
-    for batch in track(batches, "held-out loss"):
-        if not batch[:, 1:].numel():
+    for part in track(batches, "held-out loss"):
+        batch = torch.cat([opening.expand(len(part), -1), part], 1)
+        if not part.numel() or not batch[:, first:].numel():
             continue
-        hidden = model(batch.flatten(), Layout(*batch.shape)).view(*batch.shape, -1)[:, :-1]
-        nll = token_nll(hidden.flatten(0, 1), model.head, batch[:, 1:].flatten())
+        hidden = model(batch.flatten(), Layout(*batch.shape)).view(*batch.shape, -1)
+        seen, targets = hidden[:, first - 1 : -1], batch[:, first:]
+        nll = token_nll(seen.flatten(0, 1), model.head, targets.flatten(), model.output)
         nats += float(nll.double().sum())
         tokens += len(nll)
     return HeldOut(nats, tokens, len(ids), size)
@@ -87,17 +97,18 @@ def held_out(model: GPT, texts: list[str], tokenizer: BytePairs, batch_tokens: i
 
 @torch.no_grad()
 def last_words(
-    model: GPT, asked: list[Passage], tokenizer: BytePairs, batch_tokens: int
+    model: LanguageModel, asked: list[Passage], tokenizer: Tokenizer, batch_tokens: int
 ) -> list[bool]:
     """Whether greedy decoding continues each context with its word, every token of it."""
-    where = model.head.device
+    where = model.device
+    opening = tokenizer.opening or (tokenizer.end,)
     answers: list[bool] = []
     size = max(1, batch_tokens // 256)  # a passage has some 130 tokens
     for start in track(range(0, len(asked), size), "last words"):
         part = asked[start : start + size]
         words = [tokenizer.encode(" " + passage.word) for passage in part]
         rows = [
-            [tokenizer.end, *tokenizer.encode(passage.context), *word]
+            [*opening, *tokenizer.encode(passage.context, first=True), *word]
             for passage, word in zip(part, words, strict=True)
         ]
         longest = max(map(len, rows))
@@ -109,8 +120,8 @@ def last_words(
         end = 0
         for ids, word in zip(rows, words, strict=True):
             end += len(ids)
-            chosen = functional.linear(hidden[end - len(word) - 1 : end - 1], model.head).argmax(1)
-            answers.append(chosen.tolist() == word)
+            products = functional.linear(hidden[end - len(word) - 1 : end - 1], model.head)
+            answers.append(model.output.logits(products).argmax(1).tolist() == word)
     return answers
 
 
@@ -118,36 +129,29 @@ def assess(config: Assess) -> dict[str, object]:
     """Measure and write the figures to `config.out`.
 
     Raises:
-        CheckpointError, OSError, ValueError: as their one-line messages say.
+        CheckpointError, ModelError, OSError, ValueError: as their one-line messages say.
     """
     where = device.resolve(config.device)
     out = Path(config.out)
     out.parent.mkdir(parents=True, exist_ok=True)  # said before the measuring, not after
-    tokenizer = gpt_tokenizer(config.model)
-    sizes = config.model
-    shape = Shape(
-        layers=sizes.layers,
-        width=sizes.width,
-        heads=sizes.heads,
-        vocabulary=tokenizer.size,
-        context=sizes.context,
-    )
-    path = checkpoint.find(sizes.weights, sizes.name)
-    model = checkpoint.load(path, shape).to(where)
-    hold_tokenizer(path, tokenizer)
+    base = open_base(config.model)
+    model, tokenizer = base.model.to(where), base.tokenizer
     texts = list(documents(Path(config.valid)))[:: config.every]
     try:
         loss = held_out(model, texts, tokenizer, config.batch_tokens)
     except ValueError as error:
         raise ValueError(f"valid={config.valid}: {error}") from None
     right = last_words(model, passages(texts), tokenizer, config.batch_tokens)
-    prompts = [tokenizer.encode(opening) for opening in OPENINGS]
-    samples = generate(model, prompts, tokenizer.end, SAMPLE_TOKENS, config.batch_tokens, "fp32")
+    prompts = [[*tokenizer.opening, *tokenizer.encode(text, first=True)] for text in OPENINGS]
+    choose = one_end(greedy, tokenizer.stops, where)
+    samples = generate(
+        model, prompts, tokenizer.end, SAMPLE_TOKENS, config.batch_tokens, "fp32", choose=choose
+    )
     figures = {
-        "model": sizes.name,
-        "parameters": shape.parameters,
-        "weights": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "model": config.model.name,
+        "parameters": base.parameters,
+        "weights": ", ".join(path.name for path in base.files),
+        "sha256": _sha256(base.files),
         "held_out": {
             "documents": len(texts), "every": config.every, **loss._asdict(),
             "nats_per_token": loss.nats_per_token, "bits_per_byte": loss.bits_per_byte,
@@ -161,3 +165,11 @@ def assess(config: Assess) -> dict[str, object]:
     }  # fmt: skip
     write_json(out, figures)
     return figures
+
+
+def _sha256(files: list[Path]) -> str:
+    """Of the bytes of files, one after another."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

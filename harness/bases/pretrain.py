@@ -24,6 +24,7 @@ from harness.bases import midway
 from harness.bases.corpus import token_array
 from harness.bases.muon import Muon
 from harness.config.commands import Pretrain
+from harness.config.models import Model
 from harness.data.byte_pairs import BytePairs, gpt_tokenizer
 from harness.models import device
 from harness.models import weights as checkpoint
@@ -160,6 +161,7 @@ def pretrain(config: Pretrain) -> dict[str, object]:
     out = Path(config.out)
     fresh = not out.exists()
     out.mkdir(parents=True, exist_ok=True)  # said before the texts are read, not after
+    assert isinstance(config.model, Model)  # as the command line has been checked
     tokenizer = gpt_tokenizer(config.model)
     context = config.model.context
     try:

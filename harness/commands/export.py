@@ -3,9 +3,11 @@ it.
 
     harness export model=mini out=exported/mini
     harness export run=runs/main/RUN out=exported/tuned
+    harness export model=hf model.path=FILE.gguf out=exported/theirs
 
 The folder holds config.json, generation_config.json, model.safetensors (fp32), tokenizer.json and
-tokenizer_config.json. `model.weights=FOLDER` reads it back.
+tokenizer_config.json. `model.weights=FOLDER` reads one of ours back, `model.path=FOLDER` one of
+transformers, to whose weights a run's adapters are added.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ def main(arguments: Sequence[str]) -> int:
     """The command line; returns the exit code."""
     config = command_config("export", Export, arguments)
 
-    from harness.models.hugging_face import export
+    from harness.models.exported import export_model
     from harness.run.trained import open_model
 
     found = open_model(config.model, config.run)
-    export(found.model, found.tokenizer, Path(config.out))
+    export_model(found.model, found.tokenizer, Path(config.out))
     print(f"{config.out}: {config.run or config.model.name} in Hugging Face's format")
     return 0

@@ -1,6 +1,7 @@
 """Ask a model something: a base goes on with a text, a fine-tuned run answers an instruction.
 
     harness generate model=mini prompt="The river rose in the night, and"
+    harness generate model=hf model.path=FOLDER prompt="The river rose in the night, and"
     harness generate run=runs/main/RUN prompt="Name the capital." input="France lies in Europe."
 
 A run must have been made with save_weights=true. Without `prompt` the text is read from standard
@@ -28,10 +29,10 @@ def answer(config: Generate, prompt: str) -> str:
     """
     from harness.data.example import alpaca
     from harness.data.prompt import render_prompt
-    from harness.data.tokens import tokenize
+    from harness.data.tokens import opening_of, template_of, tokenize
     from harness.models import device
     from harness.run.trained import open_model
-    from harness.train.decoding import generate, sampler
+    from harness.train.decoding import generate, one_end, sampler
 
     where = device.resolve(config.device)
     model, tokenizer, template = open_model(config.model, config.run)
@@ -42,17 +43,16 @@ def answer(config: Generate, prompt: str) -> str:
             f"input={config.input!r}: a base takes a prompt alone, expected run=runs/SWEEP/RUN"
         )
     if template:  # as in training: rendered by the same function, ids of segment after segment
-        ids = tokenize(
-            render_prompt(alpaca(prompt, config.input, ""), template), tokenizer
-        ).ids.tolist()
+        asked = render_prompt(alpaca(prompt, config.input, ""), template_of(template, tokenizer))
+        ids = tokenize(asked, tokenizer, opening_of(template, tokenizer)).ids.tolist()
     else:
-        ids = tokenizer.encode(prompt)
-    if len(ids) >= model.shape.context:
+        ids = [*tokenizer.opening, *tokenizer.encode(prompt, first=True)]
+    if len(ids) >= model.context:
         raise ValueError(
-            f"prompt: {len(ids)} tokens, "
-            f"expected fewer than the model's context of {model.shape.context}"
+            f"prompt: {len(ids)} tokens, expected fewer than the model's context of {model.context}"
         )
-    choose = sampler(config.temperature, config.top_p, config.seed, where)
+    drawn = sampler(config.temperature, config.top_p, config.seed, where)
+    choose = one_end(drawn, tokenizer.stops, where)
     room = len(ids) + config.tokens
     found = generate(
         model.to(where), [ids], tokenizer.end, config.tokens, room, "fp32", choose=choose

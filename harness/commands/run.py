@@ -190,9 +190,9 @@ def checked_runs(configs: Sequence[DictConfig], overrides: Sequence[Sequence[str
     Raises:
         ConfigError: with every distinct fault of every run.
     """
-    from harness.run.checks import run_faults
+    from harness.run.checks import rate_faults, run_faults
 
-    runs = parse_all(configs, [run_faults])
+    runs = parse_all(configs, [run_faults, rate_faults])
     name = automatic_name(overrides)
     return [with_launch(run, sweep=name) if run.launch.sweep == "auto" else run for run in runs]
 

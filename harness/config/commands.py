@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass as checked
 
 from harness.config.kinds import Count, Fraction, Positive, Rate, Seed, Share, Text, Weight, strict
-from harness.config.models import Model
+from harness.config.models import AnyModel
 
 
 @checked(frozen=True, kw_only=True, config=strict)
@@ -17,7 +17,7 @@ class Pretrain:
     """How a base model is pretrained.
 
     Attributes:
-        model: its shape; `model.weights` and `model.lr` play no part.
+        model: its shape, of a GPT of ours; `model.weights` and `model.lr` play no part.
         corpus: training shards, `.txt` or `.txt.xz`.
         valid: the held-out shard.
         out: folder for the weights, the figures and the checkpoint.
@@ -40,7 +40,7 @@ class Pretrain:
         seed: of initial weights and data order.
     """
 
-    model: Model
+    model: AnyModel
     corpus: list[str]
     valid: str
     out: Text
@@ -76,7 +76,7 @@ class Assess:
         device: "auto", "cpu", "cuda" or "cuda:N".
     """
 
-    model: Model
+    model: AnyModel
     valid: str
     every: Positive
     out: Text
@@ -101,7 +101,7 @@ class Generate:
         device: "auto", "cpu", "cuda" or "cuda:N".
     """
 
-    model: Model
+    model: AnyModel
     run: str
     prompt: str
     input: str
@@ -122,6 +122,6 @@ class Export:
         out: the folder.
     """
 
-    model: Model
+    model: AnyModel
     run: str
     out: Text

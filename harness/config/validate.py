@@ -123,14 +123,8 @@ def _nearest(key: str) -> str:
 
 def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]:
     """Faults that only show when values are held against each other."""
-    faults = []
+    faults = _of_model(config)
     model = config.model
-    if isinstance(model, Model) and model.width % model.heads:
-        divisors = [n for n in range(1, min(model.width, 64) + 1) if model.width % n == 0]
-        faults.append(
-            f"model.heads={model.heads}: "
-            f"expected a divisor of model.width={model.width}, one of {divisors}"
-        )
     device = config.launch.device if isinstance(config, Run) else getattr(config, "device", "auto")
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         faults.append(f"device={device!r}: expected auto, cpu, cuda or cuda:N")
@@ -139,14 +133,12 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     if not isinstance(config, Run):
         return faults
     faults += _apart(config.launch)
-    faults += _own(model, config.launch) if isinstance(model, Own) else _ours(config)
+    faults += _alone(config.launch) if isinstance(model, Own) else _ours(config)
     size = config.data.size
     if size not in (*SIZES, "full") if isinstance(size, str) else size < 1:
         faults.append(f"data.size={size}: expected {', '.join(SIZES)}, full or a number above 0")
     faults += _misplaced(config.data) + _unmeasurable(config)
     faults += endless(config)
-    if config.train.lr == "auto" and not model.lr:
-        faults.append("train.lr='auto': expected a number, since model.lr holds no tuned rates")
     if not any(config.mask.weight.values()):
         faults.append(
             f"mask.weight={dict(config.mask.weight)}: "
@@ -164,6 +156,22 @@ def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]
     if tops != sorted(set(tops)):
         faults.append(f"mask.tiers: tops {tops}, expected rising fractions")
     return faults
+
+
+def _of_model(config: Run | Pretrain | Assess | Generate | Export) -> list[str]:
+    """Faults of the model, and of the command that is to take it."""
+    model = config.model
+    if isinstance(model, Model):
+        if model.width % model.heads == 0:
+            return []
+        divisors = [n for n in range(1, min(model.width, 64) + 1) if model.width % n == 0]
+        expected = f"a divisor of model.width={model.width}, one of {divisors}"
+        return [f"model.heads={model.heads}: expected {expected}"]
+    if isinstance(config, Pretrain):
+        return [f"model={model.name}: a model of transformers, expected a GPT of ours"]
+    if model.path.strip() or getattr(config, "run", ""):
+        return []
+    return ["model.path='': expected a folder, a .gguf file or owner/name[@revision] of the hub"]
 
 
 def _unmeasurable(run: Run) -> list[str]:
@@ -218,17 +226,13 @@ def _apart(launch: Launch) -> list[str]:
     return faults
 
 
-def _own(model: Own, launch: Launch) -> list[str]:
+def _alone(launch: Launch) -> list[str]:
     """Faults of a model of transformers: it trains alone, one run on one device."""
-    faults = []
-    if not model.path.strip():
-        faults.append(
-            "model.path='': expected a folder, a .gguf file or owner/name[@revision] of the hub"
-        )
-    for key, value in (("stack", launch.stack), ("gpus", launch.gpus)):
-        if value not in ("auto", 1):
-            faults.append(f"{key}={value}: expected 1 with a model of transformers")
-    return faults
+    return [
+        f"{key}={value}: expected 1 with a model of transformers"
+        for key, value in (("stack", launch.stack), ("gpus", launch.gpus))
+        if value not in ("auto", 1)
+    ]
 
 
 def _ours(config: Run) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -57,6 +58,34 @@ def adapt(model: OwnModel, lora: Lora, seed: int) -> None:
             reason = (str(error).strip().splitlines() or [""])[0]
             raise ModelError(f"train.lora.target={lora.target}: {reason}") from None
     model.theirs.eval()
+
+
+def put_on(model: OwnModel, folder: Path) -> None:
+    """Put the adapters that a run kept on a model that has none.
+
+    Raises:
+        ModelError: peft is missing, or they cannot be read or are another model's.
+    """
+    need_peft()
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what peft and transformers deprecate of each other
+        try:
+            model.adapters = PeftModel.from_pretrained(model.theirs, str(folder))
+        except Exception as error:  # the library raises what it likes
+            reason = (str(error).strip().splitlines() or [""])[0]
+            raise ModelError(
+                f"{folder}: no adapters of {model.path} ({type(error).__name__}: {reason})"
+            ) from None
+    model.theirs.eval()
+
+
+def merge(model: OwnModel) -> None:
+    """Add a model's adapters, where it has any, to its weights."""
+    if model.adapters is not None:
+        model.theirs = model.adapters.merge_and_unload()
+        model.adapters = None
 
 
 def release(model: OwnModel) -> None:

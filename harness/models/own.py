@@ -15,6 +15,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from harness.data.own_tokenizer import load_own_tokenizer
 from harness.models.base import Decoder, Output, Prompts
 from harness.models.gpt import Layout
 
@@ -119,7 +120,8 @@ class OwnModel:
         return {name: parameter.detach() for name, parameter in self.named_parameters()}
 
     def save(self, folder: Path) -> None:
-        """Write the model as transformers reads it, or its adapters as peft does.
+        """Write the model as transformers reads it, or its adapters as peft does, and beside it
+        the tokenizer.
 
         Raises:
             OSError: the folder cannot be written.
@@ -127,6 +129,7 @@ class OwnModel:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what peft and transformers deprecate of each other
             (self.adapters or self.theirs).save_pretrained(folder)
+        load_own_tokenizer(self.path).save(folder)
 
     @torch.no_grad()
     def put(self, run: int, tensors: Mapping[str, Tensor]) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
+from harness.config.models import Own
 from harness.data.own_files import Files, ModelError, find_own, quiet
+from harness.data.tokens import tokenizer_of
 from harness.models.gpt import Layout
 from harness.models.own import OwnModel, OwnShape
 
@@ -45,6 +47,25 @@ def own_shape(path: str) -> OwnShape:
         context=getattr(text, "max_position_embeddings", None) or 0,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )
+
+
+def hold_own(model: Own) -> None:
+    """Hold a model's sizes against the context and the tokenizer that go with it.
+
+    Raises:
+        ModelError: as `own_shape`, or one of them does not fit.
+    """
+    found, ids = own_shape(model.path), tokenizer_of(model).size
+    if found.context and model.context > found.context:
+        raise ModelError(
+            f"model.context={model.context}: expected at most the {found.context} tokens that "
+            f"{model.path} takes"
+        )
+    if ids > found.vocabulary:
+        raise ModelError(
+            f"model.path={model.path}: its tokenizer has {ids} ids, expected at most the "
+            f"{found.vocabulary} of its head"
+        )
 
 
 def load_own(path: str, context: int) -> OwnModel:

@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 SCALE = ".scale"
+FIRST = "tokens.weight"
+"""A tensor of every GPT of ours and of no model of transformers."""
 
 
 def quantize(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -55,7 +57,8 @@ def quantize_file(weights: Path, out: Path) -> tuple[int, int]:
         out: the .safetensors.gz file to write.
 
     Raises:
-        ValueError: the weights cannot be read, are no floats or not finite: one line with the file.
+        ValueError: the weights cannot be read, are no floats, not finite or another model's: one
+            line with the file.
         OSError: `out` cannot be written.
     """
     try:
@@ -69,6 +72,8 @@ def quantize_file(weights: Path, out: Path) -> tuple[int, int]:
             raise ValueError(f"{weights}: {name} is {tensor.dtype}, expected floats")
         if not bool(tensor.isfinite().all()):
             raise ValueError(f"{weights}: {name} holds NaN or infinity, expected finite weights")
+    if FIRST not in tensors:
+        raise ValueError(f"{weights}: no tensor {FIRST}, expected the weights of a GPT of ours")
     # No time in the gzip's head, so that bytes repeat.
     content = gzip.compress(save(quantize(tensors), metadata), mtime=0)
     partial = out.with_name(f".{out.name}.partial")

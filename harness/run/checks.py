@@ -1,5 +1,5 @@
 """What of a run's config only those can judge who know the registries: names that stand for
-functions. No torch.
+functions; and what training needs beside. No torch.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ def run_faults(run: Run) -> list[str]:
     for name in run.score.scores:
         faults += SCORES.faults(name)
     return faults + data_faults(run)
+
+
+def rate_faults(run: Run) -> list[str]:
+    """A line where a run is to train at a tuned rate and its model has none."""
+    if run.train.lr == "auto" and not run.model.lr:
+        return ["train.lr='auto': expected a number, since model.lr holds no tuned rates"]
+    return []
 
 
 def claim_faults(claim: str) -> list[str]:

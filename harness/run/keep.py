@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from harness.data.own_tokenizer import load_own_tokenizer
 from harness.data.tokens import tokenizer_of
 from harness.models import weights
 from harness.models.base import LanguageModel
@@ -23,7 +22,6 @@ def keep_weights(model: LanguageModel, run: int, cell: Cell) -> None:
     """
     if isinstance(model, OwnModel):
         model.save(cell.folder)
-        load_own_tokenizer(model.path).save(cell.folder)
         return
     assert isinstance(model, GPT)
     about = {"tokenizer": tokenizer_of(cell.run.model).digest, "heads": model.shape.heads}

@@ -9,12 +9,12 @@ from pathlib import Path
 from harness.config.models import Model, Own
 from harness.config.schema import Run
 from harness.data.byte_pairs import gpt_tokenizer
-from harness.data.own_files import ModelError, find_own
+from harness.data.own_files import find_own
 from harness.data.tokens import tokenizer_of
 from harness.models.adapters import need_peft
 from harness.models.base import Sizes
 from harness.models.gpt import Shape
-from harness.models.own_loading import own_shape
+from harness.models.own_loading import hold_own, own_shape
 from harness.models.stored import hold_tokenizer
 from harness.models.weights import find, verify
 
@@ -90,14 +90,4 @@ def verify_model(run: Run) -> None:
         return
     if run.train.adapter == "lora":
         need_peft()
-    found, ids = sizes(run), tokenizer_of(run.model).size
-    if found.context and run.model.context > found.context:
-        raise ModelError(
-            f"model.context={run.model.context}: expected at most the {found.context} tokens that "
-            f"{run.model.path} takes"
-        )
-    if ids > found.vocabulary:
-        raise ModelError(
-            f"model.path={run.model.path}: its tokenizer has {ids} ids, expected at most the "
-            f"{found.vocabulary} of its head"
-        )
+    hold_own(run.model)

@@ -1,8 +1,7 @@
-"""A model to look at: a base, or what a run made of one."""
+"""A model to ask: a base, or what a run made of one."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +13,11 @@ from yaml import YAMLError
 from harness.config.models import Model, Own
 from harness.config.schema import Run
 from harness.config.validate import parse
-from harness.data.byte_pairs import BytePairs, gpt_tokenizer
-from harness.models import weights as checkpoint
-from harness.models.gpt import GPT, Shape
-from harness.models.stored import CheckpointError, hold_tokenizer
-from harness.records import CONFIG, WEIGHTS
+from harness.data.tokens import Tokenizer
+from harness.models.base import LanguageModel
+from harness.models.opened import open_base
+from harness.models.stored import CheckpointError
+from harness.records import ADAPTER, CONFIG, WEIGHTS
 from harness.records.storage import RecordError
 from harness.records.yaml_text import read_text
 
@@ -32,8 +31,8 @@ class Trained(NamedTuple):
         template: how a run's conversations were written out; "" for a base.
     """
 
-    model: GPT
-    tokenizer: BytePairs
+    model: LanguageModel
+    tokenizer: Tokenizer
     template: str
 
 
@@ -41,7 +40,7 @@ def open_model(base: Model | Own, run: str) -> Trained:
     """The base, or the fine-tuned model of a run folder where one is named.
 
     Raises:
-        CheckpointError: weights are missing or do not fit, or the folder is no run's.
+        CheckpointError, ModelError: weights are missing or do not fit, or the folder is no run's.
         OSError: the tokenizer's ranks are not to be had.
     """
     template = ""
@@ -51,36 +50,14 @@ def open_model(base: Model | Own, run: str) -> Trained:
             raise CheckpointError(
                 f"run={run}: no {CONFIG} there, expected the folder of a run, runs/SWEEP/RUN"
             )
-        if not (folder / WEIGHTS).is_file():
+        if not any((folder / name).is_file() for name in (WEIGHTS, ADAPTER)):
             raise CheckpointError(
                 f"run={run}: no {WEIGHTS} there, expected a run made with save_weights=true"
             )
         made = _config(folder / CONFIG)
         base, template = made.model, made.data.template
-    if isinstance(base, Own):
-        raise CheckpointError(
-            f"model={base.name}: a model of transformers, expected one of ours; transformers reads "
-            "its folder by itself"
-        )
-    tokenizer = gpt_tokenizer(base)  # GPT-2's ranks lie beside the base's weights, not a run's
-    if run:
-        base = replace(base, weights=run)
-    shape = Shape(
-        layers=base.layers,
-        width=base.width,
-        heads=base.heads,
-        vocabulary=tokenizer.size,
-        context=base.context,
-    )
-    if base.weights == "random":
-        raise CheckpointError(
-            f"model.weights=random: {base.name} has no weights, "
-            "expected shipped, a folder or a file"
-        )
-    path = checkpoint.find(base.weights, base.name)
-    model = checkpoint.load(path, shape)
-    hold_tokenizer(path, tokenizer)
-    return Trained(model, tokenizer, template)
+    opened = open_base(base, run)
+    return Trained(opened.model, opened.tokenizer, template)
 
 
 def _config(path: Path) -> Run:

@@ -23,6 +23,7 @@ import torch
 from harness.bases.pretrain import loss_function, optimizers, update
 from harness.config.commands import Pretrain
 from harness.config.compose import command_config
+from harness.config.models import Model
 from harness.data.tokens import tokenizer_of
 from harness.models import device
 from harness.models.gpt import GPT, Shape
@@ -35,6 +36,7 @@ def measure(name: str, overrides: list[str], lock: Path) -> dict[str, object]:
     config = command_config(
         "pretrain", Pretrain, [f"model={name}", "corpus=[]", "valid=x", "out=x", *overrides]
     )
+    assert isinstance(config.model, Model)
     where = device.resolve("auto")
     torch.set_float32_matmul_precision("high")
     shape = Shape(

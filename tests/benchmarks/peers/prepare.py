@@ -15,6 +15,7 @@ from harness.config.schema import Run
 from harness.data.byte_pairs import gpt_tokenizer
 from harness.data.encoded import Encoded
 from harness.data.examples import prepare_examples
+from harness.models.exported import export_model
 from harness.models.gpt import GPT
 from harness.models.hugging_face import export
 from harness.run.origin import shape
@@ -99,7 +100,7 @@ def make(kind: str, folder: Path, data: Path | None, gpt2: Path | None, more: li
         overrides += more
         work = describe(kind, run_of(*overrides), folder, overrides)
         base = open_model(run_of(*overrides).model, "")
-        export(base.model, base.tokenizer, work.base)
+        export_model(base.model, base.tokenizer, work.base)
     else:
         records = data.resolve() if data else write_records(folder / "records.jsonl", 5301)
         overrides += [f"data.path={records}", *more]
