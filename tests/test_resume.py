@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ import torch
 from rich.console import Console
 
 from harness.config.schema import with_launch
+from harness.engine import early
 from harness.engine.cells import cells_of
 from harness.engine.locks import lock
 from harness.engine.sweep import work_of
@@ -58,13 +60,10 @@ def carry_out(cell: Cell) -> None:
 
 
 def started(cell: Cell) -> BaseProcess:
-    """A process that runs `carry_out`; the server it is forked from has imported everything
-    before.
-    """
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["harness.run.execute", "torch._dynamo", "tests.test_resume"])
-    process = context.Process(target=carry_out, args=(cell,))
-    process.start()
+    """A process that runs `carry_out`, forked from the server that workers come from."""
+    process = get_context(early.METHOD).Process(target=carry_out, args=(cell,))
+    with early.as_workers_begin():
+        process.start()
     return process
 
 
@@ -145,6 +144,21 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cell.folder
 
 
+@pytest.fixture(scope="module")
+def halted(tmp_path_factory: pytest.TempPathFactory) -> Cell:
+    """A run that was left in the middle."""
+    cell = cell_of(tmp_path_factory.mktemp("halted"))
+    interrupt(cell)
+    return cell
+
+
+def copied(cell: Cell, folder: Path) -> Cell:
+    """The same run, in a folder elsewhere, from here on without checkpoints."""
+    shutil.copytree(cell.folder, folder / cell.folder.name)
+    run = with_launch(cell.run, checkpoint_seconds=600.0)
+    return cell._replace(folder=folder / cell.folder.name, run=run)
+
+
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4  # among the weights, where torch.load sees no fault
@@ -172,12 +186,12 @@ def flip(path: Path) -> None:
 def test_a_checkpoint_that_does_not_fit_means_a_start_from_the_beginning_with_a_line(
     tmp_path: Path,
     calm: Path,
+    halted: Cell,
     harm: Callable[[Path], object],
     reason: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    cell = cell_of(tmp_path)
-    interrupt(cell)
+    cell = copied(halted, tmp_path)
     harm(cell.folder / CHECKPOINT)
     capsys.readouterr()
     result = execute(cell, lambda phase, share: None, Warm())
@@ -189,10 +203,9 @@ def test_a_checkpoint_that_does_not_fit_means_a_start_from_the_beginning_with_a_
 
 
 def test_a_whole_checkpoint_is_gone_on_from_with_a_line(
-    tmp_path: Path, calm: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, calm: Path, halted: Cell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cell = cell_of(tmp_path)
-    interrupt(cell)
+    cell = copied(halted, tmp_path)
     capsys.readouterr()
     (resumed,) = execute(cell, lambda phase, share: None, Warm()).provenance["resumed"]
     assert 5 < resumed["step"] < 30 and set(resumed) == {"step", "commit", "dirty"}
@@ -200,9 +213,8 @@ def test_a_whole_checkpoint_is_gone_on_from_with_a_line(
     assert figures(cell.folder) == figures(calm)
 
 
-def test_what_earlier_tries_took_is_added(tmp_path: Path) -> None:
-    cell = cell_of(tmp_path)
-    interrupt(cell)
+def test_what_earlier_tries_took_is_added(tmp_path: Path, halted: Cell) -> None:
+    cell = copied(halted, tmp_path)
     put(
         cell.folder / CHECKPOINT,
         "seconds",

@@ -1,5 +1,5 @@
-"""Worker processes started before it is known what they will carry out: their imports take as long
-as checking the runs does. No torch.
+"""Worker processes: the server that they are forked from starts before it is known what they will
+carry out, for its imports take as long as checking the runs does. No torch.
 """
 
 from __future__ import annotations
@@ -7,18 +7,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from sysconfig import get_path
 from types import ModuleType
 
 from harness.config.launchers import Pool
 from harness.config.schema import Run
 from harness.engine.plan import plan_file
+from harness.paths import PACKAGES
+
+METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+"""How a worker's process starts; elsewhere what is imported may not survive a fork."""
+
+SERVER = "harness.engine.server"
+"""What the server imports."""
 
 AUTO = 2
 """Workers started early where their number follows from the runs."""
@@ -52,30 +60,37 @@ class Spawned:
 
 
 _waiting: list[Spawned] = []
+_wanted = 0
 
 
 @contextmanager
 def early(runs: Sequence[Run], settings: object) -> Iterator[None]:
-    """Start workers of the pool for runs that nobody has planned yet; at the end, end those that
-    nobody took.
+    """Start the server for workers of the pool, for runs that nobody has planned yet; at the end,
+    end the workers that nobody took.
     """
+    global _wanted
     sweeps = {Path(run.launch.runs) / run.launch.sweep for run in runs}
     # A sweep that was planned before may have nothing left to do.
     if isinstance(settings, Pool) and not any(plan_file(sweep).exists() for sweep in sweeps):
         told = [each for each in (settings.slots, settings.slots_per_gpu) if each != "auto"]
-        count = min(len(runs), int(told[0]) if told else AUTO, os.cpu_count() or 1)
-        _waiting.extend(_spawn() for _ in range(count))
+        _wanted = min(len(runs), int(told[0]) if told else AUTO, os.cpu_count() or 1)
+        with as_workers_begin():
+            pass
     try:
         yield
     finally:
+        _wanted = 0
         while _waiting:
             _waiting.pop().end()
 
 
 def place(gpus: Sequence[str]) -> None:
-    """Tell those that wait their GPU, in turn, so that they make it ready; none for the CPU."""
-    for number, spawned in enumerate(_waiting):
-        spawned.place(gpus[number % len(gpus)] if gpus else None)
+    """Start the workers that will be wanted, and tell them their GPU, in turn, so that they make it
+    ready; none for the CPU.
+    """
+    for number in range(_wanted):
+        _waiting.append(_spawn())
+        _waiting[-1].place(gpus[number % len(gpus)] if gpus else None)
 
 
 def take(gpu: str | None) -> Spawned:
@@ -93,40 +108,61 @@ def take(gpu: str | None) -> Spawned:
 
 
 def _spawn() -> Spawned:
-    context = get_context("spawn")
+    context = get_context(METHOD)
     ours, theirs = context.Pipe()
-    process = context.Process(target=_begin, args=(theirs,), daemon=True)
+    process = context.Process(target=_begin, args=(theirs, dict(os.environ)), daemon=True)
+    with as_workers_begin():
+        process.start()
+    theirs.close()
+    return Spawned(process, ours)
+
+
+@contextmanager
+def as_workers_begin() -> Iterator[None]:
+    """The server runs, and processes that start within the block do not listen to Ctrl-C, which
+    reaches the whole group, even while they still import.
+    """
     with _knowing_no_script():
         # By itself it starts with the first process, and unblocks SIGINT again.
         resource_tracker.ensure_running()
-        # Ctrl-C reaches the whole group: a worker inherits that it does not listen, even while it
-        # still imports.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            process.start()
+            if METHOD == "forkserver":
+                forkserver.set_forkserver_preload([SERVER])
+                forkserver.ensure_running()
+            yield
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    theirs.close()
-    return Spawned(process, ours)
 
 
 @contextmanager
 def _knowing_no_script() -> Iterator[None]:
     """Processes that are started within the block import neither the script of this one, which
     would launch its sweep again in each of them, nor a file of the working folder that is named
-    like a library.
+    like a library; but the harness that this one has imported.
     """
-    main, safe = sys.modules["__main__"], os.environ.get("PYTHONSAFEPATH", "")
+    main, environ = sys.modules["__main__"], dict(os.environ)
     sys.modules["__main__"] = ModuleType("__main__")
     os.environ["PYTHONSAFEPATH"] = "1"
+    if str(PACKAGES) != get_path("purelib"):
+        named = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGES), named]))
     try:
         yield
     finally:
         sys.modules["__main__"] = main
-        os.environ["PYTHONSAFEPATH"] = safe  # empty is unset
+        _have(environ)
 
 
-def _begin(link: Connection) -> None:
+def _have(environ: Mapping[str, str]) -> None:
+    """Have these environment variables and no others."""
+    os.environ.clear()
+    os.environ.update(environ)
+
+
+def _begin(link: Connection, environ: dict[str, str]) -> None:
+    # The server has the environment of the moment when it started.
+    _have(environ)
     from harness.engine.worker import work
 
     work(link)

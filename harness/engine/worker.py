@@ -29,8 +29,10 @@ def work(link: Connection) -> None:
     # Ctrl-C reaches the whole group; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    from harness.engine import server
+
     parent = parent_process()
-    die_with(parent.pid if parent and parent.pid else os.getppid())
+    die_with(server.PID if server.FORKS or parent is None or parent.pid is None else parent.pid)
     _first_when_memory_ends()
     # Seconds, many on a busy machine, before the parent's clock starts.
     import harness.run.execute  # noqa: F401
