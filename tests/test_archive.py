@@ -31,8 +31,8 @@ def kept(sweep: Path) -> Path:
     return path
 
 
-DRAWN = ("main", "learning_curves", "mechanism", "behaviour")
-"""Figures of all that an archive keeps: scores, evaluations, weights and answers."""
+DRAWN = ("learning_curves", "behaviour")
+"""Figures of what no table shows: evaluations midway, and answers."""
 
 
 def test_an_archive_gives_the_same_bytes_as_its_folder(

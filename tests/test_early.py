@@ -22,8 +22,8 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[Spawned]:
     started: list[Spawned] = []
     spawn = early._spawn
 
-    def noted() -> Spawned:
-        started.append(spawn())
+    def noted(gpu: str | None) -> Spawned:
+        started.append(spawn(gpu))
         return started[-1]
 
     monkeypatch.setattr(early, "_spawn", noted)

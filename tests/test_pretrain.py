@@ -56,16 +56,22 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_pretraining_leaves_a_base_and_its_figures(folder: Path) -> None:
+    assert main(arguments(folder, "base", 4_000)) == 0
+    left = {path.name for path in (folder / "base").iterdir()}
+    figures = json.loads((folder / "base" / "pretrain.json").read_text())
+    assert {"model.safetensors", "steps.jsonl"} <= left and "checkpoint.pt" not in left
+    assert figures["steps"] == 16 and figures["valid_nats_per_token"] < np.log(8192)
+
+
+@pytest.mark.slow
 def test_a_killed_pretraining_goes_on_to_the_same_weights(folder: Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        command(folder, "whole", 40_000), check=True, capture_output=True, env=environment
-    )
+    assert main(arguments(folder, "whole", 40_000)) == 0
     process = subprocess.Popen(
         command(folder, "killed", 40_000),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
     )
     deadline = time.monotonic() + 120
     while not (folder / "killed" / "checkpoint.pt").exists() and time.monotonic() < deadline:
@@ -75,9 +81,7 @@ def test_a_killed_pretraining_goes_on_to_the_same_weights(folder: Path) -> None:
     assert (folder / "killed" / "checkpoint.pt").exists() and not (
         folder / "killed" / "pretrain.json"
     ).exists()
-    subprocess.run(
-        command(folder, "killed", 40_000), check=True, capture_output=True, env=environment
-    )
+    assert main(arguments(folder, "killed", 40_000)) == 0
     whole, killed = (load_file(folder / name / "model.safetensors") for name in ("whole", "killed"))
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
     logs = [

@@ -139,10 +139,10 @@ def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
     """Whatever the mask, the same tokens are measured, and a prompt share is only where a prompt
     weight is.
     """
-    counts, shares = set(), {}
+    counts, shares, warm = set(), {}, Warm()
     for mask in MASKS:
         cell = tiny_cell(tmp_path, "train.epochs=1", "score.responses=0", mask=mask)
-        result = execute(cell, lambda phase, share: None, Warm())
+        result = execute(cell, lambda phase, share: None, warm)
         ends = [
             e for e in read_jsonl(cell.folder / records.EVALS, EvalRecord) if e.step == result.steps
         ]

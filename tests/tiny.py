@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.types import RunMode
+from omegaconf import DictConfig
 
-from harness.config.compose import command_config
+from harness.config.command_line import grammar, read
+from harness.config.compose import compose, loader_of, opened, plain
+from harness.config.faults import as_config_errors
 from harness.config.models import Model
 from harness.config.schema import Mask, Run, Train
+from harness.config.validate import parse
 from harness.data.byte_pairs import load_tokenizer
 from harness.data.example import Example, Message, alpaca
 from harness.data.masks import weigh
@@ -33,8 +39,18 @@ BPE = load_tokenizer("bpe8k")
 
 @cache
 def run_of(*overrides: str) -> Run:
-    """The run that a command line with these overrides composes, which takes Hydra a while."""
-    return command_config("config", Run, overrides, checks=[run_faults])
+    """The run that a command line with these overrides composes."""
+    loader, master, bases = _composing(Path.cwd())
+    with as_config_errors():
+        (config,) = compose(loader, master, [read(overrides, grammar(Run), loader)], bases)
+    return parse(plain(config), Run, [run_faults])
+
+
+@cache
+def _composing(_: Path) -> tuple[ConfigLoaderImpl, DictConfig, dict[tuple[str, ...], DictConfig]]:
+    """What composing a run in this folder starts from; a choice of groups takes Hydra a while."""
+    hydra = opened()
+    return loader_of(hydra), hydra.compose_config("config", [], RunMode.MULTIRUN), {}
 
 
 def gpt_in(run: Run) -> Model:

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Protocol
 
 import yaml
 
-from harness.config.kinds import schemas
+from harness.config.kinds import schemas, types_of
 from harness.config.launch_keys import PREFIX
 from harness.paths import CONF, SWEEPS
 
@@ -180,7 +180,7 @@ def _explained(schema: type, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every dotted key of a config class with what its docstring says of it."""
     doc = inspect.cleandoc(schema.__doc__ or "").partition("Attributes:\n")[2]
     entries = dict(re.findall(r"^    (\w+): (.*(?:\n        .*)*)", doc, re.MULTILINE))
-    for name, of in get_type_hints(schema).items():
+    for name, of in types_of(schema).items():
         yield prefix + name, " ".join(entries.get(name, "").split())
         for kind in reversed(schemas(of)):  # where two have a key, the first one's text stays
             yield from _explained(kind, f"{prefix}{name}.")

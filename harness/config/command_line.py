@@ -11,7 +11,7 @@ from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from types import UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -21,7 +21,7 @@ from hydra.errors import HydraException
 from harness.config.faults import missing_option
 from harness.config.hints import hint
 from harness.config.implied import implied
-from harness.config.kinds import schemas
+from harness.config.kinds import schemas, types_of
 from harness.config.launch_keys import PREFIX, spelled_out
 from harness.config.validate import ConfigError, keys
 
@@ -72,7 +72,7 @@ def _origins(of: Any) -> set[Any]:
 
 def _hints(kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every dotted key of a config class with its type."""
-    types = get_type_hints(kind)
+    types = types_of(kind)
     for field in fields(kind):
         of = types[field.name]
         yield prefix + field.name, of

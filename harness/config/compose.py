@@ -153,7 +153,10 @@ def _check_number(lines: Sequence[Override]) -> None:
 
 
 def compose(
-    loader: ConfigLoaderImpl, master: DictConfig, jobs: Sequence[Sequence[str]]
+    loader: ConfigLoaderImpl,
+    master: DictConfig,
+    jobs: Sequence[Sequence[str]],
+    bases: dict[tuple[str, ...], DictConfig] | None = None,
 ) -> list[DictConfig]:
     """What `loader.load_sweep_config` gives for every job, without its `hydra` node, in a fraction
     of the time.
@@ -165,12 +168,13 @@ def compose(
         loader: Hydra's own.
         master: the config of the whole command.
         jobs: the overrides of each job.
+        bases: choice of groups -> what was composed for it before; others are added.
 
     Raises:
         HydraException: an override does not fit; what Hydra says of it.
     """
     parser = OverridesParser.create(config_loader=loader)
-    bases: dict[tuple[str, ...], DictConfig] = {}
+    bases = {} if bases is None else bases
     parsed: dict[str, Override] = {}
     composed = []
     for job in jobs:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import is_dataclass
+from functools import cache
 from types import UnionType
-from typing import Annotated, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, Field
 
@@ -20,6 +22,12 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Text = Annotated[str, Field(min_length=1)]
 strict = ConfigDict(extra="forbid", strict=True)
 """No unknown keys, and no text where a number is meant."""
+
+
+@cache
+def types_of(schema: type) -> Mapping[str, Any]:
+    """The type of each field of a config class, its names looked up once in a process."""
+    return get_type_hints(schema)
 
 
 def schemas(hint: object) -> list[type]:

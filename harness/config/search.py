@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import get_type_hints
 
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -19,7 +18,7 @@ from yaml import MarkedYAMLError, YAMLError
 from yaml.reader import ReaderError
 
 from harness.config.hints import hint
-from harness.config.kinds import schemas
+from harness.config.kinds import schemas, types_of
 from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.paths import CONF, SWEEPS
@@ -168,7 +167,7 @@ def _out_of_place(config_path: str, loaded: ConfigResult) -> list[str]:
     bases = content.get("defaults")
     if isinstance(bases, list) and name in bases:
         return [f"defaults: [{name}] is this file itself"]
-    kinds = schemas(get_type_hints(Run)[group])
+    kinds = schemas(types_of(Run)[group])
     known = [field.name for kind in kinds for field in fields(kind)]
     unknown = [str(key) for key in content if key not in (*known, "defaults")]
     return [f"{key}: no such key, {hint(key, known)}" for key in unknown]

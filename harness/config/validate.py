@@ -8,14 +8,14 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from harness.config.bounds import endless
 from harness.config.commands import Assess, Export, Generate, Pretrain
 from harness.config.hints import hint
-from harness.config.kinds import schemas
+from harness.config.kinds import schemas, types_of
 from harness.config.launch_keys import PREFIX
 from harness.config.models import KINDS as MODELS
 from harness.config.models import Model, Own, own_name
@@ -111,7 +111,7 @@ def keys(kind: type, prefix: str = "") -> list[str]:
     for field in fields(kind):
         key = prefix + field.name
         found.append(key)
-        for schema in schemas(get_type_hints(kind)[field.name]):
+        for schema in schemas(types_of(kind)[field.name]):
             found += [name for name in keys(schema, key + ".") if name not in found]
     return found
 

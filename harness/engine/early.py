@@ -9,20 +9,20 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from sysconfig import get_path
 from types import ModuleType
+from typing import NamedTuple
 
 from harness.config.launchers import Pool
 from harness.config.schema import Run
 from harness.engine.plan import plan_file
 from harness.paths import PACKAGES
 
-METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+CONTEXT = get_context("forkserver") if sys.platform == "linux" else get_context("spawn")
 """How a worker's process starts; elsewhere what is imported may not survive a fork."""
 
 SERVER = "harness.engine.server"
@@ -32,25 +32,18 @@ AUTO = 2
 """Workers started early where their number follows from the runs."""
 
 
-@dataclass(slots=True, eq=False)
-class Spawned:
-    """A process that imports, and then waits to be told its GPU.
+class Spawned(NamedTuple):
+    """A worker's process.
 
     Attributes:
         process: the process.
         link: to it.
-        gpu: as `CUDA_VISIBLE_DEVICES` calls it, None for the CPU; "" while it has not been told.
+        gpu: its GPU, as `CUDA_VISIBLE_DEVICES` calls it; None for the CPU.
     """
 
     process: BaseProcess
     link: Connection
-    gpu: str | None = ""
-
-    def place(self, gpu: str | None) -> None:
-        """Tell it its GPU."""
-        self.gpu = gpu
-        with suppress(OSError):  # dead already, which is noticed as at any other time
-            self.link.send(gpu)
+    gpu: str | None
 
     def end(self) -> None:
         """Kill it and give back what it took of this process."""
@@ -85,36 +78,32 @@ def early(runs: Sequence[Run], settings: object) -> Iterator[None]:
 
 
 def place(gpus: Sequence[str]) -> None:
-    """Start the workers that will be wanted, and tell them their GPU, in turn, so that they make it
+    """Start the workers that will be wanted, on these GPUs in turn, so that each makes its own
     ready; none for the CPU.
     """
-    for number in range(_wanted):
-        _waiting.append(_spawn())
-        _waiting[-1].place(gpus[number % len(gpus)] if gpus else None)
+    turns = [gpus[number % len(gpus)] if gpus else None for number in range(_wanted)]
+    _waiting.extend(_spawn(gpu) for gpu in turns)
 
 
 def take(gpu: str | None) -> Spawned:
     """A worker's process on this GPU: one that was started early and lives, or a new one."""
-    for spawned in [each for each in _waiting if each.gpu in (gpu, "")]:
+    for spawned in [each for each in _waiting if each.gpu == gpu]:
         _waiting.remove(spawned)
         if spawned.process.is_alive():
-            break
+            return spawned
         spawned.end()
-    else:
-        spawned = _spawn()
-    if spawned.gpu == "":
-        spawned.place(gpu)
-    return spawned
+    return _spawn(gpu)
 
 
-def _spawn() -> Spawned:
-    context = get_context(METHOD)
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_begin, args=(theirs, dict(os.environ)), daemon=True)
+def _spawn(gpu: str | None) -> Spawned:
+    ours, theirs = CONTEXT.Pipe()
+    process = CONTEXT.Process(target=_begin, args=(theirs, dict(os.environ)), daemon=True)
     with as_workers_begin():
         process.start()
     theirs.close()
-    return Spawned(process, ours)
+    with suppress(OSError):  # dead already, which is noticed as at any other time
+        ours.send(gpu)
+    return Spawned(process, ours, gpu)
 
 
 @contextmanager
@@ -127,7 +116,7 @@ def as_workers_begin() -> Iterator[None]:
         resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            if METHOD == "forkserver":
+            if sys.platform == "linux":
                 forkserver.set_forkserver_preload([SERVER])
                 forkserver.ensure_running()
             yield
