@@ -23,7 +23,9 @@ from harness.engine.cells import cells_of
 from harness.engine.job import Job, Tally
 from harness.engine.launchers import LaunchError, carry_out
 from harness.engine.locks import owner_note
+from harness.engine.packs import Pack, packed
 from harness.engine.slurm import known_jobs
+from harness.engine.slurm_job import carry_out as carry_out_job
 from harness.engine.status import status_of
 from harness.engine.view import View
 from harness.records import FAILURE, RESULT, Failure, Result
@@ -70,9 +72,9 @@ def test_a_job_tries_the_runs_of_a_group_alone_that_fail_together(
         return execute_group(cells, progress, warm)
 
     monkeypatch.setattr("harness.run.execute.execute_group", failing)
-    monkeypatch.setattr("harness.engine.slurm.BACKOFF", 0.0)
+    monkeypatch.setattr("harness.engine.slurm_job.BACKOFF", 0.0)
     cells = sorted(cells_of(toy_runs(tmp_path, 3)), key=lambda cell: cell.run.seed)
-    slurm.carry_out([Try(cell, stamp(cell.folder), 1) for cell in cells], retries=1)
+    carry_out_job([[Try(cell, stamp(cell.folder), 1) for cell in cells]], retries=1)
     assert sizes == [3, 1, 1, 1, 1]
     assert (cells[0].folder / RESULT).is_file()
     failures = [read_json(cell.folder / FAILURE, Failure) for cell in cells[1:]]
@@ -85,22 +87,75 @@ def test_a_job_tries_the_runs_of_a_group_alone_that_fail_together(
 def test_the_runs_of_a_lost_job_are_submitted_again_together_and_then_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submitted: list[list[int]] = []
+    submitted: list[list[list[int]]] = []
 
-    def submit(groups: Sequence[list[Job]], settings: Slurm, sweep: Path) -> list[object]:
-        submitted.extend([job.cell.run.seed for job in group] for group in groups)
+    def submit(packs: Sequence[Pack], settings: Slurm, sweep: Path) -> list[object]:
+        submitted.extend([[job.cell.run.seed for job in group] for group in pack] for pack in packs)
         return []
 
     monkeypatch.setattr("harness.engine.slurm._submit", submit)
-    cells = sorted(cells_of(toy_runs(tmp_path, 2)), key=lambda cell: cell.run.seed)
+    cells = sorted(cells_of(toy_runs(tmp_path, 4)), key=lambda cell: cell.run.seed)
     jobs = [Job(cell, stamp(cell.folder)) for cell in cells]
+    first, later = jobs[:2], jobs[2:]
     view, tally = View(Console(quiet=True), jobs), Tally()
-    for lost in ([jobs], [jobs], [[jobs[0]], [jobs[1]]], [[jobs[0]]]):
+    for lost in ([[first, later]], [[first]], [[[jobs[0]]], [[jobs[1]]]], [[[jobs[0]]]]):
         slurm._again(lost, Slurm(retries=1), tmp_path / "s", tally, view)
     view.stop()
-    assert submitted == [[0, 1], [0], [1], [0], [1]]
+    # What the first job had not begun is a job again, and has lost no try.
+    assert submitted == [[[0, 1]], [[2, 3]], [[0]], [[1]], [[0]], [[1]]]
+    assert [(job.attempt, job.together) for job in later] == [(1, 0)] * 2
     failure = read_json(cells[0].folder / FAILURE, Failure)
     assert failure.attempts == 2 and failure.signal == "SIGKILL" and tally.failed == 1
+
+
+def alone(folder: Path, count: int) -> list[list[Job]]:
+    """Runs of equal cost, a group each."""
+    cells = cells_of(toy_runs(folder, count))
+    return [[Job(cell, stamp(cell.folder))] for cell in cells]
+
+
+def test_groups_share_a_job_up_to_the_runs_or_the_time_that_it_may_have(tmp_path: Path) -> None:
+    groups = alone(tmp_path, 12)
+    cost = sum(job.cell.cost for (job,) in groups) / 12
+
+    def sizes(rate: float | None, **settings: object) -> list[int]:
+        packs = packed(groups, Slurm(**settings), rate)  # type: ignore[arg-type]
+        assert sorted(job.name for pack in packs for group in pack for job in group) == sorted(
+            job.name for group in groups for job in group
+        )
+        return [len(pack) for pack in packs]
+
+    assert sizes(None, runs_per_job=4) == [4, 4, 4]
+    assert sizes(None, runs_per_job=5) == [5, 5, 2]
+    assert sizes(None) == [1] * 12  # how long a run takes is not known
+    assert sizes(10 / cost) == [12]  # 120 s are not worth a second start
+    assert sizes(99 / cost) == [3, 3, 3, 3]  # at most 300 s a job
+    assert sizes(99 / cost, at_once=2) == [6, 6]  # no more jobs than run at a time
+    assert sizes(99 / cost, at_once=1, minutes=10) == [3, 3, 3, 3]  # half of the time limit
+    assert packed([[*groups[0], *groups[1]], groups[2]], Slurm(runs_per_job=1), None) == [
+        [[*groups[0], *groups[1]]],
+        [groups[2]],
+    ]
+
+
+@pytest.mark.slurm
+def test_a_warm_job_carries_out_several_runs_and_what_it_had_left_when_killed_is_done_again(
+    tmp_path: Path,
+) -> None:
+    arguments = ("seed=range(12)", "hydra/launcher=slurm", "hydra.launcher.runs_per_job=4")
+    launched = start(tmp_path, *arguments, faults=dict.fromkeys(range(12), "slow"))
+    end = time.monotonic() + 120
+    while len(list(tmp_path.glob(f"s/*/{RESULT}"))) < 2:
+        assert time.monotonic() < end and launched.poll() is None
+        time.sleep(0.1)
+    notes = [owner_note(path.parent) for path in tmp_path.glob("s/*/.lock")]
+    os.kill(next(note["pid"] for note in notes if note and "pid" in note), signal.SIGKILL)
+    said, _ = launched.communicate(timeout=400)
+    assert launched.returncode == 0, said
+    assert "submitted 12 runs as Slurm job" in said and " of 3\n" in said
+    results = [read_json(path, Result) for path in tmp_path.glob(f"s/*/{RESULT}")]
+    assert len(results) == 12
+    assert sorted(tries(tmp_path / "s").values()) == [1] * 11 + [2]  # the one under way
 
 
 @pytest.mark.slurm

@@ -50,7 +50,9 @@ def toy_runs(folder: Path, seeds: int) -> list[Run]:
 def environment(faults: dict[int, str]) -> dict[str, str]:
     """Variables under which workers suffer the faults, seed -> kind."""
     return {
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "faults"), str(ROOT)]),
+        "PYTHONPATH": os.pathsep.join(
+            [str(ROOT / "tests" / "faults"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        ).rstrip(os.pathsep),
         "HARNESS_FAULTS": json.dumps(faults),
         "CUDA_VISIBLE_DEVICES": "",
     }

@@ -1,4 +1,4 @@
-"""Launchers of others, found by Hydra in `hydra_plugins`, such as Ray's: a run each, without our
+"""Launchers of others, found by Hydra in `hydra_plugins`, such as joblib's: a run each, without our
 engine.
 """
 

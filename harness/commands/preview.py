@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from harness.config.launchers import Pool
 from harness.config.schema import Run, with_launch
 from harness.data.examples import prepare_examples
 from harness.engine.cells import cells_of
+from harness.engine.estimate import rate_of
 from harness.engine.launchers import Settings
 from harness.engine.outcomes import outcome_of
-from harness.engine.plan import read_plan
 from harness.engine.slots import cpus, gpus, teams, threads_of, workers
-from harness.records import RESULT, Result
-from harness.records.storage import RecordError, read_json
 from harness.run.identity import Cell
 
 SHOWN = 8
 """Values of a key that are listed; beyond, they are counted."""
-
-LOOKED_AT = 200
-"""Finished runs at most from which a time is told."""
-
-EFFICIENCY = 0.25
-"""Of a matrix product's speed, what training and decoding small models reach."""
 
 
 def preview(runs: Sequence[Run], settings: Settings) -> int:
@@ -123,41 +112,12 @@ def _time(todo: Sequence[Cell], settings: Settings) -> str:
     ]
     count = workers(devices, settings, planned) if isinstance(settings, Pool) else len(todo)
     count = min(count, len(todo))
-    rates = list(islice(_rates({Path(cell.run.launch.runs) for cell in todo}), LOOKED_AT))
-    if rates:
-        rate, source = statistics.median(rates), f"from {len(rates)} finished runs"
-    elif devices:
+    rate = rate_of(todo, on_gpu=bool(devices))
+    if rate is None:
         return f"unknown, since no run has finished yet on this GPU; {count} at a time"
-    else:
-        rate, source = _guess(), "from a matrix product timed here, within a factor of three or so"
+    source = "from a matrix product timed here, within a factor of three or so"
+    if rate.runs:
+        source = f"from {rate.runs} finished runs"
     costs = [cell.cost for cell in todo]
-    seconds = rate * max(sum(costs) / count, max(costs))
+    seconds = rate.seconds * max(sum(costs) / count, max(costs))
     return f"about {timedelta(seconds=max(1, round(seconds)))} with {count} at a time ({source})"
-
-
-def _rates(folders: set[Path]) -> Iterator[float]:
-    """Seconds per unit of cost of finished runs."""
-    for plan in (plan for folder in folders for plan in folder.glob("*/.sweep/plan.json")):
-        sweep = plan.parent.parent
-        try:
-            planned = read_plan(sweep)
-            for run in planned.runs if planned else []:
-                if (sweep / run.run / RESULT).is_file():
-                    result = read_json(sweep / run.run / RESULT, Result)
-                    yield sum(result.seconds.values()) / run.cost
-        except RecordError:  # said by those who need it
-            continue
-
-
-def _guess() -> float:
-    """Seconds per unit of cost, two operations each, from the speed of this CPU's cores."""
-    import torch
-
-    torch.set_num_threads(1)
-    matrix = torch.ones(512, 512)
-    matrix @ matrix
-    began = time.perf_counter()
-    for _ in range(5):
-        matrix @ matrix
-    a_product = (time.perf_counter() - began) / 5
-    return 2 * a_product / (2 * 512**3) / EFFICIENCY

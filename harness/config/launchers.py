@@ -4,6 +4,7 @@ torch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
@@ -15,12 +16,12 @@ MOST_WORKERS = 1_024
 
 
 @dataclass(kw_only=True)
-class Pool:
-    """Settings of the pool of worker processes, `hydra.launcher.KEY=VALUE`.
+class Workers:
+    """Settings of warm workers, wherever they are.
 
     Attributes:
-        slots: worker processes: "auto" for `slots_per_gpu` per GPU, or one per CPU core without a
-            GPU; or a number, spread over the GPUs in turn.
+        slots: workers: "auto" for `slots_per_gpu` per GPU, or one per CPU core without a GPU; or a
+            number, spread over the GPUs in turn.
         slots_per_gpu: workers that share a GPU where `slots=auto`: "auto" for as many as its memory
             holds, at most `harness.engine.slots.MOST_PER_GPU`; or a number.
         retries: further tries of a run whose worker was killed, exited, hung or raised something
@@ -28,7 +29,6 @@ class Pool:
         timeout: seconds without any progress after which a run counts as hanging; 0 for no limit.
     """
 
-    cores: ClassVar[None] = None
     slots: Any = "auto"
     slots_per_gpu: Any = "auto"
     retries: int = 2
@@ -42,16 +42,51 @@ class Pool:
         """
         faults = []
         for key, value in (("slots", self.slots), ("slots_per_gpu", self.slots_per_gpu)):
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            if value != "auto" and not (whole and 0 < value <= MOST_WORKERS):
-                faults.append(
-                    f"hydra.launcher.{key}={value!r}: expected auto or a number from 1 to "
-                    f"{MOST_WORKERS}"
-                )
+            faults += _whole(key, value, MOST_WORKERS)
         if self.retries < 0:
             faults.append(f"hydra.launcher.retries={self.retries}: expected 0 or more")
         if not self.timeout >= 0:
             faults.append(f"hydra.launcher.timeout={self.timeout}: expected 0 or more seconds")
+        if faults:
+            raise ConfigError(faults)
+
+
+@dataclass(kw_only=True)
+class Pool(Workers):
+    """Settings of the pool of worker processes, `hydra.launcher.KEY=VALUE`."""
+
+    cores: ClassVar[None] = None
+
+
+@dataclass(kw_only=True)
+class Cluster(Workers):
+    """Settings of the workers on a Ray cluster, `hydra/launcher=cluster hydra.launcher.KEY=VALUE`.
+
+    Attributes:
+        address: of the cluster: "auto" for the one that this machine is part of, or that
+            RAY_ADDRESS names; "local" for one that is made of this machine and ends with the
+            launch; `ray://HOST:PORT` or `HOST:PORT`.
+    """
+
+    cores: ClassVar[int] = 8
+    address: str = "auto"
+
+    def check(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ConfigError: with a line for every faulty key.
+        """
+        faults = []
+        if not re.fullmatch(r"auto|local|(ray://)?[\w.\-\[\]:]+:\d+", self.address):
+            faults.append(
+                f"hydra.launcher.address={self.address!r}: expected auto, local, ray://HOST:PORT "
+                "or HOST:PORT"
+            )
+        try:
+            super().check()
+        except ConfigError as error:
+            faults += error.faults
         if faults:
             raise ConfigError(faults)
 
@@ -62,7 +97,9 @@ class Slurm:
 
     Attributes:
         partition: where the jobs run; "" for the cluster's default.
-        minutes: time limit of a job, which carries out one run.
+        minutes: time limit of a job.
+        runs_per_job: runs that a job carries out one after another, with one start for all: "auto"
+            for some minutes of work, as finished runs tell; or a number.
         cpus: CPU cores of a job.
         gpus: GPUs of a job.
         memory_gb: memory of a job; 0 for the cluster's default.
@@ -75,6 +112,7 @@ class Slurm:
 
     partition: str = ""
     minutes: int = 60
+    runs_per_job: Any = "auto"
     cpus: int = 1
     gpus: int = 0
     memory_gb: int = 0
@@ -106,9 +144,18 @@ class Slurm:
             )
             if not least <= (value := getattr(self, key)) <= most
         ]
+        faults += _whole("runs_per_job", self.runs_per_job, 100_000)
         faults += _control_characters("hydra.launcher", asdict(self))
         if faults:
             raise ConfigError(faults)
+
+
+def _whole(key: str, value: Any, most: int) -> list[str]:
+    """A line for what is neither `auto` nor a number up to `most`."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value == "auto" or (whole and 0 < value <= most):
+        return []
+    return [f"hydra.launcher.{key}={value!r}: expected auto or a number from 1 to {most}"]
 
 
 def _control_characters(key: str, value: Any) -> list[str]:

@@ -14,7 +14,7 @@ from tiktoken.load import load_tiktoken_bpe
 from harness.config.models import Model
 from harness.data.byte_level import END, gpt2_ranks
 from harness.data.hub_files import RANKS, hub_files, on_hub
-from harness.paths import ASSETS
+from harness.paths import ASSETS, located
 
 BPE8K_SIZE = 8192
 BPE8K_RANKS = ASSETS / "bpe8k.tiktoken"
@@ -93,7 +93,7 @@ def gpt_tokenizer(model: Model) -> BytePairs:
         OSError: as `load_tokenizer`.
         DataError: as `harness.data.hub_files.hub_files`.
     """
-    folder = Path(model.weights)
+    folder = located(model.weights)
     if model.tokenizer == "gpt2" and on_hub(model.weights):
         folder = hub_files(model.weights, RANKS)
     return load_tokenizer(model.tokenizer, folder if folder.is_dir() else None)

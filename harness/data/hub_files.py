@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.config.named import Remote
 from harness.data.errors import DataError
 from harness.data.fetch import cache_folder, with_bar
+from harness.paths import located
 
 ADDRESS = re.compile(r"hf:(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 ENDPOINT = "HF_ENDPOINT"
@@ -45,6 +46,9 @@ def hub_files(weights: str, names: tuple[str, ...]) -> Path:
     Raises:
         DataError: the address is none, or a file cannot be fetched.
     """
+    brought = located(weights)
+    if brought.is_dir():  # by a launch on another machine
+        return brought
     parts, folder = _parts(weights), hub_folder(weights)
     endpoint = os.environ.get(ENDPOINT, HUB).rstrip("/")
     for name in names:

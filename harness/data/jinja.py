@@ -10,10 +10,10 @@ import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from harness.data import jinja_process
+from harness.paths import located
 
 LARGEST = 1 << 20
 """Bytes of a template; those of models have some ten thousand."""
@@ -56,9 +56,10 @@ def read(path: str) -> ChatTemplate:
     Raises:
         ValueError, OSError: it is no template.
     """
-    if not Path(path).is_file():  # to open a named pipe would wait
+    place = located(path)
+    if not place.is_file():  # to open a named pipe would wait
         raise ValueError(f"data.template={path}: expected a file")
-    with Path(path).open("rb") as file:
+    with place.open("rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 from harness.config.named import Named, Remote
 from harness.config.schema import Data
@@ -11,6 +12,7 @@ from harness.data.errors import DataError
 from harness.data.fetch import cache_folder, with_bar
 from harness.data.files import load_files
 from harness.data.splits import Splits
+from harness.paths import located
 
 
 def load_named(data: Data) -> Splits:
@@ -22,8 +24,8 @@ def load_named(data: Data) -> Splits:
     named = data.named
     if named is None:
         raise DataError(f"data.named=null: expected address and licence of data={data.name}")
-    path = str(_file(data.name, named.train))
-    test_path = str(_file(data.name, named.test)) if named.test else ""
+    path = str(named_file(data.name, named.train))
+    test_path = str(named_file(data.name, named.test)) if named.test else ""
     splits = load_files(replace(data, source="files", path=path, test_path=test_path))
     return splits._replace(notes=(_about(data.name, named), *splits.notes))
 
@@ -32,7 +34,14 @@ def _about(name: str, named: Named) -> str:
     return f"data={name}: licence {named.licence}; {named.citation}; {named.train.url}"
 
 
-def _file(name: str, remote: Remote) -> str:
-    """The file's path in the cache, below the set's name and a hash of the address."""
+def named_file(name: str, remote: Remote) -> Path:
+    """The file's path in the cache, below the set's name and a hash of the address.
+
+    Raises:
+        DataError: it cannot be fetched, or is not what its hash says.
+    """
+    brought = located(remote.url)
+    if brought.is_file():  # by a launch on another machine, which checked it
+        return brought
     address = hashlib.sha256(remote.url.encode()).hexdigest()[:12]
-    return str(with_bar(f"data={name}", remote, cache_folder() / name / address))
+    return with_bar(f"data={name}", remote, cache_folder() / name / address)

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.paths import located
+
 ADDRESS = re.compile(
     r"(?P<name>[\w.-]+/[\w.-]+)(?:/(?P<file>[\w./-]+\.gguf))?(?:@(?P<revision>[\w./-]+))?"
 )
@@ -60,7 +62,7 @@ def find_own(path: str) -> Files:
         ModelError: there are none, or none that are read.
     """
     need_transformers(path)
-    place = Path(path).expanduser()
+    place = located(path).expanduser()
     if place.is_dir():
         return _in_folder(path, place, "")
     if place.suffix == ".gguf" and place.is_file():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from rich.console import Console
 
-from harness.config.launchers import Pool, Slurm
+from harness.config.launchers import Cluster, Pool, Slurm
 from harness.config.registry import Registry
 from harness.config.schema import Run
 from harness.engine.early import early
@@ -84,10 +84,17 @@ def _slurm(jobs: Sequence[Job], settings: Slurm, console: Console) -> Outcome:
     return launch(jobs, settings, console)
 
 
+def _cluster(jobs: Sequence[Job], settings: Cluster, console: Console) -> Outcome:
+    from harness.engine.cluster import launch
+
+    return launch(jobs, settings, console)
+
+
 LAUNCHERS: Registry[Launcher] = Registry("hydra/launcher")
 """Launchers by name; a plugin adds its own."""
 
 LAUNCHERS.add("pool", Launcher(Pool, _pool))
+LAUNCHERS.add("cluster", Launcher(Cluster, _cluster))
 LAUNCHERS.add("slurm", Launcher(Slurm, _slurm))
 
 

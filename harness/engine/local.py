@@ -11,6 +11,7 @@ from harness.config.schema import with_launch
 from harness.engine.job import Job
 from harness.engine.launchers import Outcome
 from harness.engine.pool import Pool
+from harness.engine.process import Processes
 from harness.engine.slots import gpus, places, stack_limit, teams, workers
 from harness.engine.stacks import stackable
 from harness.engine.view import View
@@ -43,8 +44,6 @@ def launch(jobs: Sequence[Job], settings: Settings, console: Console) -> Outcome
     )
     groups = [[by_name[cell.folder.name] for cell in group] for group in stacked]
     view = View(console, jobs)
-    pool = Pool(
-        groups, places(visible, min(count, len(groups))), settings.retries, settings.timeout, view
-    )
-    tally = pool.drain()
+    crew = Processes(places(visible, min(count, len(groups))))
+    tally = Pool(groups, crew, settings.retries, settings.timeout, view).drain()
     return Outcome(tally.finished, tally.elsewhere, tally.failed)

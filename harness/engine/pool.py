@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
 from types import FrameType
-from typing import cast
 
 from harness.engine.attempt import Message
+from harness.engine.crew import Crew, Worker
 from harness.engine.job import Job, Tally, log_of, record_failure, went_down
 from harness.engine.launchers import LaunchError
-from harness.engine.process import Worker, start
 from harness.engine.queue import Group, Queue
 from harness.engine.view import View
 from harness.run.identity import finished
@@ -32,19 +30,18 @@ TICK = 0.25
 """Most seconds between two looks at clocks."""
 
 DEAD_STARTS = 10
-"""Workers in a row that may die before they are ready; more, and no run would ever start."""
-
-START_LIMIT = 600.0
-"""Seconds that a worker may take to be ready: imports from a slow disk, shared by many."""
+"""Workers in a row that may die before they are ready, or two for each place where there are many;
+more, and no run would ever start.
+"""
 
 
 class Pool:
-    """Workers on their GPUs and the groups of runs that wait for them."""
+    """Workers on their places and the groups of runs that wait for them."""
 
     def __init__(
         self,
         groups: Iterable[Group],
-        gpus: Sequence[str | None],
+        crew: Crew,
         retries: int,
         timeout: float,
         view: View,
@@ -53,14 +50,14 @@ class Pool:
 
         Args:
             groups: runs that a worker carries out together.
-            gpus: of each worker, None for the CPU.
+            crew: what starts workers.
             retries: as in `harness.config.launchers.Pool`.
             timeout: likewise.
             view: where progress is shown.
         """
         self._queue = Queue(groups)
-        self._gpus = gpus
-        self._workers: list[Worker | None] = [None] * len(gpus)
+        self._crew = crew
+        self._workers: dict[int, Worker] = {}
         self._retries = retries
         self._timeout = timeout or float("inf")
         self._view = view
@@ -79,7 +76,7 @@ class Pool:
         with self._signals():
             try:
                 while (self._queue and not self._stopping) or any(
-                    worker and worker.busy for worker in self._workers
+                    worker.busy for worker in self._workers.values()
                 ):
                     if self._stopping:
                         self._say_so()
@@ -89,9 +86,8 @@ class Pool:
                     self._listen()
                     self._end_hanging()
             finally:
-                for worker in self._workers:
-                    if worker:
-                        worker.end()
+                for worker in self._workers.values():
+                    worker.end()
                 self._view.stop()
         if self._queue:
             raise KeyboardInterrupt
@@ -123,16 +119,16 @@ class Pool:
 
     def _start_missing(self) -> None:
         """Start workers on empty places, as far as there are groups for them."""
-        free = sum(worker is not None and not worker.busy for worker in self._workers)
-        for place, worker in enumerate(self._workers):
-            if worker is None and free < len(self._queue):
-                self._workers[place] = start(self._gpus[place])
+        free = sum(not worker.busy for worker in self._workers.values())
+        for place in self._crew.places():
+            if place not in self._workers and free < len(self._queue):
+                self._workers[place] = self._crew.start(place)
                 free += 1
 
     def _hand_out(self) -> None:
         """Give every idle worker the first group that may be tried now."""
-        for place, worker in enumerate(self._workers):
-            if worker is None or worker.busy or not worker.ready:
+        for place, worker in list(self._workers.items()):
+            if worker.busy or not worker.ready:
                 continue
             group = self._queue.take()
             if group is None:
@@ -145,14 +141,10 @@ class Pool:
 
     def _listen(self) -> None:
         """Take in what workers say, waiting a tick for it."""
-        links = {worker.link: place for place, worker in enumerate(self._workers) if worker}
-        for link in wait(list(links), TICK):
-            place = links[cast("Connection", link)]
-            worker = self._workers[place]
-            assert worker is not None
-            try:
-                message: Message = worker.link.recv()
-            except (EOFError, OSError):
+        places = {worker: place for place, worker in self._workers.items()}
+        for worker, message in self._crew.listen(places, TICK):
+            place = places[worker]
+            if message is None:
                 self._died(place, worker)
                 continue
             worker.heard = time.monotonic()
@@ -205,25 +197,24 @@ class Pool:
         how, signal_name = worker.how_it_died()
         self._bury(place)
         if worker.jobs:
-            self._went_down(worker, f"the worker {how}", signal_name)
+            self._went_down(worker, how, signal_name)
         elif not worker.ready:
             self._dead_starts += 1
-            if self._dead_starts > DEAD_STARTS:
+            if self._dead_starts > max(DEAD_STARTS, 2 * len(self._crew.places())):
                 raise LaunchError(
-                    f"{self._dead_starts} workers in a row died before their first run: "
-                    f"the last {how}"
+                    f"{self._dead_starts} workers in a row died before their first run: {how}"
                 )
 
     def _end_hanging(self) -> None:
         """Kill workers that have given no sign of life for too long."""
         now = time.monotonic()
-        for place, worker in enumerate(self._workers):
-            if worker is None or (worker.ready and not worker.busy):
+        for place, worker in list(self._workers.items()):
+            if worker.ready and not worker.busy:
                 continue
-            if now - worker.heard <= (self._timeout if worker.ready else START_LIMIT):
+            if now - worker.heard <= (self._timeout if worker.ready else self._crew.start_limit):
                 continue
             if not worker.jobs:
-                worker.process.kill()  # its link closes, which is dealt with as for any dead worker
+                worker.kill()
                 continue
             worker.dump()
             self._bury(place)
@@ -231,11 +222,8 @@ class Pool:
             self._went_down(worker, f"{text}; the worker was killed", "SIGKILL")
 
     def _bury(self, place: int) -> None:
-        worker = self._workers[place]
-        assert worker is not None
-        worker.end()
+        self._workers.pop(place).end()
         self._view.idle(place)
-        self._workers[place] = None
 
     def _went_down(self, worker: Worker, error: str, signal_name: str) -> None:
         """Put back what a worker was at when it went down."""

@@ -96,12 +96,18 @@ def gpu_bytes(run: Run, stack: int = 1) -> int:
     return WORKER_BYTES + stack * (each * model.parameters + trained + evaluated)
 
 
-def shared_by(runs: Sequence[Run], n_gpus: int) -> int:
+def shared_by(runs: Sequence[Run], n_gpus: int, memory: int, cores: int) -> int:
     """Workers that each of the GPUs takes at once, whichever of `runs` they carry out; at least
     one.
+
+    Args:
+        runs: what they may carry out.
+        n_gpus: GPUs of a machine.
+        memory: bytes of the smallest of them.
+        cores: CPU cores of the machine.
     """
     largest = max(map(gpu_bytes, runs))
-    return max(1, min(MOST_PER_GPU, int(SHARE * gpu_memory()) // largest, cpus() // n_gpus))
+    return max(1, min(MOST_PER_GPU, int(SHARE * memory) // largest, cores // n_gpus))
 
 
 def workers(visible: Sequence[str], settings: Pool, runs: Sequence[Run]) -> int:
@@ -120,7 +126,7 @@ def workers(visible: Sequence[str], settings: Pool, runs: Sequence[Run]) -> int:
         return len(visible) * int(settings.slots_per_gpu)
     if runs[0].launch.gpus > 1:
         return len(visible)
-    return len(visible) * shared_by(runs, len(visible))
+    return len(visible) * shared_by(runs, len(visible), gpu_memory(), cpus())
 
 
 def places(visible: Sequence[str], count: int) -> list[str | None]:
@@ -128,20 +134,23 @@ def places(visible: Sequence[str], count: int) -> list[str | None]:
     return [visible[number % len(visible)] if visible else None for number in range(count)]
 
 
-def stack_limit(alike: Sequence[Run], n_gpus: int, n_workers: int) -> int:
+def stack_limit(
+    alike: Sequence[Run], n_gpus: int, n_workers: int, memory: int | None = None
+) -> int:
     """Most runs of a stack: as `stack` says, or as many as its worker's share of a GPU holds.
 
     Args:
         alike: runs of one kind; those of a model of transformers train alone.
         n_gpus: GPUs that the workers share; 0 for the CPU, where one run fills its threads.
         n_workers: all workers.
+        memory: bytes of the smallest GPU; None for this machine's.
     """
     wanted = alike[0].launch.stack
     if wanted != "auto":
         return int(wanted)
     if not n_gpus or alike[0].launch.gpus > 1 or isinstance(alike[0].model, Own):
         return 1
-    room = int(SHARE * gpu_memory()) // -(-n_workers // n_gpus)
+    room = int(SHARE * (gpu_memory() if memory is None else memory)) // -(-n_workers // n_gpus)
     one = max(gpu_bytes(run) for run in alike) - WORKER_BYTES
     return max(1, min(MOST_STACKED, (room - WORKER_BYTES) // one))
 

@@ -1,4 +1,4 @@
-"""The launcher `slurm`: a sweep as one Slurm array through submitit, one job a group of runs.
+"""The launcher `slurm`: a sweep as one Slurm array through submitit, a few groups of runs a job.
 
 A job's end is read from what its runs left behind, and only then from squeue: where accounting is
 off, Slurm itself forgets how a job ended.
@@ -16,13 +16,14 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.config.launchers import Slurm
-from harness.engine.attempt import Message, Try, attempt
+from harness.engine.estimate import rate_of
 from harness.engine.job import Job, Tally, log_of, record_failure, went_down
 from harness.engine.launchers import LaunchError, Outcome
 from harness.engine.locks import HIDDEN
+from harness.engine.packs import Pack, packed
 from harness.engine.plan import add_jobs
-from harness.engine.pool import BACKOFF
 from harness.engine.queue import Group
+from harness.engine.slurm_job import carry_out
 from harness.engine.stacks import stackable
 from harness.engine.view import View
 from harness.records import FAILURE, RESULT, Failure, Result
@@ -42,15 +43,15 @@ LARGEST_ARRAY = 1000
 
 @dataclass(slots=True)
 class _Submitted:
-    """A group of runs and the Slurm job that carries it out.
+    """Groups of runs and the Slurm job that carries them out.
 
     Attributes:
-        group: its runs that have no outcome yet.
+        groups: their runs that have no outcome yet; none of them is empty.
         number: of the Slurm job, as squeue writes it.
         missed: how often squeue did not know it any more, while a run had no outcome.
     """
 
-    group: Group
+    groups: Pack
     number: str
     missed: int = 0
 
@@ -71,10 +72,15 @@ def launch(jobs: Sequence[Job], settings: Slurm, console: Console) -> Outcome:
                 f"expected {wanted.gpus} or more"
             )
     sweep = jobs[0].cell.folder.parent
-    submitted = _submit(_groups(jobs, settings), settings, sweep)
+    groups = _groups(jobs, settings)
+    packs = packed(groups, settings, _rate(jobs, settings))
+    submitted = _submit(packs, settings, sweep)
     arrays = sorted({each.number.split("_")[0] for each in submitted})
     add_jobs(sweep, arrays)
-    console.print(f"submitted {len(jobs)} runs as Slurm job {', '.join(arrays)}", highlight=False)
+    console.print(
+        f"submitted {len(jobs)} runs as Slurm job {', '.join(arrays)} of {len(packs)}",
+        highlight=False,
+    )
     if settings.detach:
         console.print(f"see them with: harness status {sweep}", highlight=False)
         return Outcome(0, 0, 0, pending=len(jobs))
@@ -82,8 +88,16 @@ def launch(jobs: Sequence[Job], settings: Slurm, console: Console) -> Outcome:
     return Outcome(tally.finished, tally.elsewhere, tally.failed)
 
 
+def _rate(jobs: Sequence[Job], settings: Slurm) -> float | None:
+    """Seconds per unit of cost of these runs; None where nobody knows."""
+    if settings.runs_per_job != "auto":
+        return None
+    rate = rate_of([job.cell for job in jobs], on_gpu=bool(settings.gpus))
+    return rate and rate.seconds
+
+
 def _groups(jobs: Sequence[Job], settings: Slurm) -> list[Group]:
-    """The runs of each Slurm job: `stack` of them; one where it is `auto`, for the memory of the
+    """Runs that train together: `stack` of them; one where it is `auto`, for the memory of the
     cluster's GPUs is not known here.
     """
     by_name = {job.name: job for job in jobs}
@@ -95,8 +109,8 @@ def _groups(jobs: Sequence[Job], settings: Slurm) -> list[Group]:
     return [[by_name[cell.folder.name] for cell in group] for group in stacked]
 
 
-def _submit(groups: Sequence[Group], settings: Slurm, sweep: Path) -> list[_Submitted]:
-    """Hand groups of runs to Slurm: one array, each run with its resolved config frozen.
+def _submit(packs: Sequence[Pack], settings: Slurm, sweep: Path) -> list[_Submitted]:
+    """Hand runs to Slurm, a job for each pack: one array, each run with its config frozen.
 
     Raises:
         LaunchError: there is no Slurm here, or it refuses.
@@ -121,47 +135,14 @@ def _submit(groups: Sequence[Group], settings: Slurm, sweep: Path) -> list[_Subm
     try:
         executor = submitit.SlurmExecutor(folder=sweep / HIDDEN / "slurm" / "%j", max_num_timeout=0)
         executor.update_parameters(**parameters)
-        tasks = [[job.next_try() for job in group] for group in groups]
+        tasks = [[[job.next_try() for job in group] for group in pack] for pack in packs]
         handles = []
         for first in range(0, len(tasks), LARGEST_ARRAY):
             part = tasks[first : first + LARGEST_ARRAY]
             handles += executor.map_array(carry_out, part, [settings.retries] * len(part))
     except (RuntimeError, FailedJobError, subprocess.CalledProcessError) as error:
         raise LaunchError(f"Slurm: {str(error).splitlines()[0]}") from None
-    return [_Submitted(group, handle.job_id) for group, handle in zip(groups, handles, strict=True)]
-
-
-def carry_out(tries: Sequence[Try], retries: int) -> None:
-    """What a Slurm job does: try its runs until each has an outcome.
-
-    A job that is killed leaves none for those that it had not ended.
-    """
-    from harness.run.warm import Warm
-
-    warm = Warm()
-    waiting = list(tries)
-    while waiting := [each for each in waiting if not settled(each.cell.folder, each.before)]:
-        messages: list[Message] = []
-        attempt(waiting, messages.append, warm)
-        ended = {message.run: message for message in messages if message.kind != "progress"}
-        if "" in ended:  # all of them ended with an error, or are too many for the memory
-            for each in waiting:
-                carry_out([each], retries)
-            return
-        pause = 0.0
-        for place, each in enumerate(waiting):
-            message = ended.get(each.cell.folder.name)
-            if message is None:
-                continue
-            if message.kind == "taken":
-                pause = max(pause, LOOK_EVERY)
-            elif message.kind == "failed" or (message.kind == "broken" and each.number > retries):
-                job = Job(each.cell, each.before, attempt=each.number)
-                record_failure(job, message.text, message.trace, outside=message.outside)
-            elif message.kind == "broken":
-                pause = max(pause, BACKOFF * 2 ** (each.number - 1))
-                waiting[place] = each._replace(number=each.number + 1)
-        time.sleep(pause)
+    return [_Submitted(pack, handle.job_id) for pack, handle in zip(packs, handles, strict=True)]
 
 
 def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View) -> Tally:
@@ -177,10 +158,10 @@ def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View
             alive: set[str] | None = None
             if time.monotonic() - asked > ASK_EVERY:
                 asked, alive = time.monotonic(), known_jobs()
-            lost: list[Group] = []
+            lost: list[Pack] = []
             for each in list(waiting):
                 _count_ended(each, tally, view)
-                if not each.group:
+                if not each.groups:
                     waiting.remove(each)
                 elif alive is not None:
                     # Twice, since a job may end, and a file server show its result, between our two
@@ -188,7 +169,7 @@ def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View
                     each.missed = 0 if each.number in alive else each.missed + 1
                     if each.missed > 1:
                         waiting.remove(each)
-                        lost.append(each.group)
+                        lost.append(each.groups)
             waiting += _again(lost, settings, sweep, tally, view)
     except KeyboardInterrupt:
         cancel(sorted({each.number.split("_")[0] for each in waiting}))
@@ -199,12 +180,13 @@ def _watch(submitted: list[_Submitted], settings: Slurm, sweep: Path, view: View
 
 
 def _count_ended(submitted: _Submitted, tally: Tally, view: View) -> None:
-    """Count the runs of a group that have an outcome, and take them out of it."""
-    for job in list(submitted.group):
+    """Count the runs of a job that have an outcome, and take them out of it."""
+    for job in [job for group in submitted.groups for job in group]:
         folder = job.cell.folder
         if not settled(folder, job.before):
             continue
-        submitted.group.remove(job)
+        left = [[other for other in group if other is not job] for group in submitted.groups]
+        submitted.groups = list(filter(None, left))
         if finished(folder):
             tally.finished += 1
             view.finished(job, read_json(folder / RESULT, Result).headline())
@@ -214,31 +196,42 @@ def _count_ended(submitted: _Submitted, tally: Tally, view: View) -> None:
 
 
 def _again(
-    lost: Sequence[Group], settings: Slurm, sweep: Path, tally: Tally, view: View
+    lost: Sequence[Pack], settings: Slurm, sweep: Path, tally: Tally, view: View
 ) -> list[_Submitted]:
     """Submit runs again whose jobs are gone; record those as failed that have had all their
-    tries.
+    tries. What a job had not begun costs no try, and is a job again.
     """
-    groups: list[Group] = []
-    for group in lost:
-        (job, *others) = group
-        if others:
-            groups += went_down(group)
-        elif job.attempt > settings.retries:
-            error = "its Slurm job ended without an outcome: killed, or out of time or memory"
-            try:
-                record_failure(job, error, log_of(job), "SIGKILL")
-            except OSError as problem:
-                view.say(f"{job.name}: its failure cannot be recorded: {problem}")
-            tally.failed += 1
-            view.failed(job, error)
-        else:
-            job.attempt += 1
-            groups.append(group)
-    for group in groups:
-        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-        view.say(f"{group[0].name}{more}: its Slurm job ended without an outcome, submitted again")
-    return _submit(groups, settings, sweep) if groups else []
+    packs: list[Pack] = []
+    for pack in lost:
+        begun = [group for group in pack if any(map(log_of, group))] or pack[:1]
+        for group in begun:
+            packs += [[each] for each in _tried(group, settings, tally, view)]
+        rest = [group for group in pack if group not in begun]
+        packs += [rest] if rest else []
+    for pack in packs:
+        count = sum(map(len, pack))
+        more = f" and {count - 1} more" if count > 1 else ""
+        name = pack[0][0].name
+        view.say(f"{name}{more}: its Slurm job ended without an outcome, submitted again")
+    return _submit(packs, settings, sweep) if packs else []
+
+
+def _tried(group: Group, settings: Slurm, tally: Tally, view: View) -> list[Group]:
+    """The groups in which runs are tried again that were under way when their job vanished."""
+    (job, *others) = group
+    if others:
+        return went_down(group)
+    if job.attempt <= settings.retries:
+        job.attempt += 1
+        return [group]
+    error = "its Slurm job ended without an outcome: killed, or out of time or memory"
+    try:
+        record_failure(job, error, log_of(job), "SIGKILL")
+    except OSError as problem:
+        view.say(f"{job.name}: its failure cannot be recorded: {problem}")
+    tally.failed += 1
+    view.failed(job, error)
+    return []
 
 
 def known_jobs() -> set[str] | None:

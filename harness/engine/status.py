@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,9 @@ SHOWN = 5
 
 MOST_RUNNING = 20
 """Running runs that are shown."""
+
+TIMED = 1_000
+"""Finished runs from whose times the time left is told."""
 
 WATCH_EVERY = 2.0
 """Seconds between two looks."""
@@ -72,20 +76,23 @@ def status_of(sweep: Path) -> Status:
     finished: dict[str, float] = {}
     failed, running, waiting = [], [], []
     spent = worked = left = 0.0  # seconds and cost of finished runs; cost of what remains
+    begun = _begun(sweep)
     for planned in plan.runs:
-        folder = sweep / planned.run
-        note = owner_note(folder)
-        ended = _written(folder / RESULT)
-        if note is not None and ended is None:
+        folder = f"{sweep}/{planned.run}"  # a Path takes longer to make than its file to be found
+        ended = _written(f"{folder}/{RESULT}") if planned.run in begun else None
+        note = None
+        if ended is None and planned.run in begun:
+            note = owner_note(Path(folder))
+        if note is not None:
             running.append(Running(planned.run, planned.cost, note))
             left += planned.cost * (1 - _share(note))
         elif ended is not None:
             finished[planned.run] = ended
-            began = _written(folder / CONFIG)
+            began = _written(f"{folder}/{CONFIG}") if len(finished) <= TIMED else None
             if began is not None and ended > began:
                 spent += ended - began
                 worked += planned.cost
-        elif (folder / FAILURE).is_file():
+        elif planned.run in begun and _written(f"{folder}/{FAILURE}") is not None:
             failed.append(planned.run)
         else:
             waiting.append(planned.run)
@@ -104,9 +111,15 @@ def status_of(sweep: Path) -> Status:
     )
 
 
-def _written(path: Path) -> float | None:
+def _begun(sweep: Path) -> set[str]:
+    """The names of the folders that there are."""
+    with os.scandir(sweep) as entries:
+        return {entry.name for entry in entries}
+
+
+def _written(path: str) -> float | None:
     try:
-        return path.stat().st_mtime
+        return os.stat(path).st_mtime  # noqa: PTH116  # many, many times
     except OSError:
         return None
 

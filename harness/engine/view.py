@@ -21,14 +21,17 @@ from harness.records.visible import visible
 LINES = 200
 """Runs of a launch up to which every finished run has a line of its own."""
 
+MOST_BARS = 32
+"""Workers with a bar of their own, about what a terminal shows."""
+
 SUM_UP_EVERY = 2.0
 """Seconds between two lines for finished runs of a larger launch."""
 
 
 class _Bar:
-    """The bar of one worker, and the runs of its group that have not ended."""
+    """The bar of one worker, if it has one, and the runs of its group that have not ended."""
 
-    def __init__(self, task: TaskID, group: Sequence[Job]) -> None:
+    def __init__(self, task: TaskID | None, group: Sequence[Job]) -> None:
         self.task = task
         self.open = {job.name: job for job in group}
         self.part = 0.0
@@ -72,8 +75,11 @@ class View:
 
     def begin(self, place: int, group: Sequence[Job]) -> None:
         """The worker on `place` starts a group of runs."""
-        bar = self._bars[place] = _Bar(self._progress.add_task("", total=1.0), group)
-        self._progress.update(bar.task, description=bar.label("", "prepare"))
+        shown = len(self._bars) < MOST_BARS  # each is drawn again whenever another one begins
+        task = self._progress.add_task("", total=1.0) if shown else None
+        bar = self._bars[place] = _Bar(task, group)
+        if bar.task is not None:
+            self._progress.update(bar.task, description=bar.label("", "prepare"))
 
     def progress(self, place: int, run: str, phase: str, share: float) -> None:
         """The worker on `place` has done so much of a run, or of its group where `run` is ""."""
@@ -81,8 +87,9 @@ class View:
         if not bar.open:
             return
         bar.part = bar.cost(run) * share
-        self._progress.update(bar.task, completed=share, description=bar.label(run, phase))
-        self._refresh()
+        if bar.task is not None:
+            self._progress.update(bar.task, completed=share, description=bar.label(run, phase))
+            self._refresh()
 
     def end(self, place: int, job: Job) -> None:
         """The worker on `place` is at a run no more."""
@@ -93,7 +100,7 @@ class View:
     def idle(self, place: int) -> None:
         """The worker on `place` is at no run any more."""
         bar = self._bars.pop(place, None)
-        if bar:
+        if bar and bar.task is not None:
             self._progress.remove_task(bar.task)
 
     def finished(self, job: Job, scores: str) -> None:

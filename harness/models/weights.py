@@ -18,7 +18,7 @@ from harness.data.hub_files import hub_files, on_hub
 from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, Shape
 from harness.models.stored import CheckpointError, read
-from harness.paths import ASSETS
+from harness.paths import ASSETS, located
 
 
 def find(weights: str, name: str) -> Path:
@@ -33,7 +33,7 @@ def find(weights: str, name: str) -> Path:
         if not path.is_file():
             path = ASSETS / f"{name}.safetensors.gz"
     else:
-        path = hub_files(weights, HUB_WEIGHTS) if on_hub(weights) else Path(weights)
+        path = hub_files(weights, HUB_WEIGHTS) if on_hub(weights) else located(weights)
         if path.is_dir():
             path = path / "model.safetensors"
     for other in ("pytorch_model.bin", "model.safetensors.index.json"):

@@ -44,11 +44,19 @@ def write_json(path: Path, record: object) -> None:
     if path.exists() and not path.is_file():  # a device would be replaced like a file
         raise OSError(errno.EEXIST, "is no regular file", str(path))
     content = record if isinstance(record, Mapping) else asdict(record)  # type: ignore[call-overload]
-    text = _text(content, str(path), indent=2)
+    write_whole(path, _text(content, str(path), indent=2).encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file atomically: readers see the old one, or the new one whole.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with naming(path), partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with naming(path), partial.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

@@ -34,6 +34,9 @@ from harness.records import (
 from harness.records.storage import write_json
 from harness.run.origin import sizes, weights_digest
 
+GOES_ON_FROM = (CHECKPOINT, STEPS, EVALS)
+"""What an interrupted run goes on from."""
+
 
 class Cell(NamedTuple):
     """One run of a sweep, known before it starts.
@@ -142,16 +145,25 @@ def open_folder(cell: Cell) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    cell.folder.mkdir(parents=True, exist_ok=True)
-    resumed = (CHECKPOINT, STEPS, EVALS) if (cell.folder / CHECKPOINT).exists() else ()
-    for name in (RESULT, FAILURE, AUDIT, STEPS, EVALS, RESPONSES, WEIGHTS, ADAPTER, CHECKPOINT):
-        if name not in resumed:
-            (cell.folder / name).unlink(missing_ok=True)
-        for partial in cell.folder.glob(f".{name}.*.partial"):  # of a try that was killed
-            partial.unlink()
+    clear_folder(cell.folder)
     resolved = asdict(cell.run)
     resolved["train"]["lr"] = peak_rate(cell.run, cell.n_examples)
     OmegaConf.save(OmegaConf.create(resolved), cell.folder / CONFIG)
+
+
+def clear_folder(folder: Path) -> None:
+    """Make a run's folder, and clear away what earlier tries left, as `open_folder` says.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    resumed = GOES_ON_FROM if (folder / CHECKPOINT).exists() else ()
+    for name in (RESULT, FAILURE, AUDIT, STEPS, EVALS, RESPONSES, WEIGHTS, ADAPTER, CHECKPOINT):
+        if name not in resumed:
+            (folder / name).unlink(missing_ok=True)
+        for partial in folder.glob(f".{name}.*.partial"):  # of a try that was killed
+            partial.unlink()
 
 
 def write_failure(folder: Path, failure: Failure) -> None:

@@ -13,6 +13,7 @@ from harness.data.formats.record import Format, Record
 from harness.data.formats.stream import COMPRESSIONS, Stream
 from harness.data.formats.tables import arrow, parquet
 from harness.data.formats.text import comma_separated, json_file, json_lines
+from harness.paths import located
 
 FORMATS: Registry[Format] = Registry("the end of a file's name")
 """End of a file's name -> how its records are read."""
@@ -46,7 +47,7 @@ def read(path: str) -> Iterator[Record]:
     if path.startswith(PREFIX):
         yield from hub(path)
         return
-    for file in _files(Path(path)):
+    for file in _files(located(path)):
         compression, ending = _endings(file)
         if ending not in FORMATS:
             known = ", ".join(FORMATS.names())

@@ -1,0 +1,119 @@
+"""A Ray cluster of several nodes on this machine, each of which sees none of the launch's disk: its
+mounts are its own, and what the launch writes to is covered there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.tiny_sweep import environment
+
+PORT = 6390
+MEMORY = 100_000_000
+"""Bytes of a node's object store, the least that Ray takes."""
+
+
+@dataclass
+class Nodes:
+    """Nodes, one after another; the first is the head.
+
+    Attributes:
+        hidden: the folder that they do not see.
+        short: of their own folders; socket paths below it have 107 bytes at most.
+        faults: seed -> kind of fault that its run suffers.
+        processes: of all that were started.
+    """
+
+    hidden: Path
+    short: Path
+    faults: dict[int, str]
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """Of the cluster."""
+        return f"127.0.0.1:{PORT}"
+
+    def temporary(self, number: int) -> Path:
+        """Where a node keeps runs and inputs."""
+        return self.short / f"t{number}"
+
+    def start(self, cpus: int = 1) -> int:
+        """Start one more node; returns its number."""
+        number = len(self.processes)
+        self.temporary(number).mkdir(exist_ok=True)
+        role = ["--head", f"--port={PORT}", "--include-dashboard=false"]
+        command = [
+            sys.executable, "-m", "ray.scripts.scripts", "start",
+            *(role if number == 0 else [f"--address={self.address}"]),
+            f"--node-ip-address=127.0.0.{number + 1}", f"--num-cpus={cpus}",
+            f"--object-store-memory={MEMORY}", f"--temp-dir={self.short}/r{number}", "--block",
+        ]  # fmt: skip
+        covered = f'mount -t tmpfs none {self.hidden} && exec "$@"'
+        with (self.short / f"node{number}.log").open("wb") as log:
+            process = subprocess.Popen(
+                ["unshare", "--mount", "sh", "-c", covered, "sh", *command],
+                cwd=self.temporary(number), start_new_session=True,
+                env=self.environment(number), stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self.processes.append(process)
+        until(lambda: "Ray runtime started" in self.said(number) or process.poll() is not None, 240)
+        if process.poll() is not None:
+            raise RuntimeError(self.said(number))
+        return number
+
+    def said(self, number: int) -> str:
+        """What a node has said so far."""
+        return (self.short / f"node{number}.log").read_text(errors="replace")
+
+    def environment(self, number: int) -> dict[str, str]:
+        """Variables of a node."""
+        own = {"TMPDIR": str(self.temporary(number)), "RAY_USAGE_STATS_ENABLED": "0"}
+        return {**os.environ, **environment(self.faults), **own}
+
+    def kill(self, number: int) -> None:
+        """Kill a node, all of its processes at once."""
+        for pid in reversed(descendants(self.processes[number].pid)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.processes[number].wait()
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all that it started, itself first."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(each for child in children for each in descendants(int(child)))]
+
+
+@contextmanager
+def nodes(hidden: Path, short: Path, faults: dict[int, str], count: int) -> Iterator[Nodes]:
+    """So many nodes that are alive, for the block."""
+    found = Nodes(hidden, short, faults)
+    try:
+        for _ in range(count):
+            found.start()
+        yield found
+    finally:
+        for number in range(len(found.processes)):
+            found.kill(number)
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.2)
