@@ -18,7 +18,7 @@ from harness.config.validate import ConfigError
 from harness.engine.attempt import Message, Try, attempt
 from harness.engine.cells import cells_of
 from harness.engine.locks import lock
-from harness.engine.names import automatic_name, swept_keys
+from harness.engine.names import automatic_name
 from harness.engine.plan import read_plan
 from harness.records import CONFIG, FAILURE, RESULT, STEPS, Failure, Result
 from harness.records.storage import read_json, write_json
@@ -213,32 +213,6 @@ def test_a_sweeps_automatic_name_does_not_tell_how_it_is_carried_out() -> None:
         == automatic_name([[]])
     )
     assert automatic_name([["seed=2"]]) != automatic_name([["seed=3"]])
-
-
-def test_swept_keys_that_no_name_tells_stand_in_the_progress_lines(tmp_path: Path) -> None:
-    (run,) = toy_runs(tmp_path, 1)
-    runs = [replace(run, train=replace(run.train, lr=lr)) for lr in (0.001, 0.002)]
-    _, said = inline(runs)
-    assert (
-        " (train.lr=0.001): held-out response NLL" in said
-        and " (train.lr=0.002): held-out response NLL" in said
-    )
-    plan = read_plan(tmp_path / "s")
-    assert plan and {planned.label for planned in plan.runs} == {"train.lr=0.001", "train.lr=0.002"}
-
-
-def test_what_a_masks_file_sets_is_no_swept_key() -> None:
-    runs = [run_of("mask=none"), run_of("mask=full"), run_of("mask=full", "seed=3")]
-    assert swept_keys(runs) == ["", "", ""]
-    (light, none, heavy) = swept_keys(
-        [
-            run_of("mask=full", "mask.weight.instruction=0.1"),
-            run_of("mask=none"),
-            run_of("mask=full", "mask.weight.instruction=0.2"),
-        ]
-    )
-    assert "'instruction': 0.1" in light and "'instruction': 0.2" in heavy
-    assert none == ""  # swept in another mask alone
 
 
 @pytest.mark.parametrize(

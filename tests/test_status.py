@@ -28,7 +28,7 @@ LAUNCHED = Launched(
 
 
 def planned(name: str) -> PlannedRun:
-    return PlannedRun(run=name, identity="0", contents="0", cost=10.0, threads=1)
+    return PlannedRun(run=name, identity=name, contents="0", cost=10.0, threads=1)
 
 
 @pytest.fixture

@@ -159,11 +159,13 @@ def test_the_plan_grows_and_a_change_of_code_is_told(tmp_path: Path) -> None:
         )
 
     def planned(name: str, cost: float) -> PlannedRun:
-        return PlannedRun(run=name, identity="0", contents="0", cost=cost, threads=1)
+        return PlannedRun(run=name, identity=name, contents="0", cost=cost, threads=1)
 
-    assert add_to_plan(tmp_path, [planned("a", 1.0)], launched("aaaaaaaaaa")) == ({"a": 1}, [])
-    both = [planned("a", 1.0), planned("b", 2.0)]
-    assert add_to_plan(tmp_path, both, launched("aaaaaaaaaa")) == ({"a": 1, "b": 1}, [])
+    a, b = planned("a", 1.0), planned("b", 2.0)
+    assert add_to_plan(tmp_path, [a], launched("aaaaaaaaaa")) == ({"a": a}, [])
+    # Another launch at the same time called it otherwise, and has other threads.
+    other = replace(a, run="a-lr0.1", threads=3)
+    assert add_to_plan(tmp_path, [other, b], launched("aaaaaaaaaa")) == ({"a": a, "b": b}, [])
     _, (warning,) = add_to_plan(tmp_path, [], launched("bbbbbbbbbb"))
     assert warning.endswith(
         "launched before with code aaaaaaaa, now with bbbbbbbb; each result names its own"

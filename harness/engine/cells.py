@@ -13,6 +13,7 @@ from harness.config.validate import ConfigError
 from harness.data.errors import DataError
 from harness.data.examples import Examples, check_weights, prepare_examples
 from harness.data.masks import plain, said_in_vain
+from harness.engine.folders import placed
 from harness.models import device
 from harness.models.stored import CheckpointError
 from harness.run.identity import Cell, make_cell
@@ -51,7 +52,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
         raise ConfigError(
             [f"{fault} ({count} of {len(runs)} runs)" for fault, count in faults.items()]
         )
-    return list(cells.values())
+    return placed(list(cells.values()))
 
 
 def _examples_key(run: Run) -> tuple[str, ...]:

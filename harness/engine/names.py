@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -11,7 +13,13 @@ from harness.config.launch_keys import PREFIX
 from harness.config.schema import Launch, Run
 
 TOLD = ("mask.name", "model.name", "data.name", "data.size", "seed")
-"""Keys that a run's folder tells in its name."""
+"""Keys that a run's folder always tells in its name."""
+
+LONGEST = 60
+"""Characters of a folder's name for swept keys; a file system takes 255 in all."""
+
+UNSAFE = re.compile(r"[^A-Za-z0-9.+]+")
+"""What a value leaves out in a folder's name."""
 
 
 def automatic_name(overrides: Sequence[Sequence[str]]) -> str:
@@ -33,8 +41,8 @@ def automatic_name(overrides: Sequence[Sequence[str]]) -> str:
     return f"{swept}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-def swept_keys(runs: Sequence[Run]) -> list[str]:
-    """For each run `key=value, …` of what differs between runs of one mask, model and data."""
+def swept_keys(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """For each run, key -> value of what differs between runs of one mask, model and data."""
     flat = [_flat(run) for run in runs]
     values: dict[tuple[str, str], set[str]] = {}
     for keys in flat:
@@ -42,9 +50,44 @@ def swept_keys(runs: Sequence[Run]) -> list[str]:
             values.setdefault((key, _owner(key, keys)), set()).add(value)
     swept = {place for place, found in values.items() if len(found) > 1 and place[0] not in TOLD}
     return [
-        ", ".join(f"{key}={keys[key]}" for key in sorted(keys) if (key, _owner(key, keys)) in swept)
+        {key: keys[key] for key in sorted(keys) if (key, _owner(key, keys)) in swept}
         for keys in flat
     ]
+
+
+def short(swept: Mapping[str, str]) -> str:
+    """The part of a folder's name that tells swept keys: `-lr0.002-epochs3`; "" for none.
+
+    What a file system might refuse becomes `_`, and keys that would make the part longer than
+    `LONGEST` are left out.
+    """
+    part = ""
+    for said in _parts(swept).values():
+        if len(part) + len(said) <= LONGEST:
+            part += said
+    return part
+
+
+def untold(swept: Mapping[str, str], folder: str) -> str:
+    """`key=value, …` of the swept keys that a folder's name does not tell in full."""
+    return ", ".join(
+        f"{key}={swept[key]}"
+        for key, said in _parts(swept).items()
+        if not (said.endswith(swept[key]) and f"{said}-" in folder)
+    )
+
+
+def _parts(swept: Mapping[str, str]) -> dict[str, str]:
+    """Each key's part of a folder's name: its last word, all of it where another has the same, and
+    the value, of a path the end.
+    """
+    last = {key: key.rpartition(".")[2] for key in (*swept, *TOLD)}
+    often = Counter(last.values())
+    parts = {}
+    for key, value in swept.items():
+        name = last[key] if often[last[key]] == 1 else key
+        parts[key] = f"-{name}{UNSAFE.sub('_', value.rpartition('/')[2]).strip('_')}"
+    return parts
 
 
 def _owner(key: str, keys: Mapping[str, str]) -> str:

@@ -26,7 +26,8 @@ class PlannedRun:
         cost: tokens times parameters, as in `harness.run.identity.Cell`.
         threads: CPU threads, fixed when the run is first planned: with another number its figures
             would differ by rounding.
-        label: `key=value, …` of what tells it from the other runs of its launch, beside its name.
+        label: `key=value, …` of what tells it from the other runs of its launch and stands not in
+            its name.
     """
 
     run: str
@@ -88,7 +89,7 @@ def read_plan(sweep: Path) -> Plan | None:
 
 def add_to_plan(
     sweep: Path, runs: Sequence[PlannedRun], launched: Launched, *, anew: bool = False
-) -> tuple[dict[str, int], list[str]]:
+) -> tuple[dict[str, PlannedRun], list[str]]:
     """Add a launch and the runs that it asks for.
 
     Args:
@@ -98,8 +99,8 @@ def add_to_plan(
         anew: whether runs that are planned already are planned anew.
 
     Returns:
-        The threads of each run, by its name: those it was first planned with. And lines on what
-        differs from the launch before.
+        Each run by its identity, with the folder and the threads that it was first planned with.
+        And lines on what differs from the launch before.
 
     Raises:
         OSError: the folder cannot be written.
@@ -112,17 +113,18 @@ def add_to_plan(
             lines.append(f"{error}; planned anew")
             plan = Plan(runs=[], launches=[])
         lines += _changes(plan, runs, launched)
-        wanted = {run.run: run for run in plan.runs}
+        wanted = {run.identity: run for run in plan.runs}
         for run in runs:
-            before = wanted.get(run.run)
-            fixed = run if before is None or anew else replace(run, threads=before.threads)
-            wanted[run.run] = fixed
+            before = wanted.get(run.identity)
+            if before is not None:
+                threads = run.threads if anew else before.threads
+                run = replace(run, run=before.run, label=before.label, threads=threads)
+            wanted[run.identity] = run
         plan.runs = sorted(wanted.values(), key=lambda run: -run.cost)
         plan.launches.append(launched)
         write_json(plan_file(sweep), plan)
-    return {run.run: wanted[run.run].threads for run in runs}, [
-        f"{sweep}: {line}" for line in lines
-    ]
+    asked = {run.identity: wanted[run.identity] for run in runs}
+    return asked, [f"{sweep}: {line}" for line in lines]
 
 
 def add_jobs(sweep: Path, jobs: Sequence[str]) -> None:
@@ -142,13 +144,14 @@ def add_jobs(sweep: Path, jobs: Sequence[str]) -> None:
 def _changes(plan: Plan, runs: Sequence[PlannedRun], launched: Launched) -> list[str]:
     """What differs from what was planned before, a line each."""
     lines = []
-    asked = {run.run for run in runs}
-    # A run's name without its identity tells mask, model, data, size and seed.
+    asked = {run.identity for run in runs}
+    # A run's name without its identity tells mask, model, data, size, seed and what is swept.
     contents: dict[str, set[str]] = {}
     for run in runs:
         contents.setdefault(_condition(run), set()).add(run.contents)
     others = sum(
-        run.run not in asked and run.contents not in contents.get(_condition(run), {run.contents})
+        run.identity not in asked
+        and run.contents not in contents.get(_condition(run), {run.contents})
         for run in plan.runs
     )
     if others:

@@ -22,7 +22,7 @@ from harness.engine.early import place
 from harness.engine.job import Job
 from harness.engine.launchers import LAUNCHERS, Outcome, Settings
 from harness.engine.locks import lock, under_way
-from harness.engine.names import swept_keys
+from harness.engine.names import swept_keys, untold
 from harness.engine.outcomes import outcome_of
 from harness.engine.plan import PlannedRun, add_to_plan, describe
 from harness.engine.slots import cpus, gpus, teams, threads_of
@@ -81,15 +81,15 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
         _say(console, note)
     force = any(run.launch.force for run in runs)
     again = any(run.launch.retry == "failed" for run in runs)
-    labels = swept_keys([cell.run for cell in cells])
+    swept = swept_keys([cell.run for cell in cells])
     jobs: list[Job] = []
     todo: list[Job] = []
     states: Counter[str] = Counter()
     bare = 0
-    for cell, label in zip(cells, labels, strict=True):
+    for cell, keys in zip(cells, swept, strict=True):
         found = outcome_of(cell)
         states[found.state] += 1
-        jobs.append(Job(cell, found.before, label))
+        jobs.append(Job(cell, found.before, untold(keys, cell.folder.name)))
         if found.fault:
             _say(console, f"{found.fault}; the run is carried out again")
         if force:
@@ -123,7 +123,8 @@ def _forget(cell: Cell) -> None:
 
 
 def _plan(work: Work, launcher: str, cores: int, console: Console) -> None:
-    """Write the launch into the plan of its sweeps, and give each run the threads planned for it.
+    """Write the launch into the plan of its sweeps, and give each run the folder and the threads
+    that are planned for it.
 
     Raises:
         OSError: a sweep's folder cannot be written.
@@ -137,14 +138,17 @@ def _plan(work: Work, launcher: str, cores: int, console: Console) -> None:
     kept: Counter[tuple[int, int]] = Counter()
     for sweep, jobs in sorted(sweeps.items()):
         planned = [_planned(job, cores) for job in jobs]
-        threads, lines = add_to_plan(sweep, planned, launched, anew=work.anew)
+        fixed, lines = add_to_plan(sweep, planned, launched, anew=work.anew)
         for line in lines:
             _say(console, f"warning: {line}")
         for job in jobs:
-            run, count = job.cell.run, threads[job.name]
+            run, own = job.cell.run, fixed[job.cell.identity]
+            count = own.threads
             if run.launch.threads not in ("auto", count):
                 kept[int(run.launch.threads), count] += 1
-            job.cell = job.cell._replace(run=with_launch(run, threads=count))
+            job.cell = job.cell._replace(
+                run=with_launch(run, threads=count), folder=sweep / own.run
+            )
     for (asked, count), runs in kept.items():
         _say(
             console,
