@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -41,13 +44,9 @@ def draw(
             getattr(study, taken_over)
         _studied = study
         try:
-            with warnings.catch_warnings():
-                # From 3.12 on Python warns of threads, which a copy lacks: those of numeric
-                # libraries, which start theirs anew.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                pool = get_context("fork").Pool(processes)
-            with pool:
-                found = pool.map(_draw_taken_over, wanted, chunksize=1)
+            found = _drawn_by_copies(wanted, processes)
+        except BrokenProcessPool:  # a copy was killed, for want of memory or by hand
+            found = [_draw(study, name) for name in wanted]
         finally:
             _studied = None
     else:
@@ -55,6 +54,30 @@ def draw(
     outcomes = dict(zip(wanted, found, strict=True))
     drawn = {name: files for name, files in outcomes.items() if not isinstance(files, str)}
     return drawn, {name: why for name, why in outcomes.items() if isinstance(why, str)}
+
+
+def _drawn_by_copies(wanted: Sequence[str], processes: int) -> list[Drawn | str]:
+    """Have copies of this process draw.
+
+    They end by themselves once there is nothing to draw: a signal can reach a copy before it is
+    fit to take it, and would be lost.
+
+    Raises:
+        BrokenProcessPool: one of them died.
+    """
+    context = get_context("fork")
+    with warnings.catch_warnings():
+        # From 3.12 on Python warns of threads, which a copy lacks: those of numeric libraries,
+        # which start theirs anew.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with ProcessPoolExecutor(processes, context, initializer=_on_its_own) as pool:
+            return list(pool.map(_draw_taken_over, wanted))
+
+
+def _on_its_own() -> None:
+    """A copy says nothing of an interruption: the process that it is a copy of does."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def cores() -> int:

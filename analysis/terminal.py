@@ -49,7 +49,21 @@ def show(study: Study, console: Console) -> None:
         _say(console, f"{verdict.claim.text}: {verdict.word.upper()}", "bold")
         said = reason(verdict)
         _say(console, said[:1].upper() + said[1:], indent=2)
+    for arm in study.by_loss:
+        _say(console, _verdict(study, arm, single=single))
     _say(console, study.advice, "bold")
+
+
+def _verdict(study: Study, arm: str, *, single: bool) -> str:
+    """What loss and score say of a mask; the figures are the loss's."""
+    if single:
+        return f"'{arm}': inconclusive, one seed"
+    loss = study.by_loss[arm]
+    said = f"'{arm}': {loss.word} in {loss.outcome.name}: {loss.reason}"
+    if arm in study.by_score:
+        score = study.by_score[arm]
+        said += f". {score.word.capitalize()} in {score.outcome.name}"
+    return f"{said}."
 
 
 def _heads(study: Study, frame: pd.DataFrame, *, single: bool) -> dict[str, str]:

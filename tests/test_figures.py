@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from analysis import figures
+from analysis import drawing, figures
 from analysis.plots import style
 from analysis.plots.training import same_examples
 from analysis.study import Study, study
@@ -76,3 +80,20 @@ def test_a_curve_is_of_the_examples_that_most_evaluations_used() -> None:
     assert same_examples(frame)["step"].tolist() == [0, 3, 0, 3]
     more = pd.concat([frame, pd.DataFrame([{**frame.iloc[1].to_dict(), "step": 9}])])
     assert same_examples(more)["step"].tolist() == [1, 2, 0, 3, 9]
+
+
+def test_a_process_that_dies_while_it_draws_costs_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = os.getpid()
+
+    def deadly(_: Study) -> Figure:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Figure()
+
+    entries = {name: figures.Entry(name, "", deadly) for name in ("a", "b")}
+    monkeypatch.setattr(drawing, "FIGURES", entries)
+    monkeypatch.setattr(drawing, "cores", lambda: 2)
+    drawn, unfit = drawing.draw(study([fakes.write_sweep(tmp_path / "s", sizes=(100,), prompts=4)]))
+    assert set(drawn) == {"a", "b"} and not unfit

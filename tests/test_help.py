@@ -8,6 +8,7 @@ import pytest
 
 from harness.__main__ import main
 from harness.commands.verbs import VERBS
+from harness.engine.estimate import LEAST, START, fitted
 from tests.tiny import write_records
 from tests.typed import Capture, said
 
@@ -94,3 +95,29 @@ def test_a_dry_run_tells_what_would_run_and_writes_nothing(
     assert lines[4].startswith("time: about 0:") and lines[5] == "nothing was written"
     (line,) = said(capsys, *arguments, "--dry-run", "data.size=99")
     assert line.startswith("harness: data.size=99: 99 examples, expected at most the 24 of the")
+
+
+def test_a_dry_run_has_a_line_for_a_set_whatever_its_seed_and_counts_what_all_runs_cost(
+    elsewhere: Path, capsys: Capture
+) -> None:
+    write_records(elsewhere / "r.jsonl", 30)
+    arguments = [
+        "-m", "seed=range(6)", "data.seed=${seed}", "model=nano", "data.path=r.jsonl",
+        "data.size=5", "data.validation=2", "data.test=4", "device=cpu", "--dry-run",
+        "hydra.launcher.slots=1",
+    ]  # fmt: skip
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("data r: ") for line in lines) == 1
+    (line,) = (line for line in lines if line.startswith("time: "))
+    minutes, seconds = map(int, line.split()[2].split(":")[1:])
+    assert 60 * minutes + seconds >= START + 6 * LEAST  # imports, and what a run takes anyway
+
+
+def test_time_is_told_from_runs_by_a_fixed_part_and_one_that_grows() -> None:
+    # 2 s each and 3 s per unit of cost: three large ones and a small one.
+    past = [(100.0, 302.0), (100.0, 302.0), (80.0, 242.0), (1.0, 5.0), (2.0, 8.0), (1.0, 5.0)]
+    rate = fitted(past)
+    assert rate.seconds == pytest.approx(3.02, abs=0.01) and rate.runs == 6
+    assert rate.fixed == pytest.approx(1.98, abs=0.01)
+    assert fitted([(1e9, 0.01)]).fixed == LEAST

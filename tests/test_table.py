@@ -42,6 +42,7 @@ def test_every_cell_is_one_line_with_scores_loss_and_difference(tmp_path: Path, 
 def test_one_seed_has_no_interval_and_says_so(tmp_path: Path) -> None:
     text = printed(fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4))
     assert "One seed per cell: no intervals, so no Δ can be told from chance." in text
+    assert "\n'none': inconclusive, one seed\n'template': inconclusive, one seed\n" in text
     table = text[: text.index("One seed shows nothing")]
     assert "[" not in table and " p" not in table.splitlines()[5]
 
@@ -68,3 +69,17 @@ def test_problems_and_holes_are_printed(tmp_path: Path) -> None:
     text = printed(folder)
     assert "! sweep/notes: foreign: not a run: no config.yaml" in text
     assert "! 2 cells have no run" in text
+
+
+def test_every_mask_but_the_baseline_has_a_verdict_of_a_line(tmp_path: Path) -> None:
+    folder = fakes.write_sweep(tmp_path / "s", sizes=(100,), seeds=range(6), prompts=4)
+    found = study([folder])
+    lines = fakes.shown(found, 300).splitlines()
+    for arm in ("none", "template"):
+        (line,) = (line for line in lines if line.startswith(f"'{arm}': "))
+        loss, score = found.by_loss[arm], found.by_score[arm]
+        assert line.rstrip() == (
+            f"'{arm}': {loss.word} in held-out response NLL: {loss.reason}. "
+            f"{score.word.capitalize()} in exact match."
+        )
+    assert not any(line.startswith("'full': ") for line in lines)

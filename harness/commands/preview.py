@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from harness.config.launchers import Pool
 from harness.config.schema import Run, with_launch
 from harness.data.examples import prepare_examples
 from harness.engine.cells import cells_of
-from harness.engine.estimate import rate_of
+from harness.engine.estimate import START, rate_of
 from harness.engine.launchers import Settings
 from harness.engine.outcomes import outcome_of
 from harness.engine.slots import cpus, gpus, teams, threads_of, workers
@@ -83,9 +83,9 @@ def _flat(mapping: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, obje
 
 
 def data_lines(runs: Sequence[Run]) -> list[str]:
-    """Numbers and lengths of the examples, a line for each set that differs."""
+    """Numbers and lengths of the examples, a line for each set, whatever its seed."""
     lines = []
-    for run in {repr(run.data): run for run in runs}.values():
+    for run in {repr(replace(run.data, seed=0)): run for run in runs}.values():
         examples = prepare_examples(run)
         both = [*examples.train, *examples.test]
         prompts = [item.prompt for item in both]
@@ -118,6 +118,6 @@ def _time(todo: Sequence[Cell], settings: Settings) -> str:
     source = "from a matrix product timed here, within a factor of three or so"
     if rate.runs:
         source = f"from {rate.runs} finished runs"
-    costs = [cell.cost for cell in todo]
-    seconds = rate.seconds * max(sum(costs) / count, max(costs))
-    return f"about {timedelta(seconds=max(1, round(seconds)))} with {count} at a time ({source})"
+    each = [rate.of(cell) for cell in todo]
+    seconds = round(START + max(sum(each) / count, max(each)))
+    return f"about {timedelta(seconds=seconds)} with {count} at a time ({source})"

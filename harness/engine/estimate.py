@@ -14,6 +14,12 @@ from harness.records import RESULT, Result
 from harness.records.storage import RecordError, read_json
 from harness.run.identity import Cell
 
+START = 8
+"""Seconds until the first run starts: imports, in the launch and in its workers at once."""
+
+LEAST = 0.5
+"""Seconds that a run takes at least, however small."""
+
 LOOKED_AT = 200
 """Finished runs at most from which a time is told."""
 
@@ -22,27 +28,44 @@ EFFICIENCY = 0.25
 
 
 class Rate(NamedTuple):
-    """Seconds per unit of a run's cost.
+    """How long runs take.
 
     Attributes:
-        seconds: per unit.
+        fixed: seconds of a run, whatever its cost.
+        seconds: per unit of its cost.
         runs: finished ones from which it is told; 0 for a guess.
     """
 
+    fixed: float
     seconds: float
     runs: int
+
+    def of(self, cell: Cell) -> float:
+        """Seconds of a run."""
+        return self.fixed + self.seconds * cell.cost
 
 
 def rate_of(cells: Sequence[Cell], *, on_gpu: bool) -> Rate | None:
     """How fast such runs are; None where nothing tells: no run has finished yet on a GPU."""
-    found = list(islice(_rates({Path(cell.run.launch.runs) for cell in cells}), LOOKED_AT))
-    if found:
-        return Rate(statistics.median(found), len(found))
-    return None if on_gpu else Rate(_guess(), 0)
+    past = list(islice(_past({Path(cell.run.launch.runs) for cell in cells}), LOOKED_AT))
+    if past:
+        return fitted(past)
+    return None if on_gpu else Rate(LEAST, _guess(), 0)
 
 
-def _rates(folders: set[Path]) -> Iterator[float]:
-    """Seconds per unit of cost of finished runs."""
+def fitted(past: Sequence[tuple[float, float]]) -> Rate:
+    """How fast runs are from (cost, seconds) of others.
+
+    The largest tell what grows with the cost, since the rest is least of them.
+    """
+    most = max(cost for cost, _ in past)
+    rate = statistics.median(took / cost for cost, took in past if cost >= most / 2)
+    small = [took - rate * cost for cost, took in past if cost < most / 2]
+    return Rate(max(LEAST, statistics.median(small or [0.0])), rate, len(past))
+
+
+def _past(folders: set[Path]) -> Iterator[tuple[float, float]]:
+    """Cost and seconds of finished runs."""
     for plan in (plan for folder in folders for plan in folder.glob("*/.sweep/plan.json")):
         sweep = plan.parent.parent
         try:
@@ -50,7 +73,7 @@ def _rates(folders: set[Path]) -> Iterator[float]:
             for run in planned.runs if planned else []:
                 if (sweep / run.run / RESULT).is_file():
                     result = read_json(sweep / run.run / RESULT, Result)
-                    yield sum(result.seconds.values()) / run.cost
+                    yield run.cost, sum(result.seconds.values())
         except RecordError:  # said by those who need it
             continue
 

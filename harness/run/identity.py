@@ -105,7 +105,7 @@ def make_cell(run: Run, examples: Examples) -> Cell:
         contents,
         Path(run.launch.runs) / run.launch.sweep / name,
         count,
-        float(_matrices(run) * sum(work(run, examples).values())),
+        float(_parameters(run) * sum(work(run, examples).values())),
     )
 
 
@@ -114,20 +114,29 @@ def _hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _matrices(run: Run) -> int:
-    """About what the blocks' matrices hold."""
+def _parameters(run: Run) -> int:
+    """About what each token meets: the blocks' matrices and the output head."""
     found = sizes(run)
-    return 12 * found.layers * found.width**2
+    return found.width * (12 * found.layers * found.width + found.vocabulary)
 
 
 def work(run: Run, examples: Examples) -> dict[str, float]:
     """Tokens that each phase puts through the model, a backward pass counted as two more."""
-    tested = float(sum(examples.test_lengths))
+    test = examples.test_lengths
+    validation = sum(len(item.tokens.ids) for item in examples.validation)
+    others = (examples.test_families, *examples.also.values())
+    beside = sum(len(item.tokens.ids) for items in others for item in items)
+    share = min(1.0, run.score.train_examples / len(examples.train))
+    midway = (run.train.epochs - 1) // run.score.every if run.score.every else 0
     return {
-        "base": tested,
-        "train": 3.0 * run.train.epochs * examples.train_tokens,
-        "evaluate": tested,
-        "generate": float(sum(examples.test_lengths[: run.score.responses])),
+        "base": float(sum(test)),
+        "train": 3.0 * run.train.epochs * examples.train_tokens
+        + midway * float(sum(test[: run.score.examples]) + validation),
+        "evaluate": sum(test) + validation + beside + share * examples.train_tokens,
+        "generate": float(
+            sum(test[: run.score.responses])
+            + min(run.score.responses, len(test)) * run.score.response_tokens
+        ),
     }
 
 
