@@ -24,28 +24,6 @@ from harness.records.visible import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 4
-SORT = """
-for (const table of document.querySelectorAll("table.sortable")) {
-  const body = table.tBodies[0];
-  const number = text => parseFloat(text.replace(/,/g, "").replace("−", "-"));
-  table.querySelectorAll("th").forEach((head, column) => {
-    let up = false;
-    const sort = () => {
-      up = !up;
-      const cell = row => row.cells[column].textContent.trim();
-      const order = (a, b) => isNaN(number(cell(a))) || isNaN(number(cell(b)))
-        ? cell(a).localeCompare(cell(b)) : number(cell(a)) - number(cell(b));
-      const rows = [...body.rows].sort((a, b) => up ? order(a, b) : order(b, a));
-      rows.forEach(row => body.append(row));
-      table.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", up ? "ascending" : "descending");
-    };
-    head.tabIndex = 0;
-    head.addEventListener("click", sort);
-    head.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
-  });
-}
-"""
 
 
 class Sheet(NamedTuple):
@@ -98,7 +76,7 @@ def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, st
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["shown"] = visible
-    script = Markup(SORT)
+    script = Markup((TEMPLATES / "report.js").read_text("utf-8"))
     return environment.get_template("report.html.j2").render(
         study=study,
         # The page allows this one script by its hash: were a response's markup to slip through, it

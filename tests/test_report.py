@@ -89,7 +89,7 @@ def test_the_advice_comes_first_then_what_was_run(page: str, sweep: Path) -> Non
         "<td>headers</td>",
     ):
         assert fact in above
-    assert re.findall(r'href="#([\w-]+)"', above)[:2] == ["main", "delta"]
+    assert re.findall(r'href="#([\w-]+)"', above)[:3] == ["answers", "main", "delta"]
     targets = set(re.findall(r'href="#([\w-]+)"', above))
     assert targets <= set(re.findall(r'id="([\w-]+)"', page))
 
@@ -185,7 +185,15 @@ def test_chromium_finds_no_fault_and_runs_no_model_output(sweep: Path, tmp_path:
     dom, console = browser.opened(sweep / "report" / "index.html", tmp_path)
     assert console == []
     assert dom.count("<script>") == 1 and "<b>bold" not in dom
-    assert 'tabindex="0"' in dom  # the page's own script ran: tables can be sorted
+    # The page's own script ran: tables can be sorted, what has many parts can be filtered.
+    assert 'tabindex="0"' in dom and 'aria-label="filter rows"' in dom
+
+
+def test_answers_stand_side_by_side_before_the_figures(page: str) -> None:
+    answers, drawn = page.index("What the models answer</h2>"), page.index("<h2>Figures</h2>")
+    assert answers < drawn and 'href="#answers"' in page
+    first = page[answers:drawn].split('<section class="example">')[1]
+    assert re.findall(r"<h4>(\w+)", first) == ["prompt", "reference", "full", "none"]
 
 
 def test_a_single_run_gets_its_own_short_report(
