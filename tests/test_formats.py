@@ -135,15 +135,14 @@ def test_keys_of_messages_that_are_not_read_are_told(tmp_path: Path) -> None:
     path = tmp_path / "thoughts.jsonl"
     said = [
         {"role": "user", "content": "Who?", "name": "Ann"},
-        {"role": "assistant", "content": "I do.", "reasoning_content": "Hm.", "weight": 1},
+        {"role": "assistant", "content": "I do.", "refusal": "", "weight": 1},
     ]
     rows = [{"messages": said, "id": n} for n in range(3)]
     rows = [json.loads(json.dumps(row).replace("Who?", f"Who {row['id']}?")) for row in rows]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (note,) = load(path).notes
     assert note == (
-        f"{path}: 3 examples from messages "
-        "(not read: id, messages.name, messages.reasoning_content)"
+        f"{path}: 3 examples from messages (not read: id, messages.name, messages.refusal)"
     )
 
 

@@ -185,7 +185,8 @@ def test_trap_27_a_longer_conversation_begins_with_the_shorter(
 def test_trap_33_every_role_occurs_in_every_template(template: str) -> None:
     system = Message("system", "Be brief.")
     single = Example((system, *EXAMPLE.messages))
-    dialogue = Example((system, *DIALOGUE.messages[1:]))
+    thought = Message("assistant", "A model.", thinking="Whom do they mean?")
+    dialogue = Example((system, *DIALOGUE.messages[1:-1], thought))
     found = {role for role, _ in roles(single, template)} | {
         role for role, _ in roles(dialogue, template)
     }

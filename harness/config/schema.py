@@ -52,9 +52,10 @@ class Mask:
 
     Attributes:
         name: how runs and figures call it.
-        weight: role -> loss weight of its tokens; a role that is not named weighs 0.
+        weight: role -> loss weight of its tokens; a role that is not named weighs 0, but "thinking"
+            what "response" weighs.
         keep: role -> share of its tokens, the most important first, that keep the weight; the
-            others get 0. A role that is not named keeps all.
+            others get 0. A role that is not named keeps all, "thinking" what "response" keeps.
         from_data: whether a weight that the data state for a text (`weight`, `train`, `trainable`,
             `loss`, `loss_scale`) takes the place of its role's.
         prompt_weight: factor on the weights of all prompt roles; 1 for none.

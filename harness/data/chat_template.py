@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from harness.data.example import Example
 from harness.data.jinja import ChatTemplate, written
 
 FIRST = 0xF0000
 """Placeholders are characters of a private-use plane, which no template contains."""
+
+THOUGHTS = ("reasoning_content", "thinking")
+"""Keys under which templates look for an answer's thoughts."""
 
 PROBE = 'aB"<é'
 """Stands behind each placeholder: letters that filters write otherwise."""
@@ -27,36 +30,45 @@ class Piece(NamedTuple):
 
     Attributes:
         message: the number of the message whose text it is; -1 for the template's own.
-        is_input: whether it is the message's Alpaca input.
+        part: which of the message's texts it is: thoughts, its text, or its Alpaca input.
         text: the text; a template may leave out blanks at both ends of a message.
     """
 
     message: int
-    is_input: bool
+    part: Literal["thinking", "content", "input"]
     text: str
 
 
 def pieces(example: Example, template: ChatTemplate) -> list[Piece]:
     """The conversation as a template writes it, in order.
 
+    Thoughts of earlier answers may be left out, as models leave them out that are not to see them
+    again.
+
     Raises:
         ValueError: the template is faulty, refuses the conversation, takes too long, looks at the
             texts, or leaves out, repeats or reorders one.
     """
-    texts = [
-        Piece(number, is_input, text)
-        for number, message in enumerate(example.messages)
-        for is_input, text in ((False, message.content), (True, message.input))
-        if text or not is_input
-    ]
+    texts = _texts(example)
     marks = [chr(FIRST + place) for place in range(len(texts))]
     probes = _with(texts, [mark + PROBE for mark in marks])
     plain, marked = written(template, [_messages(example, texts), _messages(example, probes)])
     own = re.split(f"[{marks[0]}-{marks[-1]}]", marked)
-    if _marks_in(marked, marks) != marks:
+    found = _marks_in(marked, marks)
+    last = len(example.messages) - 1
+    left_out = [piece for piece, mark in zip(texts, marks, strict=True) if mark not in found]
+    if any(piece.part == "thinking" and piece.message == last for piece in left_out):
+        raise ValueError(
+            f"{template.name}: leaves out the thoughts of {_name(example)}; expected a template "
+            "that writes reasoning_content or thinking"
+        )
+    left_out = [piece for piece in left_out if piece.part == "thinking"]
+    expected = zip(texts, marks, strict=True)
+    if found != [mark for piece, mark in expected if piece not in left_out]:
         raise ValueError(
             f"{template.name}: expected each message of {_name(example)} once and in order"
         )
+    texts = [piece for piece in texts if piece not in left_out]
     for after in own[1:]:
         if not after.startswith(PROBE):
             raise ValueError(
@@ -74,13 +86,30 @@ def pieces(example: Example, template: ChatTemplate) -> list[Piece]:
     )
 
 
+def _texts(example: Example) -> list[Piece]:
+    """The texts of the messages, in the order in which templates write them."""
+    texts = []
+    for number, message in enumerate(example.messages):
+        thoughts = [Piece(number, "thinking", message.thinking)] if message.thinking else []
+        inputs = [Piece(number, "input", message.input)] if message.input else []
+        texts += [*thoughts, Piece(number, "content", message.content), *inputs]
+    return texts
+
+
 def _messages(example: Example, texts: Sequence[Piece]) -> list[dict[str, str]]:
-    """The conversation as templates take it; an Alpaca input stands below its instruction."""
+    """The conversation as templates take it; an Alpaca input stands below its instruction, thoughts
+    have both names that templates know.
+    """
     contents: dict[int, list[str]] = {}
+    thoughts: dict[int, dict[str, str]] = {}
     for piece in texts:
-        contents.setdefault(piece.message, []).append(piece.text)
+        if piece.part == "thinking":
+            thoughts[piece.message] = dict.fromkeys(THOUGHTS, piece.text)
+        else:
+            contents.setdefault(piece.message, []).append(piece.text)
     return [
         {"role": message.speaker, "content": "\n\n".join(contents[number])}
+        | thoughts.get(number, {})
         for number, message in enumerate(example.messages)
     ]
 
@@ -97,8 +126,8 @@ def _trimmed(texts: Sequence[Piece]) -> list[Piece]:
     """The texts without the blanks at both ends of each message."""
     trimmed = []
     for place, piece in enumerate(texts):
-        text = piece.text if piece.is_input else piece.text.lstrip()
-        followed = place + 1 < len(texts) and texts[place + 1].is_input
+        text = piece.text if piece.part == "input" else piece.text.lstrip()
+        followed = place + 1 < len(texts) and texts[place + 1].part == "input"
         trimmed.append(piece._replace(text=text if followed else text.rstrip()))
     return trimmed
 
@@ -116,7 +145,7 @@ def _woven(own: Sequence[str], texts: Sequence[Piece]) -> list[Piece]:
 
 
 def _own(text: str) -> Piece:
-    return Piece(-1, is_input=False, text=text)
+    return Piece(-1, "content", text)
 
 
 def _difference(first: str, second: str) -> str:

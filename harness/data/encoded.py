@@ -12,7 +12,7 @@ from functools import cached_property
 from harness.config.schema import Run
 from harness.data.errors import DataError
 from harness.data.example import Example
-from harness.data.prompt import prompt_of, render
+from harness.data.prompt import closing_mark, prompt_of, render
 from harness.data.tokens import (
     Tokenizer,
     Tokens,
@@ -33,12 +33,14 @@ class Encoded:
         tokens: all of it.
         prompt: number of leading tokens that a model sees before its last answer.
         truncated: whether tokens were cut off.
+        mark: what closes the thoughts before its last answer; "" where there are none.
     """
 
     example: Example
     tokens: Tokens
     prompt: int
     truncated: bool
+    mark: str = ""
 
     @cached_property
     def content(self) -> bytes:
@@ -107,7 +109,7 @@ def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int)
     if truncated:
         # The end token goes with the rest: a cut answer must not teach the model to stop there.
         tokens = tokens.first(context)
-    return Encoded(example, tokens, prompt, truncated)
+    return Encoded(example, tokens, prompt, truncated, closing_mark(segments))
 
 
 def bytes_by_role(items: Sequence[Encoded], tokenizer: Tokenizer) -> dict[str, int]:

@@ -39,12 +39,15 @@ class Message:
             Only user messages may carry one.
         spans: the weights that the data give to its text, from its first character to its last;
             empty where they say nothing, which is 1 for an answer and 0 for all else.
+        thinking: thoughts that came before an answer, which weigh what its beginning weighs; "" for
+            none. Only the assistant's messages may have some.
     """
 
     speaker: Speaker
     content: str
     input: str = ""
     spans: tuple[Span, ...] = ()
+    thinking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,14 @@ class Example:
 
 
 def _said(message: Message) -> dict[str, object]:
-    """What an id is made of; weights count where the data give some."""
+    """What an id is made of; weights and thoughts count where the data give some."""
     said: dict[str, object] = {
         "speaker": message.speaker,
         "content": message.content,
         "input": message.input,
     }
-    return said | {"spans": message.spans} if message.spans else said
+    said |= {"spans": message.spans} if message.spans else {}
+    return said | {"thinking": message.thinking} if message.thinking else said
 
 
 def alpaca(

@@ -67,7 +67,7 @@ def answer(
     for messages in conversations:
         text = template.render(messages=messages, add_generation_prompt=False, **tokens)
         text.encode()  # raises where a surrogate stands alone
-        if len(text) > OUTPUT + 2 * sum(len(message["content"]) for message in messages):
+        if len(text) > OUTPUT + 2 * sum(len("".join(each.values())) for each in messages):
             return {"error": f"writes {len(text):,} characters for one conversation"}
         texts.append(text)
     return {"texts": texts}

@@ -5,7 +5,7 @@ nothing else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from harness.config.schema import Mask
 from harness.data.measures import MEASURES, Floats
 from harness.data.tokens import Tokens
-from harness.records.roles import PROMPT_IDS, PROMPT_ROLES, ROLE_ID, ROLES
+from harness.records.roles import PROMPT_IDS, PROMPT_ROLES, ROLE_ID, ROLES, Role
 
 OF_THE_PROMPT: dict[str, Any] = {
     "prompt_weight": 1.0,
@@ -33,12 +33,12 @@ def weigh(tokens: Tokens, mask: Mask, importance: Floats) -> Floats:
         mask: the strategy.
         importance: float32 [time]; ties go to the earlier token.
     """
-    by_role = np.array([mask.weight.get(role, 0.0) for role in ROLES], np.float32)
+    by_role = np.array([_of_role(mask.weight, role, 0.0) for role in ROLES], np.float32)
     weights: Floats = by_role[tokens.roles]
     if mask.from_data and tokens.stated is not None:
         weights = np.where(np.isnan(tokens.stated), weights, tokens.stated)
     for role in ROLES:
-        kept = mask.keep.get(role, 1.0)
+        kept = _of_role(mask.keep, role, 1.0)
         graded = bool(mask.tiers) and role in PROMPT_ROLES
         places = np.flatnonzero(tokens.roles == ROLE_ID[role])
         if (kept == 1.0 and not graded) or not weights[places].any():
@@ -69,7 +69,10 @@ def plain(mask: Mask) -> Mask:
 
     So `mask=full,none mask.prompt_weight=0.1,0.5` leaves one `full`, whose prompt weighs 0.
     """
-    keep = {role: share if mask.weight.get(role) else 1.0 for role, share in mask.keep.items()}
+    keep = {
+        role: share if _of_role(mask.weight, role, 0.0) else 1.0
+        for role, share in mask.keep.items()
+    }
     mask = replace(mask, keep=keep)
     if not _trains_prompt(mask):
         mask = replace(mask, **OF_THE_PROMPT)
@@ -96,6 +99,12 @@ def said_in_vain(masks: Iterable[Mask]) -> list[str]:
 
 def _trains_prompt(mask: Mask) -> bool:
     return mask.from_data or any(mask.weight.get(role) for role in PROMPT_ROLES)
+
+
+def _of_role(values: Mapping[Role, float], role: Role, default: float) -> float:
+    """What a mask says of a role; of thoughts, where it says nothing, what it says of answers."""
+    said = values.get("response", default) if role == "thinking" else default
+    return values.get(role, said)
 
 
 def _count(fraction: float, total: int) -> int:

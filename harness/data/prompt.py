@@ -83,6 +83,10 @@ def _render(example: Example, form: Template, asked: str) -> list[Segment]:
             segments.append(Segment("template", form.tool_close, at))
         else:
             segments.append(Segment("template", form.assistant, at))
+            if message.thinking:
+                segments.append(Segment("template", form.thinking, at))
+                segments.append(_thought(message, message.thinking, at))
+                segments.append(_thought(message, form.thinking_close, at))
             segments += _said(message, "response", at)
             segments.append(_end(message, at))
     return segments
@@ -120,6 +124,11 @@ def _said(message: Message, role: str, turn: int, text: str | None = None) -> li
     return segments
 
 
+def _thought(message: Message, text: str, turn: int) -> Segment:
+    """Thoughts, or the mark that closes them, which weigh what the first of the answer weighs."""
+    return Segment("thinking", text, turn, message.spans[0].weight if message.spans else None)
+
+
 def _end(message: Message, turn: int, text: str = "") -> Segment:
     """The end of an answer, which weighs what the last of the answer weighs."""
     return Segment("end", text, turn, message.spans[-1].weight if message.spans else None)
@@ -127,29 +136,34 @@ def _end(message: Message, turn: int, text: str = "") -> Segment:
 
 def _render_jinja(example: Example, template: ChatTemplate, asked: str) -> list[Segment]:
     """As `render`; what a template writes after the last answer's end is left out, as nothing is to
-    follow it.
+    follow it. What it writes between thoughts and their answer closes them.
     """
     roles = {"system": "system", "user": asked, "assistant": "response", "tool": "user"}
     segments: list[Segment] = []
     turn = -1
     waiting = ""
     answered: Message | None = None
+    thinks = False
     for piece in chat_template.pieces(example, template):
         if piece.message < 0:
-            closing, waiting = "", piece.text
+            waiting = piece.text
             if answered:
-                closing, waiting = _closing(piece.text, template)
-                segments.append(_end(answered, max(turn, 0), closing))
+                end, waiting = _closing(piece.text, template)
+                segments.append(_end(answered, max(turn, 0), end))
             continue
         message = example.messages[piece.message]
-        turn += message.speaker == "user" and not piece.is_input
+        turn += message.speaker == "user" and piece.part == "content"
         at = max(turn, 0)
-        segments.append(Segment("template", waiting, at))
-        if piece.is_input:
+        closing = _thought(message, waiting, at) if thinks else Segment("template", waiting, at)
+        segments.append(closing)
+        thinks = piece.part == "thinking"
+        if thinks:
+            segments.append(_thought(message, piece.text, at))
+        elif piece.part == "input":
             segments.append(Segment("input", piece.text, at))
         else:
             segments += _said(message, roles[message.speaker], at, piece.text)
-        answered = message if message.speaker == "assistant" else None
+        answered = message if message.speaker == "assistant" and not thinks else None
     return segments
 
 
@@ -171,13 +185,22 @@ def _closing(text: str, template: ChatTemplate) -> tuple[str, str]:
 
 
 def render_prompt(example: Example, template: str | ChatTemplate) -> tuple[Segment, ...]:
-    """What a model sees before it answers: the conversation up to the last answer's first token."""
+    """What a model sees before it answers: the conversation up to the first token that the
+    assistant says in the last turn, of thoughts or answer.
+    """
     return prompt_of(render(example, template))
 
 
 def prompt_of(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     """A rendered conversation cut short before its last answer, hence a prefix by construction."""
     cut = len(segments) - 1  # the last answer's end
-    while cut and segments[cut - 1].role == "response":
+    while cut and segments[cut - 1].role in ("response", "thinking"):
         cut -= 1
     return segments[:cut]
+
+
+def closing_mark(segments: tuple[Segment, ...]) -> str:
+    """What stands between the last answer and its thoughts, blanks around it aside; "" for none."""
+    prompt = len(prompt_of(segments))
+    marks = [segment.text.strip() for segment in segments[prompt:] if segment.role == "thinking"]
+    return marks[-1] if marks else ""

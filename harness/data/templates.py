@@ -16,6 +16,8 @@ class Template:
         system, user, input, assistant, tool: stand before a message's (or an Alpaca input's) text.
         system_close, user_close, tool_close: stand after it.
         separator: stands between an answer's end token and the next user message.
+        thinking: stands before an answer's thoughts.
+        thinking_close: stands after them; the model writes it, so its role is theirs.
     """
 
     preamble: str = ""
@@ -28,6 +30,8 @@ class Template:
     tool: str = ""
     tool_close: str = ""
     separator: str = ""
+    thinking: str = "<think>\n"
+    thinking_close: str = "\n</think>\n\n"
 
 
 TEMPLATES: Registry[Template] = Registry("data.template")

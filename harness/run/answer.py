@@ -63,7 +63,7 @@ def _records(asked: Asked, responses: Sequence[list[int]], split: Split) -> list
     limit, context = run.score.response_tokens, run.model.context
     records = []
     for item, ids, loss in zip(asked.items, responses, asked.measured.answers, strict=False):
-        text = tokenizer.decode(ids)
+        text = _answered(tokenizer.decode(ids), item.mark)
         full = len(ids) == limit or item.prompt + len(ids) > context
         records.append(
             ResponseRecord(
@@ -80,3 +80,8 @@ def _records(asked: Asked, responses: Sequence[list[int]], split: Split) -> list
             )
         )
     return records
+
+
+def _answered(said: str, mark: str) -> str:
+    """What a model says behind its thoughts, where it is to have some; "" where they never end."""
+    return said.partition(mark)[2].lstrip() if mark else said

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.data.rows import Row
 from harness.models.gpt import Layout
-from harness.records.roles import RESPONSE_IDS
+from harness.records.roles import RESPONSE_IDS, ROLE_ID
 
 ALIGNMENT = 16
 """A stack's runs are filled up to a multiple of so many positions, as matrix units like it."""
@@ -212,3 +212,8 @@ def _filler(count: int, longest: int) -> NDArray[np.int64]:
 def is_response(roles: Tensor) -> Tensor:
     """Bool, of the shape of `roles`: whether the token is the assistant's, its end counted."""
     return (roles == RESPONSE_IDS[0]) | (roles == RESPONSE_IDS[1])
+
+
+def is_prompt(roles: Tensor) -> Tensor:
+    """Bool, of the shape of `roles`: whether the token is none of the assistant's, as filler is."""
+    return ~is_response(roles) & (roles != ROLE_ID["thinking"])

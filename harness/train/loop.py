@@ -19,7 +19,7 @@ from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, needs_no_grid
 from harness.records import StepRecord
 from harness.records.roles import ROLES
-from harness.train.batch import Batch, Room, batch_of, is_response, restored, stack
+from harness.train.batch import Batch, Room, batch_of, is_prompt, restored, stack
 from harness.train.learner import Learner, count, settle
 from harness.train.loss import weighted_loss
 from harness.train.optimizer import AdamW
@@ -235,7 +235,7 @@ def weighted_sum(model: LanguageModel, batch: Batch, precision: str) -> StepSums
             model.head,
             batch.targets,
             batch.weights,
-            ~is_response(batch.roles),
+            is_prompt(batch.roles),
             batch.places,
             model.output,
         )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness.config.schema import Mask, Train
 from harness.data.rows import Row, split
-from harness.records.roles import RESPONSE_IDS, ROLES
+from harness.records.roles import ROLES, SAID_IDS
 from harness.train.batch import Flat
 from harness.train.normalisers import NORMALISERS
 from harness.train.schedules import learning_rate, prompt_scale
@@ -96,7 +96,7 @@ def course(
     lengths = np.array([len(row.inputs) for row in rows])
     order = np.concatenate([example for parts in cuts for example in parts])
     laid = _gather(rows, lengths, order)
-    is_answer = np.isin(laid.roles, RESPONSE_IDS)
+    is_answer = np.isin(laid.roles, SAID_IDS)
     ends = np.concatenate([[0], np.cumsum(laid.lengths)])
     weights = laid.weights.copy()
     steps: list[Step] = []

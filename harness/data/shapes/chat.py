@@ -30,7 +30,11 @@ SPEAKERS: dict[str, Speaker] = {
 }
 """A message's role or its `from` -> who spoke."""
 
-READ = frozenset(("role", "from", "content", "value", "tool_calls", *NUMBERS, *SWITCHES, DETAIL))
+THOUGHTS = ("reasoning_content", "thinking", "reasoning")
+"""Keys of an assistant's message that hold its thoughts, of which a message has one."""
+
+TEXTS = ("content", "value", "tool_calls", *THOUGHTS)
+READ = frozenset(("role", "from", *TEXTS, *NUMBERS, *SWITCHES, DETAIL))
 """Keys of a message that are read."""
 
 FOLLOWS: dict[str, tuple[Speaker, ...]] = {
@@ -94,7 +98,7 @@ def message_list(value: object, key: str, place: str) -> Iterator[Message]:
 
 
 def unread(value: object) -> list[str]:
-    """Keys of the messages of a list that are not read, such as `reasoning_content`."""
+    """Keys of the messages of a list that are not read, such as `name`."""
     items = value if isinstance(value, list) else []
     found = (key for item in items if isinstance(item, dict) for key in item if key not in READ)
     return list(dict.fromkeys(found))
@@ -114,7 +118,22 @@ def _message(fields: Mapping[str, object], place: str) -> Message:
     if DETAIL in fields:
         pieces = detailed(fields, content, default if whole is None else whole.weight, place)
     unsaid = all(weight == default for _, weight in pieces)
-    return Message(speaker, content, spans=() if unsaid else spans(pieces))
+    thinking = _thoughts(fields, speaker, place)
+    return Message(speaker, content, spans=() if unsaid else spans(pieces), thinking=thinking)
+
+
+def _thoughts(fields: Mapping[str, object], speaker: Speaker, place: str) -> str:
+    """What an answer's message says under a key of thoughts; "" for nothing.
+
+    Raises:
+        DataError: it is no text, another speaker's, or two keys contradict each other.
+    """
+    said = {key: text(fields[key], key, place) for key in THOUGHTS if fields.get(key)}
+    if said and speaker != "assistant":
+        raise DataError(f"{place}: {quoted(said)} of {speaker!r}, expected of the assistant alone")
+    if len(set(said.values())) > 1:
+        raise DataError(f"{place}: {quoted(said)} differ, expected one of them")
+    return next(iter(said.values()), "")
 
 
 def _pieces(
