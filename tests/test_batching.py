@@ -21,9 +21,8 @@ from harness.data.masks import weigh
 from harness.data.rows import Row, order_digest, plan, shift, split
 from harness.models.gpt import GPT, Layout
 from harness.records.roles import ROLE_ID, ROLES
-from harness.train.batch import assemble
 from harness.train.evaluate import evaluate
-from tests.tiny import BPE, MASKS, run_of, tokens_of, toy, unasked
+from tests.tiny import BPE, MASKS, assemble, run_of, tokens_of, toy, unasked
 
 LENGTHS = st.lists(st.integers(1, 90), min_size=1, max_size=40)
 

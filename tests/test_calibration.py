@@ -10,9 +10,8 @@ from scipy.optimize import minimize_scalar
 from harness.data.rows import Row
 from harness.models.gpt import GPT
 from harness.records.roles import RESPONSE_IDS
-from harness.train.batch import assemble
 from harness.train.calibration import BINS, calibrate
-from tests.tiny import random_rows, toy
+from tests.tiny import assemble, random_rows, toy
 
 V = 61
 

@@ -18,9 +18,9 @@ from harness.data.rows import shift
 from harness.data.templates import TEMPLATES
 from harness.data.tokens import tokenize
 from harness.records.roles import ROLE_ID
-from harness.train.batch import assemble, is_response
+from harness.train.batch import is_response
 from harness.train.loss import weighted_loss
-from tests.tiny import BPE, MASKS, toy
+from tests.tiny import BPE, MASKS, assemble, toy
 
 WORDS = st.sampled_from(
     [

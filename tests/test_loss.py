@@ -14,9 +14,9 @@ from torch.nn import functional
 from harness.data.rows import Row, shift
 from harness.models.gpt import GPT
 from harness.records.roles import ROLE_ID
-from harness.train.batch import assemble, is_response
+from harness.train.batch import is_response
 from harness.train.loss import token_nll, weighted_loss
-from tests.tiny import MASKS, accumulate, normalise, one_step, toy
+from tests.tiny import MASKS, accumulate, assemble, normalise, one_step, toy
 
 V = 61
 

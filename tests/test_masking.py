@@ -204,6 +204,24 @@ def test_keep_takes_the_rounded_up_share_of_each_role(count: int, share: float, 
         assert score[kept].min() >= np.delete(score[:count], kept).max()
 
 
+def test_a_dropped_half_of_the_response_is_drawn_unless_a_measure_is_named() -> None:
+    """`response_drop` draws; `full` with the same share keeps the half that tells most."""
+    told = np.arange(8, dtype=np.float32)
+    tokens = Tokens(
+        np.arange(8, dtype=np.int32),
+        np.full(8, ROLE_ID["response"], np.int8),
+        np.zeros(8, np.int16),
+    )
+    half = mask_of("full", "mask.keep.response=0.5")
+    assert half.importance == "idf" and MASKS["response_drop"].importance == "random"
+    assert weigh(tokens, half, told).tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    drawn = {
+        tuple(weigh(tokens, MASKS["response_drop"], importance("random", tokens, seed=(seed,))))
+        for seed in range(20)
+    }
+    assert len(drawn) > 5 and all(sum(weights) == 4 for weights in drawn)
+
+
 def test_tiers_grade_by_rank_within_each_role() -> None:
     mask = replace(
         MASKS["none"],

@@ -16,7 +16,7 @@ from harness.models.stored import CheckpointError
 from harness.paths import ASSETS
 from harness.run.warm import Warm
 from harness.train.decoding import generate
-from tests.tiny import normalise, run_of, toy, unasked
+from tests.tiny import assemble, normalise, run_of, toy, unasked
 
 SHAPE = Shape(layers=3, width=48, heads=4, vocabulary=211, context=64)
 
@@ -102,7 +102,7 @@ def test_cached_generation_equals_recomputing_everything(budget: int) -> None:
 def test_trap_23_a_model_that_learned_one_row_stops() -> None:
     from harness.data.examples import prepare_examples, weighted_rows
     from harness.data.rows import plan
-    from harness.train.batch import assemble, is_response
+    from harness.train.batch import is_response
     from harness.train.loss import weighted_loss
 
     run = run_of("data.size=1", "model=nano")

@@ -25,12 +25,11 @@ from harness.records.storage import read_jsonl
 from harness.run.execute import execute
 from harness.run.identity import Cell
 from harness.run.warm import Warm
-from harness.train.batch import assemble
 from harness.train.decoding import generate
 from harness.train.evaluate import evaluate
 from harness.train.loop import weighted_sum
 from tests.own_models import FAMILIES, own_cell, write_model
-from tests.tiny import run_of
+from tests.tiny import assemble, run_of
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

@@ -30,6 +30,7 @@ from harness.models.gpt import GPT, Shape
 from harness.paths import CONF
 from harness.records.roles import ROLE_ID
 from harness.run.checks import run_faults
+from harness.train.batch import Batch, batch_of, lay
 from harness.train.learner import Learner
 from harness.train.loop import StepSums, Training
 from harness.train.steps import Course, course
@@ -101,6 +102,11 @@ DIALOGUE = Example(
 
 def tokens_of(example: Example = EXAMPLE, template: str = "headers") -> Tokens:
     return tokenize(render(example, template), BPE)
+
+
+def assemble(rows: Sequence[Row]) -> Batch:
+    """A lone run's batch of these rows."""
+    return batch_of(lay(rows))
 
 
 def toy(vocabulary: int = BPE.size, context: int = 128, seed: int = 1, width: int = 32) -> GPT:

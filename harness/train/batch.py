@@ -109,11 +109,6 @@ def lay(rows: Sequence[Row]) -> Flat:
     )
 
 
-def assemble(rows: Sequence[Row]) -> Batch:
-    """A lone run's batch of these rows."""
-    return batch_of(lay(rows))
-
-
 def batch_of(flat: Flat) -> Batch:
     """A lone run's batch."""
     lengths = flat.lengths

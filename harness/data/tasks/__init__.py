@@ -15,12 +15,11 @@ from typing import Literal
 
 from harness.data.errors import DataError
 from harness.data.example import Example, alpaca
-from harness.data.tasks import labels, numbers, passages, transforms, writing
+from harness.data.tasks import labels, numbers, passages, transforms, writing  # noqa: F401
 from harness.data.tasks.family import FAMILIES, Family, Item
 from harness.data.tasks.lazy import Lazy
 from harness.data.tasks.words import FILLER
 
-TOPICS = (labels, numbers, passages, transforms, writing)
 HELD_OUT_FAMILIES = ("day_before", "lookup_owner", "negate", "purpose", "second_word", "subtract")
 """Families of the split `test_families`, one of each sort; they occur nowhere else."""
 
