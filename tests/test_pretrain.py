@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 
 from harness.__main__ import main
 from harness.bases.corpus import documents, token_array
-from harness.bases.pretrain import rate, windows
+from harness.bases.pretrain import windows
+from harness.bases.steps import rate
 from tests.tiny import BPE
 
 SETTINGS = [

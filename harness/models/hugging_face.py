@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,21 +73,24 @@ def model_config(shape: Shape, tokenizer: BytePairs) -> dict[str, Any]:
     }
 
 
-def tokenizer_file(tokenizer: BytePairs) -> dict[str, Any]:
-    """`tokenizer.json` of Hugging Face's tokenizers, with the merges recovered from the ranks.
+def _merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
+    """The merges that a vocabulary's ranks stand for.
 
     tiktoken merges any two neighbours whose union is a token, the lowest rank first. So every way
     to cut a token in two tokens is a merge, in the order of the token's rank (as in transformers'
     TikTokenConverter).
     """
-    ranks: dict[bytes, int] = tokenizer.encoding._mergeable_ranks
-    spelled = {token: "".join(map(CHARACTERS.__getitem__, token)) for token in ranks}
-    merges = []
     for token, _ in sorted(ranks.items(), key=lambda item: item[1]):
         cuts = [(token[:place], token[place:]) for place in range(1, len(token))]
         halves = [(left, right) for left, right in cuts if left in ranks and right in ranks]
         halves.sort(key=lambda pair: (ranks[pair[0]], ranks[pair[1]]))
-        merges += [[spelled[left], spelled[right]] for left, right in halves]
+        yield from halves
+
+
+def tokenizer_file(tokenizer: BytePairs) -> dict[str, Any]:
+    """`tokenizer.json` of Hugging Face's tokenizers, with the merges recovered from the ranks."""
+    ranks: dict[bytes, int] = tokenizer.encoding._mergeable_ranks
+    spelled = {token: "".join(map(CHARACTERS.__getitem__, token)) for token in ranks}
     split = {
         "type": "Split",
         "pattern": {"Regex": tokenizer.encoding._pat_str},
@@ -128,6 +132,6 @@ def tokenizer_file(tokenizer: BytePairs) -> dict[str, Any]:
             "byte_fallback": False,
             "ignore_merges": True,  # a piece that is a token stays whole, as in tiktoken
             "vocab": {spelled[token]: rank for token, rank in ranks.items()},
-            "merges": merges,
+            "merges": [[spelled[left], spelled[right]] for left, right in _merges(ranks)],
         },
     }

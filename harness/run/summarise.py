@@ -42,14 +42,9 @@ def summarise(
         launched: how it was carried out: device, threads, stack.
     """
     prepared = journal.prepared
-    cell, run, examples = prepared.cell, prepared.run, prepared.examples
-    responses = answered.get("test", [])
+    cell, run = prepared.cell, prepared.run
     every = [record for records in answered.values() for record in records]
     figures = scored(every, run.score.scores)
-    behaviour = {name: mean(responses, name)[0] for name in BEHAVIOURS}
-    behaviour["length"] = None
-    if responses:
-        behaviour["length"] = sum(response.tokens for response in responses) / len(responses)
     mass = totals.weight.sum() or 1.0
     shares = zip(ROLES, totals.weight, strict=True)
     return Result(
@@ -69,28 +64,44 @@ def summarise(
         scores=figures.scores,
         scales=figures.scales,
         scored=figures.scored,
-        behaviour=behaviour,
+        behaviour=_behaviour(answered.get("test", [])),
         families=figures.families,
         weight_mass={role: float(weight / mass) for role, weight in shares if weight},
         prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
-        counts={
-            **examples.counts,
-            "unweighted": sum(not row.weights.any() for row in prepared.rows),
-            "padding": totals.grid - totals.tokens,
-            "micro_halvings": totals.halvings,
-        },
+        counts=_counts(prepared, totals),
         fairness=_fairness(prepared),
         tokens=dict(journal.tokens),
         seconds=dict(seconds),
-        provenance={
-            **provenance(),
-            **launched,
-            "threads": torch.get_num_threads(),
-            "resumed": journal.checkpoint.resumed,
-            "started": journal.started.isoformat(timespec="seconds"),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
+        provenance=_provenance(journal, launched),
     )
+
+
+def _provenance(journal: Journal, launched: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **provenance(),
+        **launched,
+        "threads": torch.get_num_threads(),
+        "resumed": journal.checkpoint.resumed,
+        "started": journal.started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _counts(prepared: Prepared, totals: Totals) -> dict[str, int]:
+    return {
+        **prepared.examples.counts,
+        "unweighted": sum(not row.weights.any() for row in prepared.rows),
+        "padding": totals.grid - totals.tokens,
+        "micro_halvings": totals.halvings,
+    }
+
+
+def _behaviour(responses: Sequence[ResponseRecord]) -> dict[str, float | None]:
+    """Rates of what answers do, and their mean length in tokens; None where there are none."""
+    behaviour = {name: mean(responses, name)[0] for name in BEHAVIOURS}
+    lengths = [response.tokens for response in responses]
+    behaviour["length"] = sum(lengths) / len(lengths) if lengths else None
+    return behaviour
 
 
 def _bits(prepared: Prepared, measures: Measures) -> dict[str, dict[str, float]]:

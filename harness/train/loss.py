@@ -98,6 +98,16 @@ def _narrowed(hidden: Tensor) -> Tensor:
     return hidden
 
 
+def _add(total: Tensor, grad: Tensor, states: Tensor) -> None:
+    """Add gradᵀ · states to a head's gradient, in its own precision."""
+    if grad.dtype != total.dtype:
+        total += (grad.mT @ states).to(total.dtype)
+    elif grad.ndim == 2:
+        total.addmm_(grad.mT, states)
+    else:
+        total.baddbmm_(grad.mT, states)
+
+
 class _HeadLoss(torch.autograd.Function):
     """Σ w·nll over positions, with gradients made chunk by chunk beside the forward pass.
 
@@ -149,12 +159,8 @@ class _HeadLoss(torch.autograd.Function):
                 grad = grad[..., :vocabulary]
                 if whole:  # nothing to add up
                     grad_head = grad.mT @ states
-                elif grad.dtype != exact:
-                    grad_head += (grad.mT @ states).to(exact)
-                elif grad.ndim == 2:
-                    grad_head.addmm_(grad.mT, states)
                 else:
-                    grad_head.baddbmm_(grad.mT, states)
+                    _add(grad_head, grad, states)
         if grad_hidden is not None:
             ctx.save_for_backward(grad_hidden, grad_head)
             ctx.dtypes = hidden_dtype, head.dtype

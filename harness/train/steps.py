@@ -105,18 +105,13 @@ def course(
     for number, parts in enumerate(cuts):
         past = first + sum(map(len, parts))
         span = slice(ends[first], ends[past])
-        own, roles, answer = weights[span], laid.roles[span], is_answer[span]
+        own, answer = weights[span], is_answer[span]
         scale = prompt_scale(number, len(cuts), mask.schedule)
         if scale != 1.0:
             own[~answer] *= np.asarray(scale, own.dtype)
-        begins = ends[first:past] - ends[first]
-        sums = np.add.reduceat(own.astype(np.float64), begins)
-        answers = np.add.reduceat(answer.astype(np.int64), begins)
-        divisors, denominator = NORMALISERS.get(train.normalize)(sums, answers)
-        if divisors is not None:
-            own /= np.repeat(divisors, laid.lengths[first:past]).astype(own.dtype)
+        denominator = _normalise(own, answer, laid.lengths[first:past], train.normalize)
         exact = own.astype(np.float64)
-        mass[number] = np.bincount(roles, exact, minlength=len(ROLES))
+        mass[number] = np.bincount(laid.roles[span], exact, minlength=len(ROLES))
         steps.append(
             Step(
                 parts=spans_of(parts, first, ends),
@@ -132,6 +127,30 @@ def course(
         )
         first = past
     return Course(laid._replace(weights=weights), steps, mass, len(rows))
+
+
+def _normalise(
+    weights: NDArray[np.float32],
+    is_answer: NDArray[np.bool_],
+    lengths: NDArray[np.int64],
+    normaliser: str,
+) -> float:
+    """Divide a step's weights, in place, as its normaliser asks; returns what its sum is divided
+    by.
+
+    Args:
+        weights: [N], of the examples of a step end to end.
+        is_answer: [N].
+        lengths: [examples].
+        normaliser: its name.
+    """
+    begins = np.cumsum(lengths) - lengths
+    sums = np.add.reduceat(weights.astype(np.float64), begins)
+    answers = np.add.reduceat(is_answer.astype(np.int64), begins)
+    divisors, denominator = NORMALISERS.get(normaliser)(sums, answers)
+    if divisors is not None:
+        weights /= np.repeat(divisors, lengths).astype(weights.dtype)
+    return denominator
 
 
 def cut(

@@ -16,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from harness.bases.pretrain import loss_function, optimizers, update
+from harness.bases.steps import Task, loss_function, optimizers, update
 from harness.config.commands import Pretrain
 from harness.config.compose import command_config
 from harness.config.models import Model
@@ -50,12 +51,14 @@ def measure(name: str, overrides: list[str], lock: Path) -> dict[str, object]:
     loss = loss_function(model, config.compile, config.precision, shape.context)
     data = torch.randint(shape.vocabulary, (2_000_000,), dtype=torch.int32, device=where)
     starts = torch.arange(config.batch_tokens // shape.context, device=where) * shape.context
+    unending = replace(config, tokens=1_000_000 * config.batch_tokens)
+    task = Task(unending, model, optimisers, loss, data, data)
     micro = torch.split(starts, config.micro_tokens // shape.context)
 
     def steps(count: int) -> float:
         began = time.perf_counter()
         for step in range(count):
-            value = update(model, optimisers, loss, data, micro, config, step, 1_000_000)
+            value = update(task, micro, step)
         float(value)
         return time.perf_counter() - began
 
