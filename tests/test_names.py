@@ -63,6 +63,7 @@ def test_the_roles_stand_in_one_list() -> None:
     assert elsewhere == ["harness/records/roles.py"]
 
 
-def test_a_mask_says_the_weight_of_every_role() -> None:
+def test_a_mask_says_the_weight_of_every_role_but_thoughts_which_follow_the_response() -> None:
     base = yaml.safe_load((ROOT / "conf" / "mask" / "_base.yaml").read_text("utf-8"))
-    assert tuple(base["weight"]) == tuple(base["keep"]) == ROLES
+    said = tuple(role for role in ROLES if role != "thinking")
+    assert tuple(base["weight"]) == tuple(base["keep"]) == said
