@@ -1,69 +1,102 @@
-"""What stands in the code once: a list of roles, and no name that nothing uses."""
+"""Names that become folders, and the words that somebody may have meant."""
 
 from __future__ import annotations
 
-import ast
-import re
-from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+import pytest
 
-import yaml
+from harness.config.hints import hint, nearest
+from harness.config.names import folder_faults, name_faults
+from harness.config.schema import Run
+from harness.config.validate import ConfigError, keys
+from tests.tiny import run_of
 
-from harness.records.roles import ROLES
-
-ROOT = Path(__file__).parent.parent
-CODE = sorted(path for room in ("harness", "analysis") for path in (ROOT / room).rglob("*.py"))
-BESIDE = (".py", ".yaml", ".html", ".css", ".js", ".toml")
-"""Kinds of files that may use a name."""
+KEYS = keys(Run)
 
 
-def definitions(tree: ast.Module) -> Iterator[str]:
-    """Names of functions and classes, but those that a decorator hands on, and of constants."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.decorator_list:
-            yield node.name
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            yield from (each.id for each in statement.targets if isinstance(each, ast.Name))
-        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            yield statement.target.id
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "a/b",
+        "/abs",
+        "../x",
+        "a\\b",
+        "a\nb",
+        "a\x00",
+        "a b",
+        "a:b",
+        "-rf",
+        "*",
+        "a\u2028b",
+        "n\x1b[31m",
+        "x" * 65,
+        "é" * 33,
+    ],
+)
+def test_what_leaves_its_folder_or_hides_is_no_name(name: str) -> None:
+    (fault,) = name_faults("mask.name", name)
+    assert fault.startswith(f"mask.name={name!r}: ") and "\n" not in fault
 
 
-def test_every_name_is_used_somewhere_else_than_in_a_test() -> None:
-    words: Counter[str] = Counter()
-    for path in [*(ROOT / "harness").rglob("*"), *(ROOT / "analysis").rglob("*")]:
-        if path.suffix in BESIDE:
-            words.update(re.findall(r"\w+", path.read_text("utf-8")))
-    words.update(re.findall(r"\w+", (ROOT / "pyproject.toml").read_text("utf-8")))
-    unused = [
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in CODE
-        for name in definitions(ast.parse(path.read_text("utf-8")))
-        if words[name] == 1 and not name.startswith("__")
-    ]
-    assert unused == []
+@pytest.mark.parametrize(
+    "name", ["full", "gpt2-large", "_base", "a.b", "mask+seed-1a2b3c", "lr=1e-3,5", "été", "x" * 64]
+)
+def test_other_names_are_taken(name: str) -> None:
+    assert name_faults("sweep", name) == []
 
 
-def test_the_roles_stand_in_one_list() -> None:
-    """Elsewhere in the code no display holds more than the two of the response or the prompt's
-    three.
-    """
-    elsewhere = []
-    for path in CODE:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            parts: list[ast.expr | None] = []
-            if isinstance(node, ast.Tuple | ast.List | ast.Set):
-                parts = list(node.elts)
-            elif isinstance(node, ast.Dict):
-                parts = list(node.keys)
-            named = {part.value for part in parts if isinstance(part, ast.Constant)}
-            if len(named & set(ROLES)) > 3:
-                elsewhere.append(path.relative_to(ROOT).as_posix())
-    assert elsewhere == ["harness/records/roles.py"]
+def test_runs_is_a_path_but_not_empty() -> None:
+    for path in ("", " ", "a\nb", "a\x00b"):
+        (fault,) = folder_faults("runs", path)
+        assert fault.startswith(f"runs={path!r}: expected ")
+    for path in ("runs", "/abs/my runs", "../up", "a=b,c"):
+        assert folder_faults("runs", path) == []
 
 
-def test_a_mask_says_the_weight_of_every_role_but_thoughts_which_follow_the_response() -> None:
-    base = yaml.safe_load((ROOT / "conf" / "mask" / "_base.yaml").read_text("utf-8"))
-    said = tuple(role for role in ROLES if role != "thinking")
-    assert tuple(base["weight"]) == tuple(base["keep"]) == said
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("learning_rate", "train.lr"),
+        ("lr", "train.lr"),
+        ("max_steps", "train.epochs"),
+        ("batch_size", "train.batch_examples"),
+        ("num_epochs", "train.epochs"),
+        ("epochs", "train.epochs"),
+        ("model_name", "model"),
+        ("train.epoks", "train.epochs"),
+        ("traim.epochs", "train.epochs"),
+        ("Learning_Rate", "train.lr"),
+        ("qqq", None),
+    ],
+)
+def test_words_known_from_elsewhere_and_typos_find_our_key(word: str, meant: str | None) -> None:
+    assert nearest(word, KEYS) == meant
+
+
+def test_a_word_of_elsewhere_is_offered_only_where_its_key_exists() -> None:
+    assert nearest("learning_rate", ["lr", "tokens"]) == "lr"
+    assert hint("learning_rate", ["out", "run"]) == "expected one of out, run"
+    assert hint("qqq", KEYS) == "see --help"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "mask.name=/abs/x",
+        "mask.name=../../../x",
+        "data.name=../x",
+        "model.name=../x",
+        "sweep=..",
+        "runs=''",
+        "sweep='a\nb'",
+        "mask.name='a\nb'",
+    ],
+)
+def test_no_run_takes_a_name_that_leaves_its_folder(override: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run_of(override)
+    (fault,) = caught.value.faults
+    assert fault.lstrip('"').startswith(override.partition("=")[0]) and "expected" in fault
