@@ -47,6 +47,7 @@ def test_how_a_run_is_carried_out_is_no_part_of_what_it_is(tmp_path: Path) -> No
         "retry": "failed",
         "force": True,
         "save_weights": True,
+        "report": False,
         "checkpoint_seconds": 7.0,
         "plugins": ["tests.tiny"],
     }
@@ -79,6 +80,21 @@ def test_the_command_line_takes_short_keys_and_the_run_keeps_them_nested(
     written = yaml.safe_load(config.read_text())
     assert written["launch"]["device"] == "cpu" and written["launch"]["checkpoint_seconds"] == 9
     assert "device" not in written and "seed" in written
+
+
+def test_a_report_is_made_unless_it_is_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def noted(sweep: Path) -> bool:
+        made.append(sweep)
+        return True
+
+    monkeypatch.setattr("harness.commands.run.report", noted)
+    for asked in ("report=false", "report=true"):
+        assert main([*overrides(tmp_path), "hydra/launcher=inline", asked]) == 0
+    assert made == [tmp_path / "s"]
 
 
 def test_a_typo_in_a_short_key_finds_it(capsys: pytest.CaptureFixture[str]) -> None:

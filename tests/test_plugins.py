@@ -65,9 +65,7 @@ def test_a_run_uses_what_was_added_from_outside_in_its_worker_too(outside: Path)
     assert (outside / "runs" / "s" / "report" / "figures" / "seconds.svg").is_file()
 
 
-def test_a_package_adds_by_its_entry_point(
-    outside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_adds_by_its_entry_point(outside: Path, tmp_path: Path) -> None:
     """Installed, it needs no key: source, family and launcher too."""
     info = tmp_path / "mine-1.0.dist-info"
     info.mkdir()
@@ -76,7 +74,7 @@ def test_a_package_adds_by_its_entry_point(
     code = f"""
 from pathlib import Path
 from harness.__main__ import main
-arguments = ["mask=full", "data.source=counting", "hydra/launcher=here", *{TINY!r}]
+arguments = ["mask=full", "data.source=counting", "hydra/launcher=here", "report=false", *{TINY!r}]
 assert main(arguments) == 0
 assert len(list(Path("runs/s").glob("full-pico-*/result.json"))) == 1
 
@@ -87,7 +85,6 @@ assert any(example.family == "backwards" for example in built_in)
 assert load_claim(known()["recent_first"]).arms == ["question_only"]
 """
     path = os.pathsep.join([str(tmp_path), str(outside)])
-    monkeypatch.setenv("HARNESS_NO_REPORT", "1")
     done = python(outside, "-c", code, path=path)
     assert done.returncode == 0, done.stderr
 

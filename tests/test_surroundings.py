@@ -22,7 +22,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         capture_output=True, text=True, cwd=folder,
-        env={**os.environ, **environment({}), "HARNESS_NO_REPORT": "1"},
+        env={**os.environ, **environment({})},
     )  # fmt: skip
 
 

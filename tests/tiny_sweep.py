@@ -38,7 +38,7 @@ def overrides(folder: Path) -> list[str]:
         "model.context=64", "data=file", f"data.path={path}", "data.size=6", "data.validation=2",
         "data.test=4", "data.template=plain", "train.epochs=1", "train.batch_tokens=128",
         "score.responses=2", "score.response_tokens=4", f"runs={folder}", "sweep=s", "device=cpu",
-        "threads=1",
+        "threads=1", "report=false",
     ]  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def start(
     return subprocess.Popen(
         [sys.executable, "-m", "harness", "-m", *overrides(folder), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder,
-        env={**os.environ, **environment(faults or {}), "HARNESS_NO_REPORT": "1"},
+        env={**os.environ, **environment(faults or {})},
         start_new_session=group,
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ def command_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "-m", "harness", *arguments],
         capture_output=True, text=True, cwd=folder,
-        env={**os.environ, **environment({}), "COLUMNS": "200", "HARNESS_NO_REPORT": "1"},
+        env={**os.environ, **environment({}), "COLUMNS": "200"},
     )  # fmt: skip
 
 

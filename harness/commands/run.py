@@ -45,7 +45,7 @@ KEYS = Keys(
         "data.path", "data.size", "data.template", "data.test", "model.weights", "train.epochs",
         "train.batch_tokens", "train.lr", "train.normalize", "score.responses", "seed",
         "launch.sweep", "launch.runs", "launch.device", "launch.threads", "launch.gpus",
-        "launch.retry", "launch.force", "launch.save_weights",
+        "launch.retry", "launch.force", "launch.save_weights", "launch.report",
     ),
 )  # fmt: skip
 
@@ -213,7 +213,8 @@ def carry_out(runs: Sequence[Run], launcher: str, settings: Settings) -> int:
         return 0
     folders = sorted({Path(run.launch.runs) / run.launch.sweep for run in runs})
     # Where nothing was ever finished, a report could only say so too.
-    reported = [report(folder) for folder in folders if outcome.finished + outcome.skipped]
+    wanted = runs[0].launch.report and outcome.finished + outcome.skipped
+    reported = [report(folder) for folder in folders if wanted]
     if outcome.failed:
         print(f"{outcome.failed} runs failed: see failure.json in their folders", file=sys.stderr)
     return int(bool(outcome.failed) or not all(reported))

@@ -251,6 +251,8 @@ class Launch:
             one on the CPU; or a number.
         save_weights: whether the trained weights stay in the run's folder, in fp32:
             `model.safetensors`.
+        report: whether tables, figures and the page are made at the end of the launch; otherwise
+            `harness report` makes them, on this machine or another.
         checkpoint_seconds: seconds of training between two checkpoints, so that a shorter run
             writes none; 0 for none.
         plugins: modules of your own, imported before anything is checked; they add to the
@@ -267,6 +269,7 @@ class Launch:
     force: bool
     stack: Positive | Literal["auto"]
     save_weights: bool
+    report: bool
     checkpoint_seconds: Weight
     plugins: list[str]
 

@@ -1,9 +1,8 @@
 """Faults for workers: with this folder on PYTHONPATH, runs of the seeds that HARNESS_FAULTS names
 go wrong.
 
-HARNESS_FAULTS is JSON, seed -> kind of fault. With HARNESS_NO_REPORT, a command leaves out the
-report at its end, which takes longer than toy runs. Python imports a module of this name by itself
-at every start.
+HARNESS_FAULTS is JSON, seed -> kind of fault. Python imports a module of this name by itself at
+every start.
 """
 
 from __future__ import annotations
@@ -112,13 +111,8 @@ def faulty(execute_group: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def skipped(report: Callable[..., bool]) -> Callable[..., bool]:
-    return (lambda _: True) if "HARNESS_NO_REPORT" in os.environ else report
-
-
 CHANGES = {
     "harness.run.execute": ("execute_group", faulty),
-    "harness.commands.run": ("report", skipped),
 }
 """Module -> its function, and what gives the one that takes its place."""
 
