@@ -91,9 +91,9 @@ def main(arguments: Sequence[str]) -> int:
     return carry_out(runs, jobs.launcher, settings)
 
 
-def fine_tune(arguments: Sequence[str]) -> pd.DataFrame:
-    """See `harness.fine_tune`."""
-    _, jobs, runs, settings = composed(asked_of(["-m", *arguments]))
+def fine_tune(arguments: Sequence[str], *, many: bool = True) -> pd.DataFrame:
+    """See `harness.fine_tune`; `many` where a key may have several values."""
+    _, jobs, runs, settings = composed(asked_of([*(["-m"] if many else []), *arguments]))
     outcome = carry_out_runs(runs, jobs.launcher, settings, Console())
     folders = sorted({Path(run.launch.runs) / run.launch.sweep for run in runs})
     if outcome.failed:

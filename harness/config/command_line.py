@@ -43,6 +43,7 @@ class Grammar(NamedTuple):
         keys: dotted keys with a value or a group of options.
         texts: of these, the keys whose value is a text, such as a path.
         entries: keys of mappings, whose entries are free here and checked later.
+        lists: keys whose value may be a list.
         launcher: `hydra.launcher.KEY` of the launcher; None where anything may follow it.
         many: whether a key may have several values.
     """
@@ -50,6 +51,7 @@ class Grammar(NamedTuple):
     keys: tuple[str, ...]
     texts: frozenset[str]
     entries: tuple[str, ...]
+    lists: frozenset[str]
     launcher: tuple[str, ...] | None = ()
     many: bool = False
 
@@ -61,6 +63,7 @@ def grammar(kind: type) -> Grammar:
         keys=tuple(key.removeprefix(PREFIX) for key in keys(kind)),
         texts=frozenset(key for key, of in hints.items() if of in (str, str | list[str])),
         entries=tuple(key for key, of in hints.items() if dict in _origins(of)),
+        lists=frozenset(key for key, of in hints.items() if list in _origins(of)),
     )
 
 
@@ -178,12 +181,12 @@ def quoted(value: str, parser: OverridesParser) -> str:
         parsed = parser.parse_override(f"key={value}")
     except HydraException:
         parts = [value] if is_path else value.split(",")
-        return ",".join(map(_in_quotes, parts))
+        return ",".join(map(in_quotes, parts))
     if not is_path and (parsed.is_sweep_override() or isinstance(parsed.value(), list | dict)):
         return value
     if isinstance(parsed.value(), str) and "\\" not in value and value == value.strip():
         return value
-    return _in_quotes(value)
+    return in_quotes(value)
 
 
 def _exists(path: str) -> bool:
@@ -193,7 +196,7 @@ def _exists(path: str) -> bool:
         return False
 
 
-def _in_quotes(text: str) -> str:
+def in_quotes(text: str) -> str:
     """Hydra takes a backslash before a quote, or at the end, for an escape."""
     escaped = re.sub(
         r'(\\*)("|$)', lambda found: found[1] * 2 + ("\\" + found[2]) * bool(found[2]), text
