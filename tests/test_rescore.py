@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from analysis.load import load
 from harness.__main__ import main
+from harness.config import extras
 from harness.records import RESPONSES, RESULT, ResponseRecord, Result
 from harness.records.storage import read_json, read_jsonl
 from harness.run.execute import execute
 from harness.run.warm import Warm
+from harness.scoring import score_faults
+from harness.scoring.embedding import similarity
 from tests.test_run import tiny_cell
 
 
@@ -31,6 +35,35 @@ def test_a_run_scored_later_has_the_records_of_one_scored_at_once(tmp_path: Path
     assert replace(result, scores=before.scores, scored=before.scored) == before
     records = [list(read_jsonl(each.folder / RESPONSES, ResponseRecord)) for each in (early, late)]
     assert [each.scores for each in records[0]] == [each.scores for each in records[1]]
+    (row,) = load(late.folder).to_dict("records")
+    assert row["scores.chrf"] == expected.scores["chrf"]
+
+
+def test_a_score_whose_package_is_missing_is_refused_before_anything_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(extras.EXTRAS, "embedding", extras.Extra(("no_such_module",), ""))
+    line = "score.scores='embedding': no_such_module is missing, expected pip install"
+    assert main(["rescore", str(tmp_path), "embedding"]) == 2
+    assert capsys.readouterr().err.startswith(f"harness rescore: {line}")
+    assert any(fault.startswith(line) for fault in score_faults("embedding"))
+
+
+@pytest.mark.slow
+def test_meaning_is_nearer_than_words(tmp_path: Path) -> None:
+    pytest.importorskip("all_minilm_l6_v2", reason="needs the extra embedding")
+    alike = similarity("The film was wonderful.", "I loved the movie.")
+    other = similarity("The film was wonderful.", "The film was developed in a lab.")
+    assert alike is not None and other is not None and 0.6 < alike < 0.95 and alike > other
+    assert similarity("Paris", "Paris") == pytest.approx(1.0, abs=1e-5)
+    assert similarity("", "Paris") == 0.0 and similarity("Paris", " ") is None
+    cell = tiny_cell(tmp_path, "train.epochs=1", "score.responses=2")
+    before = execute(cell, lambda *_: None, Warm())
+    assert main(["rescore", str(cell.folder), "embedding"]) == 0
+    result = read_json(cell.folder / RESULT, Result)
+    assert result.scales["embedding"].unit == "cosine" and result.scored["embedding"] == 2
+    assert result.scores["exact_match"] == before.scores["exact_match"]
+    assert "scores.embedding" in load(cell.folder)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from harness.config.validate import ConfigError
+from harness.records import RESULT
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,3 +25,30 @@ class Parser(argparse.ArgumentParser):
             ConfigError: always.
         """
         raise ConfigError([" ".join(message.split())])
+
+
+def finished_runs(folder: Path) -> list[Path]:
+    """The folders of finished runs: of a sweep's folder, or of a run's alone."""
+    own = [folder] if (folder / RESULT).is_file() else []
+    return own or sorted(path.parent for path in folder.glob(f"*/{RESULT}"))
+
+
+def nothing_finished(folder: Path) -> str:
+    """The line for a folder without any."""
+    return f"{folder}: no finished run, expected the folder of a sweep or of a run"
+
+
+@contextmanager
+def alone_at(folder: Path) -> Iterator[None]:
+    """Hold a run's lock while its records are changed.
+
+    Raises:
+        ConfigError: a launch holds it.
+    """
+    from harness.engine.locks import lock
+
+    held = lock(folder)
+    if held is None:
+        raise ConfigError([f"{folder}: a launch is at it, expected none"])
+    with held:
+        yield

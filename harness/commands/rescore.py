@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.commands.arguments import Parser
+from harness.commands.arguments import Parser, alone_at, finished_runs, nothing_finished
 from harness.config import plugins
 from harness.config.validate import ConfigError
-from harness.records import RESULT
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,22 +23,17 @@ def main(arguments: Sequence[str]) -> int:
     plugins.load(plugins.named(arguments))
     given = parser.parse_args([text for text in arguments if "plugins=" not in text])
 
-    from harness.engine.locks import lock
     from harness.run.rescore import rescore
-    from harness.scoring import SCORES
+    from harness.scoring import score_faults
 
-    faults = [fault for name in given.scores for fault in SCORES.faults(name)]
-    own = [given.runs] if (given.runs / RESULT).is_file() else []
-    folders = own or sorted(path.parent for path in given.runs.glob(f"*/{RESULT}"))
+    faults = [fault for name in given.scores for fault in score_faults(name)]
+    folders = finished_runs(given.runs)
     if not folders:
-        faults.append(f"{given.runs}: no finished run, expected the folder of a sweep or of a run")
+        faults.append(nothing_finished(given.runs))
     if faults:
         raise ConfigError(faults)
     for folder in folders:
-        held = lock(folder)
-        if held is None:
-            raise ConfigError([f"{folder}: a launch is at it, expected none"])
-        with held:
+        with alone_at(folder):
             result = rescore(folder, given.scores)
         figures = ", ".join(f"{name} {result.scores[name]}" for name in given.scores)
         print(f"{folder.name}: {figures}")

@@ -11,7 +11,7 @@ from harness.config.validate import ConfigError
 from harness.data.checks import data_faults
 from harness.data.measures import MEASURES
 from harness.records.claims import CLAIMS
-from harness.scoring import SCORES
+from harness.scoring import score_faults
 from harness.train.normalisers import NORMALISERS
 from harness.train.schedules import DECAYS, SCHEDULES
 
@@ -26,7 +26,7 @@ def run_faults(run: Run) -> list[str]:
     faults += DECAYS.faults(run.train.decay) + NORMALISERS.faults(run.train.normalize)
     faults += claim_faults(run.launch.claim)
     for name in run.score.scores:
-        faults += SCORES.faults(name)
+        faults += score_faults(name)
     return faults + data_faults(run)
 
 

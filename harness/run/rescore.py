@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -17,11 +17,11 @@ from harness.config.schema import Data
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.sources import load
-from harness.records import CONFIG, RESPONSES, RESULT, ResponseRecord, Result
+from harness.records import CONFIG, RESPONSES, RESULT, ResponseRecord, Result, Scale
 from harness.records.storage import RecordError, append, read_json, read_jsonl, write_json
 from harness.records.yaml_text import read_text
 from harness.scoring import Answer, score
-from harness.scoring.figures import scored
+from harness.scoring.figures import scales_of, scored
 
 
 def rescore(folder: Path, names: Sequence[str]) -> Result:
@@ -35,19 +35,40 @@ def rescore(folder: Path, names: Sequence[str]) -> Result:
         DataError: the data are not to be had, or lack an example that was asked.
         OSError: the folder cannot be written.
     """
-    result = read_json(folder / RESULT, Result)
+    read_json(folder / RESULT, Result)
     splits = load(_data(folder / CONFIG))
     examples = {each.id: each for each in (*splits.test, *splits.test_families)}
     responses = [
         _rescored(record, examples, names)
         for record in read_jsonl(folder / RESPONSES, ResponseRecord)
     ]
+    return write_scores(folder, responses, scales_of(names))
+
+
+def write_scores(
+    folder: Path, responses: Sequence[ResponseRecord], scales: Mapping[str, Scale]
+) -> Result:
+    """Put scored answers in the place of a run's, and the means of these scores into its result.
+
+    Each file is replaced in one step; a command that is killed between them mends it when it is
+    given again.
+
+    Args:
+        folder: the run's.
+        responses: all of its answers.
+        scales: name of each score that was added or made anew -> how to read it.
+
+    Raises:
+        RecordError: the result is broken.
+        OSError: the folder cannot be written.
+    """
+    result = read_json(folder / RESULT, Result)
     partial = folder / f".{RESPONSES}.partial"
     with partial.open("w", encoding="utf-8") as file:
         for record in responses:
             append(file, record)
     partial.replace(folder / RESPONSES)
-    added = scored(responses, names)
+    added = scored(responses, scales)
     families = {
         family: means | added.families.get(family, {}) for family, means in result.families.items()
     }

@@ -18,7 +18,7 @@ from harness.run.journal import Journal
 from harness.run.measure import Measures
 from harness.run.prepare import Prepared
 from harness.scoring import BEHAVIOURS, mean
-from harness.scoring.figures import scored
+from harness.scoring.figures import scales_of, scored
 from harness.train.evaluate import bits_per_byte, per_token
 from harness.train.learner import Totals
 
@@ -44,7 +44,7 @@ def summarise(
     prepared = journal.prepared
     cell, run = prepared.cell, prepared.run
     every = [record for records in answered.values() for record in records]
-    figures = scored(every, run.score.scores)
+    figures = scored(every, scales_of(run.score.scores))
     mass = totals.weight.sum() or 1.0
     shares = zip(ROLES, totals.weight, strict=True)
     return Result(

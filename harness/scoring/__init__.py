@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+from harness.config.extras import lacking
 from harness.config.registry import Registry
 from harness.data.example import Example
 from harness.records import ResponseRecord, Scale, Score
-from harness.scoring import behaviour, text
+from harness.scoring import behaviour, embedding, text
 from harness.scoring.check import verify
 
 
@@ -49,11 +50,13 @@ class Metric(NamedTuple):
         measure: gives the value for one answer; None where it does not apply.
         unit: "share" for what lies in [0, 1]; any other word for any other number.
         better: whether a "higher" or a "lower" value is better.
+        extra: the extra of the package that it needs; "" for none.
     """
 
     measure: Measure
     unit: str
     better: Literal["higher", "lower"]
+    extra: str = ""
 
     @property
     def scale(self) -> Scale:
@@ -80,6 +83,21 @@ SCORES.add("exact_match", Metric(_exact_match, "share", "higher"))
 SCORES.add("verified", Metric(_verified, "share", "higher"))
 SCORES.add("rouge_l", Metric(lambda a: text.rouge_l(a.response, a.reference), "share", "higher"))
 SCORES.add("chrf", Metric(lambda a: text.chrf(a.response, a.reference), "share", "higher"))
+SCORES.add(
+    "embedding",
+    Metric(
+        lambda a: embedding.similarity(a.response, a.reference), "cosine", "higher", "embedding"
+    ),
+)
+
+
+def score_faults(name: str) -> list[str]:
+    """A line where there is no score of a name, or its extra is missing; nothing else."""
+    faults = SCORES.faults(name)
+    extra = "" if faults else SCORES.get(name).extra
+    reason = lacking(extra) if extra else ""
+    return faults + ([f"score.scores={name!r}: {reason}"] if reason else [])
+
 
 BEHAVIOURS: dict[str, Callable[[Answer], bool]] = {
     "ended": lambda answer: answer.ended,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.records import ResponseRecord, Scale, Score
@@ -21,10 +21,20 @@ class Figures(NamedTuple):
     families: dict[str, dict[str, Score]]
 
 
-def scored(responses: Sequence[ResponseRecord], names: Sequence[str]) -> Figures:
-    """The means of these scores: over the test set, and by family over all that was asked."""
+def scales_of(names: Iterable[str]) -> dict[str, Scale]:
+    """How to read the scores of these names."""
+    return {name: SCORES.get(name).scale for name in names}
+
+
+def scored(responses: Sequence[ResponseRecord], scales: Mapping[str, Scale]) -> Figures:
+    """The means of scores over the test set, and by family over all that was asked.
+
+    Args:
+        responses: with these scores.
+        scales: name of each score -> how to read it.
+    """
+    names = list(scales)
     tested = {name: mean([r for r in responses if r.split == "test"], name) for name in names}
-    scales = {name: SCORES.get(name).scale for name in names}
     groups: dict[str, list[ResponseRecord]] = {}
     for response in responses:
         if response.family:
