@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from harness.config.bounds import endless
-from harness.config.commands import Assess, Export, Generate, Pretrain
+from harness.config.commands import Assess, Export, Generate, Judge, Pretrain
 from harness.config.hints import hint
 from harness.config.kinds import schemas, types_of
 from harness.config.launch_keys import PREFIX
@@ -32,7 +32,7 @@ class ConfigError(ValueError):
         self.faults = faults
 
 
-Config = TypeVar("Config", Run, Pretrain, Assess, Generate, Export)
+Config = TypeVar("Config", Run, Pretrain, Assess, Generate, Export, Judge)
 
 
 def parse(
@@ -121,8 +121,10 @@ def _nearest(key: str) -> str:
     return f", {hint(key, known)}"
 
 
-def impossible(config: Run | Pretrain | Assess | Generate | Export) -> list[str]:
+def impossible(config: Run | Pretrain | Assess | Generate | Export | Judge) -> list[str]:
     """Faults that only show when values are held against each other."""
+    if isinstance(config, Judge):
+        return []
     faults = _of_model(config)
     model = config.model
     device = config.launch.device if isinstance(config, Run) else getattr(config, "device", "auto")
