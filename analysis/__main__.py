@@ -12,6 +12,7 @@ from rich.console import Console
 
 from analysis import columns, terminal
 from analysis.archive import write_archive
+from analysis.dataset import write_dataset
 from analysis.drawing import draw, write
 from analysis.figures import FIGURES
 from analysis.load import LoadError, gather
@@ -56,6 +57,11 @@ def _analyse(given: argparse.Namespace) -> int:
         return 2 if unfit else 0
     if given.archive:
         return _archive(found, folders, given.archive)
+    if given.export:
+        with naming(out):
+            for path in write_dataset(found, out / "export"):
+                print(path)
+        return 0
     terminal.show(found, Console())
     with naming(out):
         page = write_report(found, out)
@@ -127,6 +133,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="keep the runs in this one file, such as small_data.parquet, and write no report",
+    )
+    parser.add_argument(
+        "--export",
+        action="store_true",
+        help="write runs, outcomes and responses as Parquet with a data dictionary, tables in "
+        "Markdown and LaTeX, and croissant.json into OUT/export, and no report",
     )
     parser.add_argument(
         "--columns", action="store_true", help="explain the columns of the run table"

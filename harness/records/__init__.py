@@ -5,7 +5,7 @@ A run folder holds `config.yaml`, `audit.jsonl`, `steps.jsonl`, `evals.jsonl`, `
 and, last of all, `result.json`: its presence means that the run finished. A run that failed for
 good leaves `failure.json`. `log.txt` holds what every try printed; `checkpoint.pt` is there while a
 long run lasts, `model.safetensors` where the run was told to keep its weights, or
-`adapter_model.safetensors`.
+`adapter_model.safetensors`, and their model card `README.md`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ FAILURE = "failure.json"
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "model.safetensors"
 ADAPTER = "adapter_model.safetensors"
+CARD = "README.md"
 LOG = "log.txt"
 SCHEMA = 1
 

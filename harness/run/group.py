@@ -12,9 +12,10 @@ import torch
 from harness.config.models import Own
 from harness.models.base import LanguageModel
 from harness.models.gpt import GPT, needs_no_grid
-from harness.records import RESULT, ResponseRecord, Result, Split
+from harness.records import CARD, RESULT, ResponseRecord, Result, Split
 from harness.records.storage import write_json
 from harness.run.answer import Asked, answers
+from harness.run.card import card
 from harness.run.clock import Clock
 from harness.run.identity import work
 from harness.run.journal import Journal
@@ -232,6 +233,7 @@ class Group:
         try:
             if cell.run.launch.save_weights:
                 keep_weights(model, number, cell)
+                (cell.folder / CARD).write_text(card(cell.run, result), "utf-8")
             write_json(cell.folder / RESULT, result)
         except (OSError, ValueError) as error:
             return error

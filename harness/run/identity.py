@@ -21,6 +21,7 @@ from harness.data.tokens import tokenizer_of
 from harness.records import (
     ADAPTER,
     AUDIT,
+    CARD,
     CHECKPOINT,
     CONFIG,
     EVALS,
@@ -168,7 +169,8 @@ def clear_folder(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     resumed = GOES_ON_FROM if (folder / CHECKPOINT).exists() else ()
-    for name in (RESULT, FAILURE, AUDIT, STEPS, EVALS, RESPONSES, WEIGHTS, ADAPTER, CHECKPOINT):
+    records = (RESULT, FAILURE, AUDIT, STEPS, EVALS, RESPONSES, WEIGHTS, ADAPTER, CARD, CHECKPOINT)
+    for name in records:
         if name not in resumed:
             (folder / name).unlink(missing_ok=True)
         for partial in folder.glob(f".{name}.*.partial"):  # of a try that was killed
