@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_help_tells_commands_keys_groups_and_defaults(capsys: Capture) -> None:
     assert main([]) == 0
     short = capsys.readouterr().out
-    assert all(f"  {verb} " in short for verb in VERBS) and len(short.splitlines()) < 25
+    assert all(f"  {verb} " in short for verb in VERBS) and len(short.splitlines()) < 30
     for arguments in (["--help"], ["-h"], ["run", "--help"], ["mask=none", "--help"]):
         assert main(arguments) == 0
         long = capsys.readouterr().out
@@ -72,6 +73,27 @@ def test_the_shell_completes_commands_options_and_keys(
     monkeypatch.setenv("COMP_LINE", line)
     assert main(["-sc", "query=bash"]) == 0
     assert capsys.readouterr().out.split() == words
+
+
+def test_fish_gets_a_line_for_each_word(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    for line, words in {"harness de": ["describe"], "harness mask=n": ["mask=none"]}.items():
+        monkeypatch.setenv("COMP_LINE", line)
+        assert main(["-sc", "query=fish"]) == 0
+        assert capsys.readouterr().out.split("\n")[:-1] == words
+    monkeypatch.setenv("COMP_LINE", "harness m")
+    assert main(["-sc", "query=fish"]) == 0
+    assert {"mirror", "mask=", "model="} <= set(capsys.readouterr().out.split("\n"))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_what_sets_completion_up_asks_this_very_command(
+    shell: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/harness", "-sc", f"install={shell}"])
+    assert main(["-sc", f"install={shell}"]) == 0
+    told = capsys.readouterr().out
+    asks = "fish" if shell == "fish" else "bash"  # zsh takes bash's, by its bashcompinit
+    assert f"-sc query={asks}" in told and re.search(r"\bcomplete -.* harness\b", told)
 
 
 def test_a_dry_run_tells_what_would_run_and_writes_nothing(

@@ -183,8 +183,8 @@ def test_the_key_comes_from_the_environment_and_stands_nowhere(
 
 def test_a_rate_spreads_requests(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(client.time, "monotonic", lambda: 100.0)
-    monkeypatch.setattr(client.time, "sleep", waits.append)
+    monkeypatch.setattr("harness.judging.client.time.monotonic", lambda: 100.0)
+    monkeypatch.setattr("harness.judging.client.time.sleep", waits.append)
     config = command_config("judge", Judge, ["rate=120", "url=http://127.0.0.1/v1"])
     asking = client.Client(config, replies_in(sweep))
     for _ in range(4):

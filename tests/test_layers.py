@@ -16,14 +16,17 @@ ROOMS = [
     "paths",
     "records",
     "config",
+    "mirrors",
     "data",
     "scoring",
     "models",
     "train",
     "run",
+    "judging",
     "engine",
     "bases",
     "commands",
+    "library",
     "__main__",
 ]
 """Rooms of `harness` from the lowest: what lies in one imports from it and lower ones alone."""

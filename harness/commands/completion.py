@@ -26,6 +26,7 @@ def complete(arguments: Sequence[str]) -> int:
     said = told.getvalue()
     if len(words) == start + 1 and "=" not in beginning:
         verbs = [verb for verb in VERBS if verb.startswith(beginning)]
-        said = " ".join([*verbs, *said.split()]) + "\n"
+        between = "\n" if "query=fish" in arguments else " "  # fish takes a line for each
+        said = between.join([*verbs, *said.split()]) + "\n"
     print(said, end="")
     return 0

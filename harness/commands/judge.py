@@ -11,7 +11,7 @@ command that was interrupted goes on. How far the judge agrees with exact match 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -153,7 +153,7 @@ def _answers(run: Path) -> list[ResponseRecord]:
     return list(read_jsonl(run / RESPONSES, ResponseRecord))
 
 
-def _write(folder: Path, config: Judge, line: str, found: dict[str, object]) -> None:
+def _write(folder: Path, config: Judge, line: str, found: Mapping[str, object]) -> None:
     """Keep who judged how beside the replies."""
     about = {"model": config.model, "kind": config.kind, "agreement": line}
     write_json(folder / HIDDEN / f"{config.name}.json", {**about, **found})

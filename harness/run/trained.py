@@ -36,8 +36,8 @@ class Trained(NamedTuple):
     template: str
 
 
-def open_model(base: Model | Own, run: str) -> Trained:
-    """The base, or the fine-tuned model of a run folder where one is named.
+def open_model(base: Model | Own | None, run: str) -> Trained:
+    """The base, or the fine-tuned model of a run folder where one is named; then no base need be.
 
     Raises:
         CheckpointError, ModelError: weights are missing or do not fit, or the folder is no run's.
@@ -56,6 +56,7 @@ def open_model(base: Model | Own, run: str) -> Trained:
             )
         made = _config(folder / CONFIG)
         base, template = made.model, made.data.template
+    assert base is not None
     opened = open_base(base, run)
     return Trained(opened.model, opened.tokenizer, template)
 
