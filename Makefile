@@ -4,7 +4,7 @@ PEERS := .venv-peers/bin
 SWEEP ?= main
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep report finding test test-all traps check bench bench-engine clean
+.PHONY: help setup sweep report finding test test-all traps check site bench bench-engine clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ check: setup  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+site: setup  ## the site in build/site, offline; a warning is an error
+	$(BIN)/python -m pip install -q -c constraints.txt '.[site]'
+	$(BIN)/python -m sphinx -W --keep-going -n -q docs build/site
 
 bench: .venv-peers/.ready  ## ours beside TRL, Hugging Face and a loop from scratch, 10 minutes; makes docs/performance.md
 	$(PEERS)/python -m tests.benchmarks.cpu --out docs/results/performance

@@ -26,7 +26,7 @@ EXTRAS = {
     "data": Extra(("datasets",), "sets of the hub (data.path=hf:…)"),
     "pretrain": Extra(("tokenizers",), "harness bpe"),
     "slurm": Extra(("submitit",), "hydra/launcher=slurm"),
-    "ray": Extra(("hydra_plugins.hydra_ray_launcher",), "hydra/launcher=ray"),
+    "cluster": Extra(("ray",), "hydra/launcher=cluster"),
     "judge": Extra(("openai",), "harness judge"),
     "wandb": Extra(("wandb",), "harness mirror to=wandb"),
     "mlflow": Extra(("mlflow", "sqlalchemy"), "harness mirror to=mlflow"),

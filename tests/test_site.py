@@ -1,0 +1,40 @@
+"""The documentation as a site: every page is in it, and it builds offline without a warning."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+from tests.tiny_sweep import ROOT
+
+DOCS = ROOT / "docs"
+
+
+def test_the_index_names_every_page() -> None:
+    named = re.findall(r"^(\w+)$", (DOCS / "index.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted({path.stem for path in DOCS.glob("*.md")} - {"index"})
+
+
+def test_the_reference_has_all_that_the_library_offers() -> None:
+    told = re.findall(r":members: (.*)", (DOCS / "reference.md").read_text("utf-8"))
+    names = {name for line in told for name in line.split(", ")}
+    assert set(harness.__all__) - {"fine_tune"} <= names  # which takes the command line's words
+
+
+@pytest.mark.slow
+def test_it_builds_offline_without_a_warning(tmp_path: Path) -> None:
+    for module in ("sphinx", "myst_parser", "furo"):
+        pytest.importorskip(module, reason="needs the extra site")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", str(DOCS),
+         str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "reference.html").read_text("utf-8")
+    assert "harness.library.masks.weights" in page and "harness.config.schema.Mask" in page
