@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import socket
 
 from tests.tiny_sweep import environment
 
-PORT = 6390
 MEMORY = 100_000_000
 """Bytes of a node's object store, the least that Ray takes."""
 
@@ -29,18 +29,20 @@ class Nodes:
         hidden: the folder that they do not see.
         short: of their own folders; socket paths below it have 107 bytes at most.
         faults: seed -> kind of fault that its run suffers.
+        port: of the head.
         processes: of all that were started.
     """
 
     hidden: Path
     short: Path
     faults: dict[int, str]
+    port: int
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         """Of the cluster."""
-        return f"127.0.0.1:{PORT}"
+        return f"127.0.0.1:{self.port}"
 
     def temporary(self, number: int) -> Path:
         """Where a node keeps runs and inputs."""
@@ -50,7 +52,7 @@ class Nodes:
         """Start one more node; returns its number."""
         number = len(self.processes)
         self.temporary(number).mkdir(exist_ok=True)
-        role = ["--head", f"--port={PORT}", "--include-dashboard=false"]
+        role = ["--head", f"--port={self.port}", "--include-dashboard=false"]
         command = [
             sys.executable, "-m", "ray.scripts.scripts", "start",
             *(role if number == 0 else [f"--address={self.address}"]),
@@ -77,6 +79,7 @@ class Nodes:
     def environment(self, number: int) -> dict[str, str]:
         """Variables of a node."""
         own = {"TMPDIR": str(self.temporary(number)), "RAY_USAGE_STATS_ENABLED": "0"}
+        own["RAY_worker_niceness"] = "0"  # else other work on the machine comes first, for minutes
         return {**os.environ, **environment(self.faults), **own}
 
     def kill(self, number: int) -> None:
@@ -101,7 +104,10 @@ def descendants(pid: int) -> list[int]:
 @contextmanager
 def nodes(hidden: Path, short: Path, faults: dict[int, str], count: int) -> Iterator[Nodes]:
     """So many nodes that are alive, for the block."""
-    found = Nodes(hidden, short, faults)
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    found = Nodes(hidden, short, faults, port)
     try:
         for _ in range(count):
             found.start()

@@ -188,15 +188,15 @@ def job_of(folder: Path) -> Job:
 
 def test_a_claim_is_seen_and_gives_way_to_whoever_has_the_run(tmp_path: Path) -> None:
     job = job_of(tmp_path)
-    claimed = claim(job, "node-7")
+    claimed = claim(job, "node-7", 77)
     assert isinstance(claimed, Claim)
     note = owner_note(job.cell.folder)
-    assert note and (note["host"], note["attempt"], note["phase"]) == ("node-7", 1, "prepare")
-    taken = claim(job, "node-8")
+    assert note and (note["host"], note["pid"], note["phase"]) == ("node-7", 77, "prepare")
+    taken = claim(job, "node-8", 88)
     assert not isinstance(taken, Claim) and (taken.kind, taken.run) == ("taken", job.name)
     claimed.release()
     (job.cell.folder / RESULT).write_text("{}")  # newer than the launch: another's
-    settled = claim(job, "node-8")
+    settled = claim(job, "node-8", 88)
     assert not isinstance(settled, Claim) and settled.kind == "settled"
     held = lock(job.cell.folder)
     assert held is not None
@@ -205,7 +205,7 @@ def test_a_claim_is_seen_and_gives_way_to_whoever_has_the_run(tmp_path: Path) ->
 
 def test_a_checkpoint_that_came_back_goes_along_with_the_next_try(tmp_path: Path) -> None:
     job = job_of(tmp_path)
-    claimed = claim(job, "node-7")
+    claimed = claim(job, "node-7", 77)
     assert isinstance(claimed, Claim)
     kept = {CHECKPOINT: b"c", STEPS: b"s", EVALS: b"e"}
     assert claimed.task().kept == {}

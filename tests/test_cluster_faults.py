@@ -26,7 +26,7 @@ from tests.tiny_sweep import figures, inline, start, toy_runs, tries
 
 pytest.importorskip("ray")
 
-RUNS = int(os.environ.get("HARNESS_CLUSTER_RUNS", "60"))
+RUNS = 60
 BAD = {"raise": 1000, "exit": 1001, "leave": 1002, "hang": 1003}
 FAULTS = {**dict.fromkeys(range(RUNS), "nap"), **{seed: kind for kind, seed in BAD.items()}}
 TIMEOUT = 30

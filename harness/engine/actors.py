@@ -60,7 +60,7 @@ class ActorWorker(Worker):
         """What the actor is told of a run; None where it is not to have it."""
         if not self.apart:
             return Task(job.next_try(), {})
-        claimed = claim(job, self.node.host)
+        claimed = claim(job, self.node.host, self.process)
         if isinstance(claimed, Message):
             self.waiting.append(claimed)
             return None
@@ -122,7 +122,7 @@ class ActorWorker(Worker):
                 if run in heard.checkpoints:
                     claimed.keep(heard.checkpoints[run])
                 for message in progress:
-                    claimed.note(self.process, message.text, message.share)
+                    claimed.note(message.text, message.share)
 
     def _settle(self, message: Message, heard: Heard) -> Message:
         """A message, once what its run left is written here and its lock is free."""

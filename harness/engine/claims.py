@@ -20,13 +20,13 @@ from harness.run.identity import GOES_ON_FROM, clear_folder, settled
 class Claim:
     """A run that this process has locked for an actor."""
 
-    def __init__(self, job: Job, held: Lock, host: str) -> None:
+    def __init__(self, job: Job, held: Lock, host: str, process: int) -> None:
         """Take over the lock, and say in it where the run is."""
         self._job = job
         self._held = held
-        self._note = {"pid": 0, "host": host, "started": time.time(), "attempt": job.attempt}
+        self._note = {"pid": process, "host": host, "started": time.time(), "attempt": job.attempt}
         self._noted = 0.0
-        self.note(0, "prepare", 0.0)
+        self.note("prepare", 0.0)
 
     @property
     def folder(self) -> Path:
@@ -45,7 +45,7 @@ class Claim:
             kept = {name: (self.folder / name).read_bytes() for name in GOES_ON_FROM}
         return Task(self._job.next_try(), kept)
 
-    def note(self, process: int, phase: str, share: float) -> None:
+    def note(self, phase: str, share: float) -> None:
         """Leave word of how far the run is, now and then.
 
         Raises:
@@ -53,7 +53,7 @@ class Claim:
         """
         if time.monotonic() - self._noted > NOTE_EVERY:
             self._noted = time.monotonic()
-            self._held.note({**self._note, "pid": process, "phase": phase, "share": share})
+            self._held.note({**self._note, "phase": phase, "share": share})
 
     def log(self, content: bytes) -> None:
         """Add to the run's log.
@@ -96,15 +96,15 @@ class Claim:
         self._held.release()
 
 
-def claim(job: Job, host: str) -> Claim | Message:
-    """Lock a run for an actor on a host, or tell why that cannot be, as a worker would."""
+def claim(job: Job, host: str, process: int) -> Claim | Message:
+    """Lock a run for an actor, a process on a host; or tell why not, as a worker would."""
     folder, held = job.cell.folder, None
     try:
         held = lock(folder)
         if held is None:
             return Message("taken", job.name)
         if not settled(folder, job.before):
-            return Claim(job, held, host)
+            return Claim(job, held, host, process)
         message = Message("settled", job.name)
     except LockLost:
         message = Message("taken", job.name)

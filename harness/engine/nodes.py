@@ -18,7 +18,10 @@ LOOK_EVERY = 5.0
 """Seconds between two looks at which machines there are."""
 
 FIRST_LOOK = 120.0
-"""Seconds that the machines get to tell what they are like before the launch goes on without."""
+"""Seconds that the machines get to tell what they are like before the launch gives up."""
+
+OTHERS = 15.0
+"""Seconds that the others get once the first has told; later they join as new ones do."""
 
 
 class Place(NamedTuple):
@@ -85,7 +88,8 @@ class Nodes:
         end = time.monotonic() + FIRST_LOOK
         found: list[list[Place]] = []
         while self._asked and time.monotonic() < end:
-            found += map(self._judge, self._link.wait(list(self._asked), 1.0))
+            found += filter(None, map(self._judge, self._link.wait(list(self._asked), 1.0)))
+            end = min(end, time.monotonic() + OTHERS) if found else end
         turns = chain.from_iterable(zip_longest(*found))
         self._add([place for place in turns if place is not None])
 

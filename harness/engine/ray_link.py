@@ -36,7 +36,7 @@ def connected(address: str, cpus: int) -> Iterator[RayLink]:
     # No word to anybody, and no upload of the working folder where uv runs us.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster that is made here
     try:
         import ray
     except ImportError:

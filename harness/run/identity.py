@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 from dataclasses import asdict
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -168,13 +169,13 @@ def clear_folder(folder: Path) -> None:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    resumed = GOES_ON_FROM if (folder / CHECKPOINT).exists() else ()
+    found = {path.name for path in folder.iterdir()}
+    resumed = set(GOES_ON_FROM) if CHECKPOINT in found else set()
     records = (RESULT, FAILURE, AUDIT, STEPS, EVALS, RESPONSES, WEIGHTS, ADAPTER, CARD, CHECKPOINT)
     for name in records:
-        if name not in resumed:
-            (folder / name).unlink(missing_ok=True)
-        for partial in folder.glob(f".{name}.*.partial"):  # of a try that was killed
-            partial.unlink()
+        partial = {each for each in found if fnmatch(each, f".{name}.*.partial")}  # of a killed try
+        for each in ({name} & found - resumed) | partial:
+            (folder / each).unlink(missing_ok=True)
 
 
 def write_failure(folder: Path, failure: Failure) -> None:

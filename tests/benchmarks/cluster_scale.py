@@ -1,9 +1,10 @@
-"""What the driver of `hydra/launcher=cluster` bears: 64 nodes of 8 GPUs that share no disk, 100,000
-runs, and workers that take as long as told and leave the records of a real run.
+"""What the driver of `hydra/launcher=cluster` bears: 64 nodes of 8 GPUs, 100,000 runs,
+and workers that take as long as told and leave the records of a real run.
 
-`python -m tests.benchmarks.cluster_scale [RUNS] [SECONDS] [--out FILE]` plans, claims, hands out
-and records them through the very code of a launch; only the link to the cluster is a fake. SECONDS
-are those of a run, 0 for as fast as the driver can. Times are CPU seconds of the driver.
+`python -m tests.benchmarks.cluster_scale [RUNS] [SECONDS] [--shared] [--out FILE]` plans, claims,
+hands out and records them through the very code of a launch; only the link to the cluster is a
+fake. SECONDS are those of a run, 0 for as fast as the driver can. With `--shared` all see one disk,
+and workers write in place. Times are CPU seconds of the driver, without what a worker writes.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ class Fake:
 
     Attributes:
         waited: seconds that the driver had nothing to do.
-        handed: runs that were given to actors.
+        wrote: CPU seconds that workers took to write.
     """
 
-    def __init__(self, seconds: float, files: Files, log: bytes) -> None:
-        self.waited = 0.0
-        self.handed = 0
+    def __init__(self, seconds: float, files: Files, log: bytes, *, shared: bool) -> None:
+        self.waited = self.wrote = 0.0
+        self._shared = shared
         self._seconds = seconds
         self._files = files
         self._log = log
@@ -73,7 +74,7 @@ class Fake:
         return [Node(str(number), f"node-{number}", 64, GPUS) for number in range(NODES)]
 
     def look(self, node: Node, probe: Path, token: str, inputs: Mapping[str, Input]) -> Answer:
-        return self._answer(0.0, Seen(False, frozenset(), 80 * 2**30, versions()))  # noqa: FBT003
+        return self._answer(0.0, Seen(self._shared, frozenset(), 80 * 2**30, versions()))
 
     def start(self, node: Node, share: Share) -> int:
         return next(self._numbers)
@@ -84,7 +85,8 @@ class Fake:
             return self._answer(0.0, actor)
         if method == "give":
             tasks: Sequence[Task] = arguments[0]
-            self.handed += len(tasks)
+            if self._shared:
+                self._write(tasks)
             self._work[actor] = (now + self._seconds, [task.what.name for task in tasks])
         end, runs = self._work[actor]
         if end - now > HEARTBEAT:
@@ -92,8 +94,9 @@ class Fake:
             return self._answer(HEARTBEAT, Heard([told], process=actor))
         done = [Message("finished", run, "held-out response NLL 1.234") for run in runs]
         heard = Heard([*done, Message("idle")], process=actor)
-        heard.logs = dict.fromkeys(runs, self._log)
-        heard.files = dict.fromkeys(runs, self._files)
+        if not self._shared:
+            heard.logs = dict.fromkeys(runs, self._log)
+            heard.files = dict.fromkeys(runs, self._files)
         return self._answer(max(0.0, end - now), heard)
 
     def wait(self, answers: Sequence[Answer], seconds: float) -> Sequence[Answer]:
@@ -119,6 +122,15 @@ class Fake:
     def kill(self, actor: int) -> None:
         """It is nothing but a number."""
 
+    def _write(self, tasks: Sequence[Task]) -> None:
+        """What tells others that the runs are done."""
+        began = time.process_time()
+        for task in tasks:
+            folder = task.what.cell.folder
+            folder.mkdir()
+            (folder / RESULT).write_bytes(self._files[RESULT])
+        self.wrote += time.process_time() - began
+
     def _answer(self, seconds: float, content: Any) -> Answer:
         answer = Answer(time.monotonic() + seconds, content)
         heapq.heappush(self._due, (answer.due, next(self._numbers), answer))
@@ -138,7 +150,7 @@ def cells(folder: Path, count: int) -> list[Cell]:
     return found
 
 
-def measured(count: int, seconds: float) -> dict[str, Any]:
+def measured(count: int, seconds: float, *, shared: bool) -> dict[str, Any]:
     """Figures of a launch of so many runs."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as place:
         folder = Path(place)
@@ -147,7 +159,7 @@ def measured(count: int, seconds: float) -> dict[str, Any]:
         files = {path.name: path.read_bytes() for path in real.iterdir() if path.name[0] != "."}
         log = files.pop(LOG)
         planned = cells(folder, count)
-        link = Fake(seconds, files, log)
+        link = Fake(seconds, files, log, shared=shared)
         before = memory()
         marks: dict[str, float] = {"begin": time.process_time()}
 
@@ -170,11 +182,12 @@ def measured(count: int, seconds: float) -> dict[str, Any]:
         status = status_of(folder / "s")
         render(folder / "s", status)
         assert len(status.finished) == count
-        spent = marks["end"] - marks["planned"]
+        spent = marks["end"] - marks["planned"] - link.wrote
         return {
             "runs": count,
             "workers": NODES * GPUS,
             "seconds_a_run": seconds,
+            "shared_disk": shared,
             "plan_s": round(marks["planned"] - marks["begin"], 2),
             "hand_out_and_record_s": round(spent, 2),
             "runs_a_second": round(count / spent, 1),
@@ -197,10 +210,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The driver's share of a large sweep.")
     parser.add_argument("runs", type=int, nargs="?", default=100_000)
     parser.add_argument("seconds", type=float, nargs="?", default=0.0)
+    parser.add_argument("--shared", action="store_true")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    found = measured(given.runs, given.seconds)
+    found = measured(given.runs, given.seconds, shared=given.shared)
     print(json.dumps(found, indent=2))
     if given.out:
         given.out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
