@@ -69,7 +69,7 @@ def test_every_shipped_option_composes(path: Path) -> None:
         ("data.test_path=b", "data.test_path='b': the set builtin takes none, expected data=file"),
         (
             "data.source=webb",
-            "data.source='webb': expected one of files, named, builtin",
+            "data.source='webb': expected one of files, named, reasoning_gym, builtin",
         ),
         (
             "claim=smal_data",

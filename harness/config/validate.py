@@ -212,6 +212,7 @@ UNREAD = {
     "files": (*OF_BUILTIN, "named"),
     "builtin": (*OF_FILES, "validation_path", "columns", "named"),
     "named": (*OF_BUILTIN, *OF_FILES),
+    "reasoning_gym": (*OF_BUILTIN, "mix", "validation_path", "test_path", "columns", "named"),
 }
 """Source -> keys of `data` that it does not read; a plugin's may read all of them."""
 

@@ -16,6 +16,7 @@ from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.files import load_files
 from harness.data.named import load_named
+from harness.data.reasoning import load_reasoning
 from harness.data.splits import Splits
 from harness.data.tasks import CAPACITY, BuiltinSpec, generate
 
@@ -27,6 +28,7 @@ SOURCES: Registry[Source] = Registry("data.source")
 
 SOURCES.add("files", load_files)
 SOURCES.add("named", load_named)
+SOURCES.add("reasoning_gym", load_reasoning)
 
 
 def load(data: Data) -> Splits:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from harness.config.extras import lacking
 from harness.config.registry import Registry
+from harness.data import reasoning
 from harness.data.example import Example
 from harness.records import ResponseRecord, Scale, Score
 from harness.scoring import behaviour, embedding, text
@@ -76,12 +77,20 @@ def _verified(answer: Answer) -> Score:
     return None if verdict is None else float(verdict)
 
 
+def _reward(answer: Answer) -> Score:
+    """Of tasks with scorers that give parts of a point."""
+    check = answer.example.check
+    of_gym = check is not None and check.kind == reasoning.KIND
+    return reasoning.reward(answer.response, check.args) if check and of_gym else None
+
+
 SCORES: Registry[Metric] = Registry("score.scores")
 """What `score.scores` chooses from."""
 
 SCORES.add("exact_match", Metric(_exact_match, "share", "higher"))
 SCORES.add("verified", Metric(_verified, "share", "higher"))
 SCORES.add("rouge_l", Metric(lambda a: text.rouge_l(a.response, a.reference), "share", "higher"))
+SCORES.add("reward", Metric(_reward, "share", "higher"))
 SCORES.add("chrf", Metric(lambda a: text.chrf(a.response, a.reference), "share", "higher"))
 SCORES.add(
     "embedding",

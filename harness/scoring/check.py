@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.config.registry import Registry
+from harness.data import reasoning
 from harness.data.example import Check
 
 Arguments = Mapping[str, Any]
@@ -83,6 +84,12 @@ def _json(response: str, _: str, arguments: Arguments) -> bool:
         return bool(json.loads(response) == arguments["value"])
     except json.JSONDecodeError:
         return False
+
+
+@CHECKS.register(reasoning.KIND)
+def _reasoning_gym(response: str, _: str, arguments: Arguments) -> bool:
+    """The task's own scorer gives it all of its points."""
+    return reasoning.reward(response, arguments) == 1.0
 
 
 def verify(check: Check | None, response: str, reference: str) -> bool | None:
