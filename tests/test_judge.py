@@ -103,8 +103,7 @@ def test_it_is_asked_word_for_word_at_temperature_0_and_blind(sweep: Path) -> No
     assert body["response_format"]["json_schema"]["schema"]["required"] == ["score"]
     assert score_question(ANSWER).text == (
         "Given the input `Say it.` and correct output `right`, score the model response `wrong` on "
-        'a scale from 0 to 100, where 100 is the best score. Reply with JSON alone: {"score": '
-        "integer}."
+        "a scale from 0 to 100, where 100 is the best score. Respond with the integer number only."
     )
     assert set(body) == {"model", "messages", "temperature", "max_tokens", "response_format"}
 
@@ -119,7 +118,7 @@ def test_what_cannot_be_read_is_told_to_the_judge_and_null_in_the_end(
     told = [body["messages"] for body in server.requests if len(body["messages"]) == 3]
     assert len(told) == asked / 2
     assert [message["content"] for message in told[0][1:]] == [
-        "Very good!", "That cannot be read. Reply with the JSON alone."
+        "Very good!", "That cannot be read. Respond with the integer number only."
     ]  # fmt: skip
     assert {result.scores["judge"] for result in results(sweep).values()} == {None}
     assert {result.scored["judge"] for result in results(sweep).values()} == {0}

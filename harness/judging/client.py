@@ -90,7 +90,7 @@ class Client:
             messages = [
                 messages[0],
                 {"role": "assistant", "content": reply.text or "…"},
-                {"role": "user", "content": "That cannot be read. Reply with the JSON alone."},
+                {"role": "user", "content": f"That cannot be read. {question.form}"},
             ]
         return None
 

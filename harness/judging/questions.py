@@ -13,8 +13,9 @@ SCORE = (
     "Given the input `{prompt}` and correct output `{reference}`, score the model response "
     "`{response}` on a scale from 0 to 100, where 100 is the best score. "
 )
-"""Raschka, Build a Large Language Model (From Scratch), chapter 7, word for word; how to reply is
-said anew.
+INTEGER = "Respond with the integer number only."
+"""Raschka, Build a Large Language Model (From Scratch), chapter 7, word for word. A server that is
+told the form of replies wraps the number in an object all the same, which is read too.
 """
 
 CRITERIA = {
@@ -41,34 +42,42 @@ class Question(NamedTuple):
     """A question to the judge.
 
     Attributes:
-        text: what it is asked.
+        text: what it is asked, `form` at its end.
+        form: how it is to reply, said again where a reply cannot be read.
         schema: of the JSON object that it is to reply with.
         read: a reply -> what it says; None where it cannot be read.
     """
 
     text: str
+    form: str
     schema: Mapping[str, Any]
     read: Callable[[str], float | None]
 
 
 def score_question(answer: ResponseRecord) -> Question:
     """How good is it, from 0 to 100?"""
-    text = SCORE.format(**_texts(answer)) + 'Reply with JSON alone: {"score": integer}.'
-    return Question(text, _schema(score=_integer(100)), read_score)
+    text = SCORE.format(**_texts(answer)) + INTEGER
+    return Question(text, INTEGER, _schema(score=_integer(100)), read_score)
 
 
 def rubric_question(answer: ResponseRecord) -> Question:
     """How many points for each criterion? Read as their share of all, from 0 to 100."""
     fields = ", ".join(f'"{name}": integer' for name in CRITERIA)
-    text = RUBRIC.format(**_texts(answer)) + f"Reply with JSON alone: {{{fields}}}."
-    return Question(text, _schema(**dict.fromkeys(CRITERIA, _integer(POINTS))), read_rubric)
+    form = f"Reply with JSON alone: {{{fields}}}."
+    text = RUBRIC.format(**_texts(answer)) + form
+    return Question(text, form, _schema(**dict.fromkeys(CRITERIA, _integer(POINTS))), read_rubric)
 
 
 def pair_question(first: ResponseRecord, second: ResponseRecord) -> Question:
     """Which is better? Read as 1 for the first, 0 for the second, ½ for a tie."""
     texts = {**_texts(first), "first": first.response, "second": second.response}
-    text = PAIR.format(**texts) + 'Reply with JSON alone: {"better": "A"}, "B" or "tie".'
-    return Question(text, _schema(better={"type": "string", "enum": ["A", "B", "tie"]}), read_pair)
+    form = 'Reply with JSON alone: {"better": "A"}, "B" or "tie".'
+    return Question(
+        PAIR.format(**texts) + form,
+        form,
+        _schema(better={"type": "string", "enum": ["A", "B", "tie"]}),
+        read_pair,
+    )
 
 
 def read_score(reply: str) -> float | None:
