@@ -4,7 +4,7 @@ PEERS := .venv-peers/bin
 SWEEP ?= main
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sweep report finding test test-all traps check site bench bench-engine clean
+.PHONY: help setup sweep report finding test test-processes test-all traps check site bench bench-engine clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ finding: setup  ## the claim on small data, on a laptop: 144 runs, about 20 minu
 
 test: setup  ## the default tests
 	$(BIN)/python -m pytest -n auto
+
+test-processes: setup  ## commands in processes of their own, killed and in each other's way; CI runs them too
+	$(BIN)/python -m pytest -n auto -m "process and not slow"
 
 test-all: setup  ## all tests, the slow ones too
 	$(BIN)/python -m pytest -n auto -m "not gpu and not slurm"

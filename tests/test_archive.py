@@ -31,8 +31,8 @@ def kept(sweep: Path) -> Path:
     return path
 
 
-DRAWN = ("learning_curves", "behaviour")
-"""Figures of what no table shows: evaluations midway, and answers."""
+DRAWN = ("learning_curves",)
+"""The figure of what no table shows: evaluations midway."""
 
 
 def test_an_archive_gives_the_same_bytes_as_its_folder(

@@ -80,6 +80,7 @@ def test_texts_are_taken_as_they_stand() -> None:
         command_config("generate", Generate, ["tokns=3"])
 
 
+@pytest.mark.process
 def test_a_base_goes_on_with_a_text(capsys: pytest.CaptureFixture[str]) -> None:
     text = "The river rose in the night, and"
     command = [sys.executable, "-m", "harness", "generate", "model=nano", "tokens=6"]

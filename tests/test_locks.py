@@ -81,6 +81,7 @@ def test_a_file_system_that_locks_for_one_host_alone_is_noticed_by_the_other_own
     assert json.loads(file.read_bytes())["host"] == "b"
 
 
+@pytest.mark.process
 def test_tidying_around_a_run_under_way_lets_no_two_launches_write_into_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

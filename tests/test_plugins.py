@@ -49,6 +49,7 @@ def python(folder: Path, *arguments: str, path: str = "") -> subprocess.Complete
     )  # fmt: skip
 
 
+@pytest.mark.process
 def test_a_run_uses_what_was_added_from_outside_in_its_worker_too(outside: Path) -> None:
     done = python(
         outside, "-m", "harness", "plugins=[mine]", "mask=question_only",
@@ -65,6 +66,7 @@ def test_a_run_uses_what_was_added_from_outside_in_its_worker_too(outside: Path)
     assert (outside / "runs" / "s" / "report" / "figures" / "seconds.svg").is_file()
 
 
+@pytest.mark.process
 def test_a_package_adds_by_its_entry_point(outside: Path, tmp_path: Path) -> None:
     """Installed, it needs no key: source, family and launcher too."""
     info = tmp_path / "mine-1.0.dist-info"

@@ -53,7 +53,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     "names",
-    [("main", "delta", "learning_curves"), pytest.param(tuple(FIGURES), marks=pytest.mark.slow)],
+    [("main",), pytest.param(tuple(FIGURES), marks=pytest.mark.slow)],
 )
 def test_the_same_runs_give_the_same_bytes(
     sweep: Path, tmp_path: Path, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

@@ -70,6 +70,7 @@ def written(path: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
+@pytest.mark.process
 # The one falls with the steps, the other needs the base.
 @pytest.mark.parametrize("mask", ["annealed", pytest.param("surprisal", marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(

@@ -86,6 +86,7 @@ def test_it_is_printed_without_torch(sweep: Path) -> None:
     assert "failed bad: RuntimeError: no, tried 3 ×" in lines
 
 
+@pytest.mark.process
 def test_watching_waits_for_the_sweep_and_ends_with_its_launch(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "harness", "status", str(tmp_path), "--watch"]
     watching = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -82,6 +82,7 @@ def test_a_full_disk_costs_the_runs_that_no_longer_fit_until_there_is_room(tmp_p
         assert figures(tmp_path / "second" / folder.name) == figures(folder)
 
 
+@pytest.mark.process
 def test_a_read_only_folder_is_one_line_before_any_run(tmp_path: Path) -> None:
     place = tmp_path / "small"
     done = mounted('mount -o remount,ro "$PLACE"; run "$@"', place, "1m", "seed=0,1")
@@ -89,6 +90,7 @@ def test_a_read_only_folder_is_one_line_before_any_run(tmp_path: Path) -> None:
     assert done.stdout.endswith("exit code 2\n") and "finished" not in done.stdout
 
 
+@pytest.mark.process
 def test_a_disk_that_is_full_at_launch_is_one_line_with_the_file(tmp_path: Path) -> None:
     place = tmp_path / "small"
     script = 'dd if=/dev/zero of="$PLACE/fill" bs=1k count=16 2> /dev/null || true; run "$@"'

@@ -14,6 +14,8 @@ import pytest
 from tests import fakes
 from tests.tiny_sweep import ROOT, environment, overrides
 
+pytestmark = pytest.mark.process
+
 MINE = "raise SystemExit('a file of the user was taken for a library')\n"
 
 

@@ -1,6 +1,4 @@
-"""The sweep engine: a failing run costs itself alone, the same command continues, two launches
-share the work.
-"""
+"""The sweep engine: a failing run costs itself alone; launches continue and share the work."""
 
 from __future__ import annotations
 
@@ -128,6 +126,7 @@ def test_a_killed_worker_is_replaced_and_its_run_tried_again(
     assert "try 1 of 3: the worker was killed by SIGKILL; again in 1 s" in said
 
 
+@pytest.mark.process
 def test_two_launches_at_once_share_the_work(tmp_path: Path) -> None:
     launches = [start(tmp_path, "seed=range(10)", "hydra.launcher.slots=1") for _ in range(2)]
     said = [launched.communicate()[0] for launched in launches]

@@ -146,6 +146,7 @@ def trained(
     return records, gradients
 
 
+@pytest.mark.process
 def test_two_ranks_train_as_one_process_does(second_rank: None) -> None:
     lone, ours = toy(VOCABULARY), toy(VOCABULARY)
     expected, expected_gradients = trained(lone)
@@ -179,6 +180,7 @@ def toy_run(folder: Path, *more: str) -> Run:
     )
 
 
+@pytest.mark.process
 def test_a_rank_that_dies_fails_the_run_and_ends_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

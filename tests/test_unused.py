@@ -19,8 +19,14 @@ BESIDE = (".py", ".yaml", ".html", ".css", ".js", ".toml")
 
 
 def definitions(tree: ast.Module) -> Iterator[str]:
-    """Names of functions and classes, but those that a decorator hands on, and of constants."""
+    """Names of functions and classes, but those that a decorator hands on or a base class calls,
+    and of constants.
+    """
+    heirs = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.bases]
+    called = {id(method) for heir in heirs for method in heir.body}
     for node in ast.walk(tree):
+        if id(node) in called:
+            continue
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.decorator_list:
             yield node.name
     for statement in tree.body:

@@ -25,6 +25,7 @@ def test_names_are_unique_and_the_quick_ones_are_there() -> None:
     assert set(QUICK) <= set(names)
 
 
+@pytest.mark.process
 def test_the_most_telling_cases_end_in_one_clear_line() -> None:
     done = carried_out("quick")
     assert done.returncode == 0, done.stdout
