@@ -24,9 +24,7 @@ EXTRAS = {
     "hf": Extra(("transformers", "gguf"), "models of transformers (model=hf)"),
     "lora": Extra(("peft", "transformers"), "train.adapter=lora"),
     "data": Extra(("datasets",), "sets of the hub (data.path=hf:…)"),
-    "reasoning_gym": Extra(
-        ("reasoning_gym",), "tasks that score themselves (data=reasoning_gym)"
-    ),
+    "reasoning_gym": Extra(("reasoning_gym",), "tasks that score themselves (data=reasoning_gym)"),
     "pretrain": Extra(("tokenizers",), "harness bpe"),
     "slurm": Extra(("submitit",), "hydra/launcher=slurm"),
     "cluster": Extra(("ray",), "hydra/launcher=cluster"),
