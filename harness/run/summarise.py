@@ -45,8 +45,6 @@ def summarise(
     cell, run = prepared.cell, prepared.run
     every = [record for records in answered.values() for record in records]
     figures = scored(every, scales_of(run.score.scores))
-    mass = totals.weight.sum() or 1.0
-    shares = zip(ROLES, totals.weight, strict=True)
     return Result(
         run=cell.folder.name,
         identity=cell.identity,
@@ -66,7 +64,7 @@ def summarise(
         scored=figures.scored,
         behaviour=_behaviour(answered.get("test", [])),
         families=figures.families,
-        weight_mass={role: float(weight / mass) for role, weight in shares if weight},
+        weight_mass=_weight_mass(totals),
         prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
         counts=_counts(prepared, totals),
         fairness=_fairness(prepared),
@@ -85,6 +83,13 @@ def _provenance(journal: Journal, launched: Mapping[str, Any]) -> dict[str, Any]
         "started": journal.started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _weight_mass(totals: Totals) -> dict[str, float]:
+    """Each role's share of all loss weight, of the roles that have any."""
+    whole = totals.weight.sum() or 1.0
+    shares = zip(ROLES, totals.weight, strict=True)
+    return {role: float(weight / whole) for role, weight in shares if weight}
 
 
 def _counts(prepared: Prepared, totals: Totals) -> dict[str, int]:

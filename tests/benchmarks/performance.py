@@ -16,7 +16,7 @@ PAGE = ROOT / "docs" / "performance.md"
 
 HEAD = """# Performance
 
-Made from [the records](results/performance) by `python -m tests.benchmarks.performance`; nothing
+Made from the records below `docs/results` by `python -m tests.benchmarks.performance`; nothing
 here is written by hand. `make bench` measures anew on this machine's CPU, in at most 10 minutes;
 `python -m tests.benchmarks.gpu` does on a GPU.
 
