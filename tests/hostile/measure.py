@@ -201,7 +201,7 @@ def _main() -> int:
 
 def warm() -> None:
     """Import what the commands need, so that a fork has it; and find the fonts of this machine."""
-
+    import analysis.__main__  # noqa: F401  # its figures bring the fonts
     import harness.__main__
     import harness.bases.assess
     import harness.bases.pretrain
