@@ -28,7 +28,7 @@ def keep(trace: Trace, folder: Path) -> None:
     SHOWN.append(trace)
 
 
-MIRRORS.add("kept", Mirror(keep, "hf"))
+MIRRORS.add("kept", Mirror(keep, "slurm"))  # an extra that those who test have
 
 
 @pytest.fixture
