@@ -31,21 +31,26 @@ def kept(sweep: Path) -> Path:
     return path
 
 
-DRAWN = ("learning_curves",)
-"""The figure of what no table shows: evaluations midway."""
+DRAWN = ("learning_curves", "behaviour")
+"""Figures of what no table shows: evaluations midway, and answers."""
 
 
+@pytest.mark.parametrize("drawn", [(), pytest.param(DRAWN, marks=pytest.mark.slow)])
 def test_an_archive_gives_the_same_bytes_as_its_folder(
-    sweep: Path, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sweep: Path,
+    kept: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    drawn: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("analysis.drawing.FIGURES", {name: FIGURES[name] for name in DRAWN})
+    monkeypatch.setattr("analysis.drawing.FIGURES", {name: FIGURES[name] for name in drawn})
     assert main([str(sweep), "--out", str(tmp_path / "a")]) == 0
     assert main([str(kept), "--out", str(tmp_path / "b")]) == 0
     files = {path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*")}
     assert files == {path.relative_to(tmp_path / "b") for path in (tmp_path / "b").rglob("*.*")}
     # runs.csv has columns that no table or figure needs: times and families.
     same = files - {Path("tables/runs.csv"), Path("index.html")}
-    assert {f"figures/{name}.svg" for name in DRAWN} < {str(path) for path in same}
+    assert {f"figures/{name}.svg" for name in drawn} < {str(path) for path in same}
     for name in same:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     assert "Spell word 0." in (tmp_path / "b" / "index.html").read_text()

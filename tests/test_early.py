@@ -30,6 +30,7 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[Spawned]:
     return started
 
 
+@pytest.mark.process
 def test_workers_that_start_early_carry_the_runs_out(
     tmp_path: Path, spawned: list[Spawned], monkeypatch: pytest.MonkeyPatch
 ) -> None:

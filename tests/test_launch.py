@@ -160,6 +160,7 @@ def pair(folder: Path, **changes: object) -> list[Run]:
     return [with_launch(replace(first, seed=seed), **changes) for seed in range(2)]
 
 
+@pytest.mark.process
 def test_one_slot_and_two_give_the_same_figures_to_the_last_bit(tmp_path: Path) -> None:
     """Today's cores, whatever they are: threads do not follow from them or from the slots."""
     sweep(pair(tmp_path, sweep="one"), slots=1)
@@ -169,6 +170,7 @@ def test_one_slot_and_two_give_the_same_figures_to_the_last_bit(tmp_path: Path) 
         assert figures(folder) == figures(tmp_path / "two" / folder.name)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
 def test_threads_are_kept_from_the_first_plan_over_a_kill_and_a_relaunch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -46,6 +46,7 @@ def failure_of(folder: Path, seed: int) -> Failure:
     return read_json(path, Failure)
 
 
+@pytest.mark.process
 def test_failing_runs_cost_themselves_alone(faulty: tuple[Path, Outcome, str]) -> None:
     folder, outcome, said = faulty
     assert outcome == Outcome(12, 0, 5)
