@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
+from harness.records.flat import flatten
+
 Source = Literal["folder", "result", "config", "evals", "derived"]
 
 
@@ -202,18 +204,12 @@ COLUMNS = (
 )
 
 
-def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys for a nested mapping; lists are kept whole, as text, and empty mappings
-    vanish.
-    """
-    flat: dict[str, Any] = {}
-    for key, value in mapping.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{name}."))
-        else:
-            flat[name] = str(value) if isinstance(value, list | tuple) else value
-    return flat
+def as_cells(mapping: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Dotted key -> value of a nested mapping; lists are kept whole, as text."""
+    return {
+        name: str(value) if isinstance(value, list | tuple) else value
+        for name, value in flatten(mapping, prefix)
+    }
 
 
 def extract(source: Source, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,7 +222,7 @@ def extract(source: Source, record: Mapping[str, Any]) -> dict[str, Any]:
             row[column.name] = record[column.path]
         else:
             part = record[column.path] if column.path else record
-            row.update(flatten(part, column.name[:-1]))
+            row.update(as_cells(part, column.name[:-1]))
     return row
 
 

@@ -55,6 +55,21 @@ def spec() -> dict[str, Any]:
     return made
 
 
+def opening_spec() -> dict[str, Any]:
+    """The same, beginning each text with <bos>."""
+    made = spec()
+    made["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [
+            {"SpecialToken": {"id": "<bos>", "type_id": 0}},
+            {"Sequence": {"id": "A", "type_id": 0}},
+        ],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {"<bos>": {"id": "<bos>", "ids": [BOS], "tokens": ["<bos>"]}},
+    }
+    return made
+
+
 def write_tokenizer(folder: Path, made: dict[str, Any], template: str | None = CHATML) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(json.dumps(made), "utf-8")

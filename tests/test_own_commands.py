@@ -19,7 +19,7 @@ from harness.run.execute import execute
 from harness.run.identity import Cell
 from harness.run.trained import open_model
 from harness.run.warm import Warm
-from tests.own_models import BOS, END, own_cell, spec, write_model, write_tokenizer
+from tests.own_models import BOS, END, opening_spec, own_cell, write_model, write_tokenizer
 from tests.tiny import run_of
 
 Capture = pytest.CaptureFixture[str]
@@ -32,16 +32,7 @@ LORA = ("train.adapter=lora", "train.lora.rank=2", "train.lora.alpha=8", "train.
 def gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a soft cap, and a tokenizer that begins each text with <bos>."""
     folder = write_model(tmp_path_factory.mktemp("gemma") / "model", "gemma2")
-    made = spec()
-    made["post_processor"] = {
-        "type": "TemplateProcessing",
-        "single": [
-            {"SpecialToken": {"id": "<bos>", "type_id": 0}},
-            {"Sequence": {"id": "A", "type_id": 0}},
-        ],
-        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
-        "special_tokens": {"<bos>": {"id": "<bos>", "ids": [BOS], "tokens": ["<bos>"]}},
-    }
+    made = opening_spec()
     write_tokenizer(folder, made)
     return folder
 

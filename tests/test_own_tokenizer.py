@@ -16,7 +16,16 @@ from harness.data.own_tokenizer import OwnTokenizer, load_own_tokenizer
 from harness.data.prompt import render, render_prompt
 from harness.data.tokens import opening_of, template_of, tokenize
 from harness.records.roles import ROLES
-from tests.own_models import BOS, CHATML, END, START, spec, write_model, write_tokenizer
+from tests.own_models import (
+    BOS,
+    CHATML,
+    END,
+    START,
+    opening_spec,
+    spec,
+    write_model,
+    write_tokenizer,
+)
 from tests.tiny import BPE, DIALOGUE
 
 TRICK = Example(
@@ -93,16 +102,7 @@ def test_trap_22_special_tokens_that_a_user_writes_are_plain_text(own: OwnTokeni
 
 def test_trap_25_the_opening_stands_once(own: OwnTokenizer, tmp_path: Path) -> None:
     """The chat template writes it, and before another template it is put."""
-    made = spec()
-    made["post_processor"] = {
-        "type": "TemplateProcessing",
-        "single": [
-            {"SpecialToken": {"id": "<bos>", "type_id": 0}},
-            {"Sequence": {"id": "A", "type_id": 0}},
-        ],
-        "pair": [],
-        "special_tokens": {"<bos>": {"id": "<bos>", "ids": [BOS], "tokens": ["<bos>"]}},
-    }
+    made = opening_spec()
     opened = tokenizer(tmp_path, made)
     assert (own.opening, opened.opening) == ((), (BOS,))
     for template in ("own", "alpaca", "chatml"):

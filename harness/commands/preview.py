@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Any
 
 from harness.config.launchers import Pool
 from harness.config.schema import Run, with_launch
@@ -16,6 +15,7 @@ from harness.engine.estimate import START, rate_of
 from harness.engine.launchers import Settings
 from harness.engine.outcomes import outcome_of
 from harness.engine.slots import cpus, gpus, teams, threads_of, workers
+from harness.records.flat import flatten
 from harness.run.identity import Cell
 
 SHOWN = 8
@@ -59,7 +59,7 @@ def differences(runs: Sequence[Run]) -> list[str]:
     """A line for each key in which runs differ: `data.size: 100, 1000`."""
     values: dict[str, list[str]] = {}
     for run in runs:
-        for key, value in _flat(asdict(run)):
+        for key, value in flatten(asdict(run)):
             values.setdefault(key, [])
             if str(value) not in values[key]:
                 values[key].append(str(value))
@@ -72,14 +72,6 @@ def differences(runs: Sequence[Run]) -> list[str]:
             listed = ", ".join(found) if len(found) <= SHOWN else f"{len(found)} values"
             lines.append(f"{group if part == 'name' else key}: {listed}")
     return lines
-
-
-def _flat(mapping: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in mapping.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def data_lines(runs: Sequence[Run]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from harness.records import CONFIG, EVALS, RESULT, STEPS, EvalRecord, Result, StepRecord
+from harness.records.flat import flatten
 from harness.records.storage import RecordError, read_json, read_jsonl
 from harness.records.yaml_text import read_text
 
@@ -53,7 +54,7 @@ def read_trace(folder: Path) -> Trace:
         sweep=whole.parent.name,
         run=whole.name,
         id=found[1] if found else whole.name,
-        config=dict(_flat(config if isinstance(config, dict) else {})),
+        config=dict(flatten(config if isinstance(config, dict) else {})),
         rows=_rows(folder, finished),
         summary=_summary(read_json(folder / RESULT, Result)) if finished else {},
     )
@@ -88,13 +89,5 @@ def _summary(result: Result) -> Values:
     parts = ("nll", "bits_per_byte", "calibration", "scores", "behaviour", "seconds", "tokens")
     flat: dict[str, Any] = {}
     for part in parts:
-        flat |= dict(_flat({part: getattr(result, part)}))
+        flat |= dict(flatten({part: getattr(result, part)}))
     return {name: float(value) for name, value in flat.items() if value is not None}
-
-
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in mapping.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
