@@ -25,7 +25,7 @@ def test_a_sweep_runs_on_warm_actors_in_an_allocation(tmp_path: Path) -> None:
         ["sbatch", "--wait", f"--output={tmp_path}/job.txt", str(ROOT / "deploy" / "slurm_ray.sh"),
          "-m", *overrides(tmp_path), "hydra/launcher=cluster", "seed=range(6)"],
         capture_output=True, text=True, cwd=tmp_path, timeout=900,
-        env={**os.environ, **environment({}), "HARNESS_NO_REPORT": "1"},
+        env={**os.environ, **environment({})},
     )  # fmt: skip
     said = done.stdout + done.stderr + (tmp_path / "job.txt").read_text()
     assert done.returncode == 0, said
