@@ -152,7 +152,7 @@ class Client:
         if key:
             said = said.replace(key, f"${KEY}")
         where = self._config.url or os.environ.get("OPENAI_BASE_URL", "OpenAI's server")
-        return f"url={where}: {said[:300]}; the same command goes on from here"
+        return f"url={where}: {said[:300].rstrip('.')}; the same command goes on from here"
 
 
 def _faults(config: Judge) -> list[str]:
