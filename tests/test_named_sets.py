@@ -7,13 +7,15 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 
-from harness.config.named import Remote
+from harness.config.named import Named, Remote
+from harness.config.validate import ConfigError
 from harness.data import fetch
 from harness.data.errors import DataError
 from harness.data.sources import load
@@ -219,6 +221,23 @@ def test_a_named_set_gives_examples_and_tells_its_licence(server: Server) -> Non
     assert splits.notes[1].endswith("sums.jsonl: 400 examples from question, answer")
 
 
+def test_a_named_set_may_be_several_files(server: Server) -> None:
+    files = [
+        Remote(url=server.url, hash=f"sha256:{SHA256}"),
+        Remote(url=f"{server.url}?again", hash=""),
+    ]
+    named = Named(train=files, test=None, licence="CC0", citation="Nobody 2026")
+    splits = load(replace(run_of("data=gsm8k", "data.test=30").data, named=named))
+    assert splits.notes[0] == f"data=gsm8k: licence CC0; Nobody 2026; {server.url} and 1 more"
+    assert len(splits.pool) == 270 and splits.duplicates == 400
+
+
+def test_a_set_without_a_file_is_one_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        run_of("data=gsm8k", "++data.named.train=5")
+    assert str(caught.value) == "data.named.train=5: expected an object or a list, [A,B]"
+
+
 SETS = [path for path in CONF.glob("data/*.yaml") if "source: named" in path.read_text()]
 
 
@@ -226,11 +245,11 @@ SETS = [path for path in CONF.glob("data/*.yaml") if "source: named" in path.rea
 def test_every_set_is_pinned_and_tells_licence_and_citation(path: Path) -> None:
     run = run_of(f"data={path.stem}")
     assert run.data.name == path.stem and run.data.named is not None
-    for remote in (run.data.named.train, run.data.named.test):
+    for remote in (*run.data.named.files, run.data.named.test):
         assert remote is None or (remote.hash and re.search(r"/[0-9a-f]{40}/", remote.url))
     assert run.data.named.licence and run.data.named.citation
     assert path.read_text().startswith("# ") and "source" in yaml.safe_load(path.read_text())
 
 
 def test_so_many_sets_come_along() -> None:
-    assert len(SETS) == 8
+    assert len(SETS) == 10

@@ -29,13 +29,18 @@ class Named:
     """A set of others.
 
     Attributes:
-        train: the file that examples come from.
+        train: the file that examples come from, or a list of them.
         test: the file of held-out examples; null to take them from the other.
         licence: what its use is bound to.
         citation: whose it is.
     """
 
-    train: Remote
+    train: Remote | Annotated[list[Remote], Field(min_length=1)]
     test: Remote | None
     licence: str
     citation: str
+
+    @property
+    def files(self) -> list[Remote]:
+        """Those that examples come from."""
+        return [self.train] if isinstance(self.train, Remote) else self.train

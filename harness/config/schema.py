@@ -27,7 +27,6 @@ from harness.records.roles import Role
 SIZES = {"tiny": 30, "small": 100, "medium": 300, "large": 1_000, "huge": 10_000}
 """Named numbers of training examples; "full" stands for all that the source has."""
 
-
 OWN_TEMPLATE = "own"
 """The value of `data.template` that asks for the model's own chat template."""
 
@@ -97,7 +96,10 @@ class Data:
         validation_path: files: where validation examples come from; "" takes them from the path.
         test_path: files: where held-out examples come from; "" takes them from the path.
         columns: files: a key that we know (instruction, input, output, messages, ...) -> the
-            files' own; dots lead into objects and lists. Null where the keys tell by themselves.
+            files' own: dots lead into objects and lists, `*` to each element; null for none.
+        group: files: what examples share to be kept on one side of the split: "input", a key of
+            the files, or "overlap" for 20 words in a row; "" for nothing.
+        strip: files: what every answer ends in, as `<|endoftext|>`, and is cut off; "" for none.
         named: named: the files of the set, their hashes, licence and citation; null otherwise.
         size: training examples: tiny 30, small 100, medium 300, large 1,000, huge 10,000, full, or
             a number.
@@ -113,8 +115,7 @@ class Data:
         prompt_words: builtin: target length of the prompt, in words; 0 for natural.
         response_words: builtin: target length of the response, in words; 0 for natural.
         distractor: builtin: how much irrelevant text stands in the input, 0 to 1.
-        seed: seed of the split and, for builtin, of the generation; the subset follows the run's
-            seed.
+        seed: of the split and the built-in set; the subset follows the run's seed.
     """
 
     name: str
@@ -124,6 +125,8 @@ class Data:
     validation_path: str
     test_path: str
     columns: dict[str, str] | None
+    group: str
+    strip: str
     named: Named | None
     size: int | str
     template: str

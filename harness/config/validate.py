@@ -74,7 +74,7 @@ def resolved(mapping: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-_BRANCHES = {"constrained-int", "constrained-float", "int", "float", "str", "literal"}
+_BRANCHES = {"constrained-int", "constrained-float", "int", "float", "str", "literal", "Remote"}
 _BRANCHES |= {model.__name__ for model in MODELS}
 """Names that pydantic puts into a fault's place for the branches of a union."""
 
@@ -207,12 +207,20 @@ def _uneven(config: Pretrain) -> list[str]:
 
 
 OF_FILES = ("path", "mix", "test_path")
+OF_RECORDS = ("columns", "group", "strip")
 OF_BUILTIN = ("test_families", "prompt_words", "response_words", "distractor")
 UNREAD = {
     "files": (*OF_BUILTIN, "named"),
-    "builtin": (*OF_FILES, "validation_path", "columns", "named"),
+    "builtin": (*OF_FILES, *OF_RECORDS, "validation_path", "named"),
     "named": (*OF_BUILTIN, *OF_FILES),
-    "reasoning_gym": (*OF_BUILTIN, "mix", "validation_path", "test_path", "columns", "named"),
+    "reasoning_gym": (
+        *OF_BUILTIN,
+        *OF_RECORDS,
+        "mix",
+        "validation_path",
+        "test_path",
+        "named",
+    ),
 }
 """Source -> keys of `data` that it does not read; a plugin's may read all of them."""
 

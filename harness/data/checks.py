@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.config.schema import OWN_TEMPLATE, Run
 from harness.data.example import Example
-from harness.data.shapes import columns_known
+from harness.data.shapes import columns_known, stars_apart
 from harness.data.sources import SOURCES, load
 from harness.data.templates import TEMPLATES
 
@@ -27,6 +27,11 @@ def data_faults(run: Run) -> list[str]:
         f"data.columns.{name}={path}: no such key, expected one of {', '.join(known)}"
         for name, path in (data.columns or {}).items()
         if name not in known
+    ]
+    faults += [
+        f"data.columns: {' and '.join(apart)} lead into lists that are not one in the other, "
+        "expected one list for each *, maybe inside another's"
+        for apart in filter(None, [stars_apart(data.columns or {})])
     ]
     words = data.prompt_words + data.response_words
     if words > run.model.context:

@@ -77,6 +77,7 @@ class Example:
         place: where its source has it, "a.jsonl:3"; "" where that means nothing.
         written: whether its texts are written out already and no template is put around them; the
             messages then only tell what is prompt and what is answer.
+        group: what it shares with those that are to stay on its side of a split; "" for nothing.
     """
 
     messages: tuple[Message, ...]
@@ -84,6 +85,7 @@ class Example:
     check: Check | None = None
     place: str = field(default="", compare=False)
     written: bool = False
+    group: str = field(default="", compare=False)
 
     @property
     def response(self) -> str:

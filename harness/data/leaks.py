@@ -34,7 +34,8 @@ def leaks(training: Sequence[Example], held_out: Sequence[Example]) -> Iterator[
     if count:
         yield (
             f"{count:,} of {len(held_out):,} test responses stand in training prompts, word for "
-            "word: a mask that trains on prompts learns them by heart, so that masks do not compare"
+            "word: a mask that trains on prompts learns them by heart, so that masks do not "
+            "compare; data.group=overlap keeps such examples on one side"
         )
 
 

@@ -24,14 +24,16 @@ def load_named(data: Data) -> Splits:
     named = data.named
     if named is None:
         raise DataError(f"data.named=null: expected address and licence of data={data.name}")
-    path = str(named_file(data.name, named.train))
+    path = [str(named_file(data.name, remote)) for remote in named.files]
     test_path = str(named_file(data.name, named.test)) if named.test else ""
     splits = load_files(replace(data, source="files", path=path, test_path=test_path))
     return splits._replace(notes=(_about(data.name, named), *splits.notes))
 
 
 def _about(name: str, named: Named) -> str:
-    return f"data={name}: licence {named.licence}; {named.citation}; {named.train.url}"
+    first, *others = named.files
+    more = f" and {len(others)} more" if others else ""
+    return f"data={name}: licence {named.licence}; {named.citation}; {first.url}{more}"
 
 
 def named_file(name: str, remote: Remote) -> Path:

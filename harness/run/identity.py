@@ -85,6 +85,9 @@ def make_cell(run: Run, examples: Examples) -> Cell:
     if run.train.adapter == "none":
         for key in ("adapter", "lora"):  # runs that know nothing of adapters keep their names
             del science["train"][key]
+    for key in ("group", "strip"):  # and so do those whose files are read and split as ever
+        if not science["data"][key]:
+            del science["data"][key]
     count = len(examples.train)
     science["train"]["lr"] = peak_rate(run, count)
     science["data"]["size"] = count

@@ -110,7 +110,7 @@ def _named(run: Run) -> Iterator[tuple[str, Path, tuple[str, ...]]]:
         if path and not path.startswith(PREFIX):  # the hub's, each machine fetches itself
             yield path, Path(path), FOR_A_RUN
     if data.source == "named" and data.named:
-        for remote in filter(None, (data.named.train, data.named.test)):
+        for remote in filter(None, (*data.named.files, data.named.test)):
             yield remote.url, named_file(data.name, remote), ()
     if data.template not in TEMPLATES and Path(data.template).is_file():
         yield data.template, Path(data.template), ()

@@ -50,10 +50,23 @@ def json_file(stream: Stream) -> Iterator[Record]:
     opening = next(stream.chunks(), b"").removeprefix(BOM).lstrip()
     if opening.startswith(b"["):
         yield from _array(stream)
-    elif opening.startswith(b"{") and not _is_whole(opening.split(b"\n")[0]):
+    elif opening.startswith(b"{") and not (_goes_on(stream) and _is_whole(opening.split(b"\n")[0])):
         yield from _wrapped(stream)
     else:
         yield from json_lines(stream)
+
+
+def _goes_on(stream: Stream) -> bool:
+    """Whether something follows the first line."""
+    begun = ended = False
+    for chunk in stream.chunks():
+        text = chunk if begun else chunk.lstrip()
+        begun = begun or bool(text)
+        rest = text if ended else text.partition(b"\n")[2]
+        ended = ended or b"\n" in text
+        if rest.strip():
+            return True
+    return False
 
 
 def _is_whole(line: bytes) -> bool:

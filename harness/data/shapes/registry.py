@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from harness.config.registry import Registry
@@ -13,6 +15,9 @@ from harness.data.shapes.chat import messages, unread
 from harness.data.shapes.pairs import ANSWERS, INPUTS, QUESTIONS, pair
 from harness.data.shapes.segments import segments
 from harness.data.values import keys, quoted
+
+EACH = "*"
+"""Stands for each element of a list in a column's path."""
 
 ReadShape = Callable[[Mapping[str, object], str], Example]
 """Fields and place of a record -> its example; raises `DataError`."""
@@ -83,34 +88,80 @@ def example_of(record: Record) -> Read:
     raise DataError(f"{record.place}: found {keys(record.fields)}, expected {EXPECTED}")
 
 
-def mapped(record: Record, columns: Mapping[str, str]) -> Record:
-    """The record under the names that the shapes know.
+def mapped(record: Record, columns: Mapping[str, str]) -> Iterator[Record]:
+    """The record under the names that the shapes know: one, or one for each element of the lists
+    that a `*` stands for.
 
     Args:
         record: as read.
-        columns: a shape's key -> the record's; dots lead into objects and, with numbers, lists.
+        columns: a shape's key -> the record's; dots lead into objects and, with numbers, lists,
+            and `*` stands for each element of a list.
 
     Raises:
-        DataError: the record has no such key.
+        DataError: the record has no such key, or no list where a `*` stands.
     """
-    fields: dict[str, object] = {}
-    for name, path in columns.items():
-        value: object = record.fields
-        for step in [path] if path in record.fields else path.split("."):
-            if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
-                value = value[int(step)]
-            elif isinstance(value, Mapping) and step in value:
-                value = value[step]
-            elif name in INPUTS or name == "system":  # what a record need not have
-                value = ""
-                break
-            else:
-                raise DataError(
-                    f"{record.place}: data.columns.{name}={path} is missing, "
-                    f"found {keys(record.fields)}"
-                )
-        fields[name] = value
-    return Record(fields, record.place)
+    for opened, at in _each(record, columns):
+        place = f"{record.place}: {at}" if at else record.place
+        yield Record(
+            {name: _found(record, place, name, path) for name, path in opened.items()}, place
+        )
+
+
+def _each(
+    record: Record, columns: Mapping[str, str], at: str = ""
+) -> Iterator[tuple[Mapping[str, str], str]]:
+    """The columns with numbers in the place of each `*`, and the element that they lead into."""
+    starred = [path.split(".") for path in columns.values() if EACH in path.split(".")]
+    if not starred:
+        yield columns, at
+        return
+    inside = ".".join(starred[0][: starred[0].index(EACH)])
+    items = value_at(record.fields, inside)
+    if not isinstance(items, list):
+        raise DataError(f"{record.place}: {inside} is no list, expected one for a *")
+    for number in range(len(items)):
+        numbered = {
+            name: f"{path}.".replace(f"{inside}.{EACH}.", f"{inside}.{number}.", 1)[:-1]
+            for name, path in columns.items()
+        }
+        yield from _each(record, numbered, re.sub(r"\.(\d+)", r"[\1]", f"{inside}.{number}"))
+
+
+def stars_apart(columns: Mapping[str, str]) -> list[str]:
+    """Two columns whose `*` stand for elements of different lists, neither inside the other; empty
+    where there are none.
+    """
+    lists = {path.rpartition(f".{EACH}")[0]: path for path in columns.values() if EACH in path}
+    ordered = sorted(lists, key=len)
+    for outer, inner in pairwise(ordered):
+        if not inner.startswith(f"{outer}.{EACH}."):
+            return [lists[outer], lists[inner]]
+    return []
+
+
+def _found(record: Record, place: str, name: str, path: str) -> object:
+    """The value that a column names; "" for what a record need not have."""
+    value = value_at(record.fields, path)
+    if value is None and (name in INPUTS or name == "system"):
+        return ""
+    if value is None:
+        raise DataError(
+            f"{place}: data.columns.{name}={path} is missing, found {keys(record.fields)}"
+        )
+    return value
+
+
+def value_at(fields: Mapping[str, object], path: str) -> object:
+    """The value that a dotted path leads to; None for none, as records hold no nulls."""
+    value: object = fields
+    for step in [path] if path in fields else path.split("."):
+        if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        elif isinstance(value, Mapping) and step in value:
+            value = value[step]
+        else:
+            return None
+    return value
 
 
 def columns_known() -> list[str]:
