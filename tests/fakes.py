@@ -31,6 +31,7 @@ masking.
 
 MODELS = {"nano": (4, 128), "micro": (6, 256)}
 LENGTHS = {"template": 9, "instruction": 14, "input": 11, "response": 8, "end": 1}
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 HOSTILE = "<script>console.error('escaped?')</script> & <b>bold</b> | pipe"
 
 
@@ -121,7 +122,9 @@ def write_run(
     right = (np.arange(prompts) + own.integers(0, prompts)) % prompts < rate * prompts
 
     folder.mkdir(parents=True)
-    (folder / records.CONFIG).write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
+    (folder / records.CONFIG).write_text(
+        yaml.dump(settings, Dumper=DUMPER, sort_keys=False), "utf-8"
+    )
     steps = max(3, 3 * size // 50)
     ends: dict[str, dict[str, float]] = {}
     with (folder / records.EVALS).open("w", encoding="utf-8") as file:

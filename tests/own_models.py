@@ -5,6 +5,7 @@ template of their own.
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,19 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 
 def spec() -> dict[str, Any]:
-    """`tokenizer.json`, with three special tokens more."""
-    made = tokenizer_file(BPE)
-    for number, content in enumerate(SPECIALS):
-        made["added_tokens"].append(
-            {**made["added_tokens"][0], "id": BPE.size + number, "content": content}
-        )
-    return made
+    """`tokenizer.json`, with three special tokens more; its vocabulary is shared by all."""
+    made = _plain_spec()
+    (end,) = made["added_tokens"]
+    more = [
+        {**end, "id": BPE.size + number, "content": content}
+        for number, content in enumerate(SPECIALS)
+    ]
+    return {**made, "added_tokens": [end, *more]}
+
+
+@cache
+def _plain_spec() -> dict[str, Any]:
+    return tokenizer_file(BPE)
 
 
 def opening_spec() -> dict[str, Any]:

@@ -7,6 +7,7 @@ follows from others is left out: where a leads to b and b to c, none leads from 
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +17,7 @@ BEGIN, END = "```mermaid\n", "```\n"
 PACKAGES = ("harness", "analysis")
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Every module that a file names in an import, also within functions."""
     named = set()

@@ -28,12 +28,10 @@ def sweep(tmp_path: Path) -> Path:
     return fakes.write_sweep(tmp_path / "sweep", sizes=(100,), prompts=4)
 
 
-def problem(folder: Path) -> tuple[str, str]:
-    """The only problem of a sweep, as kind and message."""
-    (found,) = read([folder]).problems
-    assert "\n" not in str(found)
-    assert str(found).startswith(f"{found.sweep}/{found.run}: {found.kind}: ")
-    return found.kind, found.message
+@pytest.fixture(scope="module")
+def frame(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    folder = tmp_path_factory.mktemp("frame") / "sweep"
+    return analysis.load(fakes.write_sweep(folder, sizes=(100,), prompts=4))
 
 
 def test_analysis_imports_no_torch() -> None:
@@ -99,8 +97,7 @@ NOT_OF_EVERY_RUN = {
     [c for c in columns.COLUMNS if c.name not in NOT_OF_EVERY_RUN],
     ids=lambda c: c.name,
 )
-def test_each_declared_column_is_filled(sweep: Path, column: columns.Column) -> None:
-    frame = analysis.load(sweep)
+def test_each_declared_column_is_filled(frame: pd.DataFrame, column: columns.Column) -> None:
     stem = column.name.removesuffix("*")
     found = [
         name
@@ -177,10 +174,11 @@ def test_a_broken_folder_gives_one_clear_line_and_stops_nothing(
     sweep: Path, kind: str, expected: str, says: str
 ) -> None:
     spoil(kind, sweep)
-    found, message = problem(sweep)
-    assert found == expected
-    assert says in message
-    assert sorted(read([sweep]).runs["mask"]) == ["full", "template"]
+    runs, (found,), _ = read([sweep])
+    assert found.kind == expected and says in found.message
+    assert str(found).startswith(f"{found.sweep}/{found.run}: {found.kind}: ")
+    assert "\n" not in str(found)
+    assert sorted(runs["mask"]) == ["full", "template"]
     with pytest.warns(UserWarning, match="1 not used"):
         assert len(analysis.load(sweep).attrs["problems"]) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -115,8 +116,9 @@ def test_trap_13_and_14_every_strategy_sees_the_same_examples_in_the_same_order(
     def flat() -> list[np.ndarray]:
         return [np.zeros(len(item.tokens.ids), np.float32) for item in examples.train]
 
+    plain = run_of("data.size=40", "train.epochs=2")
     for name in MASKS:
-        run = run_of(f"mask={name}", "data.size=40", "train.epochs=2")
+        run = replace(plain, mask=MASKS[name])
         examples = prepare_examples(run)
         rows = weighted_rows(examples.train, run, flat)
         steps = plan(

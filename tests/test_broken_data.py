@@ -155,11 +155,11 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("bf.jsonl.zst", GOOD, "bf.jsonl.zst: "),
     (
         "bg.jsonl.gz",
-        gzip.compress(b"x" * 64 * MIB) * 30,
+        gzip.compress(b"x" * MIB) * 1920,
         "bg.jsonl.gz:1: a line of more than 16 MiB",
     ),
-    ("bh.jsonl.gz", gzip.compress(b"\n" * 64 * MIB) * 30, "grows more than 300-fold when"),
-    ("bi.parquet.gz", gzip.compress(b"x" * 64 * MIB) * 30, "grows more than 300-fold when"),
+    ("bh.jsonl.gz", gzip.compress(b"\n" * MIB) * 1920, "grows more than 300-fold when"),
+    ("bi.parquet.gz", gzip.compress(b"x" * MIB) * 1920, "grows more than 300-fold when"),
     ("bj.txt", GOOD, "bj.txt: a file of an unknown kind, expected one that ends in .json, "),
     ("bk", GOOD, "bk: a file of an unknown kind"),
     ("bl.gz", gzip.compress(GOOD), "bl.gz: a file of an unknown kind"),
@@ -212,7 +212,7 @@ def test_the_library_of_the_hub_is_named_where_it_is_missing(
 
 def test_a_gzip_bomb_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "bomb.jsonl.gz"
-    path.write_bytes(gzip.compress(b"x" * 64 * MIB) * 100)
+    path.write_bytes(gzip.compress(b"x" * MIB) * 6400)
     code = (
         "import sys; from harness.data.files import read_examples\n"
         "try: read_examples(sys.argv[1])\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from harness.records.storage import read_json, read_jsonl
 from tests import fakes
 from tests.judge_server import serving
 
-pytest.importorskip("openai", reason="needs the extra judge")
+pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason="needs the extra judge")
 
 ANSWER = ResponseRecord(
     split="test", id="a", family="", prompt="Say it.\n", reference="right", response="wrong",

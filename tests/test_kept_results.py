@@ -25,6 +25,11 @@ def small_data() -> Study:
     return study([KEPT / "small_data.parquet"])
 
 
+@cache
+def the_map() -> Study:
+    return study([KEPT / "map.parquet"])
+
+
 def one_line(path: str) -> str:
     return " ".join((ROOT / path).read_text("utf-8").split())
 
@@ -93,7 +98,7 @@ def test_the_figures_of_smollm2_are_those_of_its_records() -> None:
 
 
 def test_the_kept_map_gives_its_verdicts_and_the_page_has_them() -> None:
-    found = study([KEPT / "map.parquet"])
+    found = the_map()
     kept = json.loads((KEPT / "map" / "verdict.json").read_text("utf-8"))
     said = [(each["claim"], each["verdict"], each["reason"]) for each in kept["claims"]]
     assert said == [(each.key, each.word, reason(each)) for each in found.verdicts]
@@ -108,7 +113,7 @@ def test_the_kept_map_gives_its_verdicts_and_the_page_has_them() -> None:
 
 
 def test_leaked_answers_go_with_the_gain_on_t0_as_the_page_says() -> None:
-    pairs = study([KEPT / "map.parquet"]).pairs
+    pairs = the_map().pairs
     leaks = json.loads((KEPT / "map" / "leaks.json").read_text("utf-8"))
     shares = {
         (each["seed"], each["n_examples"]): sum(

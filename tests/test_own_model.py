@@ -43,14 +43,15 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("llama") / "model", "llama")
 
 
-def loaded(cell: Cell) -> Any:
+@pytest.fixture(scope="module")
+def theirs(cell: Cell) -> Any:
     """The model as transformers loads it."""
     path = cell.run.model.path  # type: ignore[union-attr]
     return transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
 
 
-def test_the_loss_of_each_role_is_transformers(cell: Cell) -> None:
-    items, theirs = prepare_examples(cell.run).test, loaded(cell)
+def test_the_loss_of_each_role_is_transformers(cell: Cell, theirs: Any) -> None:
+    items = prepare_examples(cell.run).test
     nats: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     with torch.no_grad():
@@ -71,8 +72,8 @@ def test_the_loss_of_each_role_is_transformers(cell: Cell) -> None:
     assert set(counts) == {"template", "instruction", "input", "response", "end"}
 
 
-def test_gradients_of_a_weighted_loss_are_transformers(cell: Cell) -> None:
-    items, theirs = prepare_examples(cell.run).train[:3], loaded(cell)
+def test_gradients_of_a_weighted_loss_are_transformers(cell: Cell, theirs: Any) -> None:
+    items = prepare_examples(cell.run).train[:3]
     rows = [
         row._replace(weights=((row.roles >= 5) * 0.5 + (row.roles == 2)).astype("float32"))
         for row in plain_rows(items)
@@ -97,9 +98,8 @@ def test_gradients_of_a_weighted_loss_are_transformers(cell: Cell) -> None:
             assert apart <= 1e-4 * wanted.norm(), name
 
 
-@pytest.mark.parametrize("budget", [1, 10_000])
-def test_greedy_answers_are_those_of_generate(cell: Cell, budget: int) -> None:
-    theirs, end = loaded(cell), tokenizer_of(cell.run.model).end
+def test_greedy_answers_are_those_of_generate(cell: Cell, theirs: Any) -> None:
+    end = tokenizer_of(cell.run.model).end
     items = prepare_examples(cell.run).test
     prompts = [item.tokens.ids[: item.prompt].tolist() for item in items]
     prompts[1] = prompts[1][:7]
@@ -110,7 +110,9 @@ def test_greedy_answers_are_those_of_generate(cell: Cell, budget: int) -> None:
             max_new_tokens=24, do_sample=False, eos_token_id=end, pad_token_id=end,
         )[0, len(prompt) :].tolist()  # fmt: skip
         expected.append(ids[: ids.index(end)] if end in ids else ids)
-    assert generate(Warm().model(cell.run), prompts, end, 24, budget, "fp32") == expected
+    model = Warm().model(cell.run)
+    for budget in (1, 10_000):  # prompt by prompt, and all together
+        assert generate(model, prompts, end, 24, budget, "fp32") == expected
     assert len({tuple(ids) for ids in expected}) > 1
 
 

@@ -37,13 +37,13 @@ ALWAYS = "checkpoint_seconds=1e-9"
 
 
 def cell_of(folder: Path, *overrides: str, mask: str = "annealed") -> Cell:
-    """A toy run of 30 steps that is evaluated after each of its three epochs."""
+    """A toy run of 15 steps that is evaluated after each of its three epochs."""
     data = folder / "records.jsonl"
     if not data.exists():
         write_records(data, 40)
     settings = (
         f"mask={mask}", "model=nano", "model.layers=1", "model.width=32", "model.heads=2",
-        "model.weights=random", "data=file", f"data.path={data}", "data.size=24",
+        "model.weights=random", "data=file", f"data.path={data}", "data.size=12",
         "data.validation=4", "data.test=10", "data.template=headers", "train.epochs=3",
         "train.batch_tokens=96", "train.lr=1e-3", "score.every=1", "score.responses=4",
         "score.response_tokens=5", "sweep=s", f"runs={folder}", ALWAYS, *overrides,
@@ -76,7 +76,7 @@ def written(path: Path) -> int:
 def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been(
     tmp_path: Path, mask: str
 ) -> None:
-    cell = cell_of(tmp_path, mask=mask)
+    cell = cell_of(tmp_path, "data.size=24", mask=mask)
     chance = random.Random(mask)
     for _ in range(5):
         process = started(cell)
@@ -204,7 +204,7 @@ def test_a_whole_checkpoint_is_gone_on_from_with_a_line(
     cell = copied(halted, tmp_path)
     capsys.readouterr()
     (resumed,) = execute(cell, lambda phase, share: None, Warm()).provenance["resumed"]
-    assert 5 < resumed["step"] < 30 and set(resumed) == {"step", "commit", "dirty"}
+    assert 5 < resumed["step"] < 15 and set(resumed) == {"step", "commit", "dirty"}
     assert capsys.readouterr().err == f"goes on after step {resumed['step']}, from checkpoint.pt\n"
     assert figures(cell.folder) == figures(calm)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,8 +141,9 @@ def test_trap_9_every_strategy_trains_and_is_evaluated(tmp_path: Path) -> None:
     weight is.
     """
     counts, shares, warm = set(), {}, Warm()
+    tiny = tiny_cell(tmp_path, "train.epochs=1", "score.responses=0").run
     for mask in MASKS:
-        cell = tiny_cell(tmp_path, "train.epochs=1", "score.responses=0", mask=mask)
+        (cell,) = cells_of([replace(tiny, mask=MASKS[mask])])
         result = execute(cell, lambda phase, share: None, warm)
         ends = [
             e for e in read_jsonl(cell.folder / records.EVALS, EvalRecord) if e.step == result.steps

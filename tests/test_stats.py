@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats as reference
-from statsmodels.stats import weightstats
 
 from analysis import sign_flips, stats
 
@@ -82,6 +81,8 @@ def test_sign_flip_of_many_seeds_is_drawn_from_the_rng_it_is_given() -> None:
 
 @pytest.mark.parametrize("d", DIFFERENCES, ids=len)
 def test_tost_agrees_with_statsmodels(d: NDArray[np.float64]) -> None:
+    from statsmodels.stats import weightstats  # slow to import, for this test alone
+
     expected, *_ = weightstats.ttost_paired(d, np.zeros_like(d), -0.04, 0.04)
     assert stats.tost(d, 0.04) == pytest.approx(expected, **CLOSE)
 

@@ -6,6 +6,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -36,6 +37,11 @@ def definitions(tree: ast.Module) -> Iterator[str]:
             yield statement.target.id
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def test_every_name_is_used_somewhere_else_than_in_a_test() -> None:
     words: Counter[str] = Counter()
     for path in [*(ROOT / "harness").rglob("*"), *(ROOT / "analysis").rglob("*")]:
@@ -45,7 +51,7 @@ def test_every_name_is_used_somewhere_else_than_in_a_test() -> None:
     unused = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in CODE
-        for name in definitions(ast.parse(path.read_text("utf-8")))
+        for name in definitions(parsed(path))
         if words[name] == 1 and not name.startswith("__")
     ]
     assert unused == []
@@ -57,7 +63,7 @@ def test_the_roles_stand_in_one_list() -> None:
     """
     elsewhere = []
     for path in CODE:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parsed(path)):
             parts: list[ast.expr | None] = []
             if isinstance(node, ast.Tuple | ast.List | ast.Set):
                 parts = list(node.elts)

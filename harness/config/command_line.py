@@ -224,7 +224,7 @@ def _check_values(
         if parsed.package is not None:  # a preset
             raise ConfigError([f"{argument}: {group} has no presets"])
         return
-    options = loader.get_group_options(group)
+    options = loader.repository.get_group_options(group)  # the loader's own copies all of it first
     faults = []
     for value in values:
         if value not in options:

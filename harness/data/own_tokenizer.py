@@ -136,11 +136,15 @@ class _Pair:
             for token in spec["added_tokens"]
             if token["special"] or (token["content"].strip() and token["content"] in template)
         ]
-        self.special = _backend(spec)
-        marked = copy.deepcopy(spec)
-        for token in marked["added_tokens"]:  # their ids follow from their places, so all stay
-            token["special"] = token["content"] in self.specials
-        self.plain = _backend(marked)
+        # Their ids follow from their places, so all stay.
+        marked = [
+            {**token, "special": token["content"] in self.specials}
+            for token in spec["added_tokens"]
+        ]
+        text = json.dumps(spec)
+        same = marked == spec["added_tokens"]
+        self.special = _backend(text)
+        self.plain = _backend(text if same else json.dumps({**spec, "added_tokens": marked}))
         self.plain.encode_special_tokens = True
 
     def id_of(self, token: str) -> int:
@@ -149,8 +153,8 @@ class _Pair:
         return int(found)
 
 
-def _backend(spec: dict[str, Any]) -> Backend:
-    backend = Backend.from_str(json.dumps(spec))
+def _backend(spec: str) -> Backend:
+    backend = Backend.from_str(spec)
     backend.no_padding()
     backend.no_truncation()
     return backend
@@ -158,7 +162,8 @@ def _backend(spec: dict[str, Any]) -> Backend:
 
 def _without_prefix(spec: dict[str, Any]) -> dict[str, Any]:
     """The tokenizer without the blank that some put before a text, and take away when decoding."""
-    bare = copy.deepcopy(spec)
+    steps = ("normalizer", "pre_tokenizer", "decoder")
+    bare = spec | {step: copy.deepcopy(spec[step]) for step in steps}
     if bare["normalizer"]:
         bare["normalizer"] = _dropped(bare["normalizer"], "normalizers", "Prepend")
     for part in _parts(bare["pre_tokenizer"], "pretokenizers"):
