@@ -27,6 +27,7 @@ def setup(study: Study) -> list[tuple[str, str]]:
         ("prompt length", _mean(runs, "length.prompt", "tokens")),
         ("response length", _mean(runs, "length.answer", "tokens, end token counted")),
         ("prompt / response", _mean(runs, "length.ratio", "")),
+        ("special tokens written out", _specials(runs)),
         ("passes", values(runs, "epochs")),
         ("learning rate", _rates(study)),
         ("tokens per step", values(runs, "config.train.batch_tokens")),
@@ -86,6 +87,14 @@ def _mean(runs: pd.DataFrame, column: str, unit: str) -> str:
     means = runs.groupby("condition")[column].mean().dropna()
     low, high = f"{means.min():.3g}", f"{means.max():.3g}"
     return f"{low if low == high else f'{low} to {high}'} {unit}".strip()
+
+
+def _specials(runs: pd.DataFrame) -> str:
+    """In how many of a run's examples a text spells a special token."""
+    most = runs["counts.written_specials"].max() if "counts.written_specials" in runs else 0
+    return (
+        f"in {most:,.0f} examples of a run: plain text there, no special tokens" if most > 0 else ""
+    )
 
 
 def _rates(study: Study) -> str:

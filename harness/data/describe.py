@@ -105,6 +105,7 @@ def describe(run: Run, count: int = 10) -> Description:
         template_share=template / total if total else 0.0,
         shown=tuple(tokenizer.decode(item.tokens.ids.tolist()) for item in items[:count]),
         warnings=(
+            *splits.warnings,
             *doubts(splits.pool, truncated, template / total if total else 0.0),
             *leaks(splits.pool, splits.test),
         ),

@@ -9,7 +9,7 @@ from harness.data.example import Example
 
 MOST = 0.5
 """Share of the examples from which on something is said of the set."""
-MARKERS = ("### Response:", "### Instruction:", "<|im_start|>", "<|assistant|>", "[/INST]")
+MARKERS = ("### Response:", "### Instruction:", "[/INST]")
 """What templates write, and texts of people hardly ever hold."""
 
 

@@ -21,6 +21,7 @@ from harness.data.masks import ranks, weigh
 from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
 from harness.data.rows import Row, shift
 from harness.data.sources import drawn, load, n_examples, subset
+from harness.data.specials import written
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.records import AuditRecord, Split
 from harness.records.roles import RESPONSE_IDS, ROLES
@@ -36,7 +37,8 @@ class Examples:
         test: the held-out set.
         test_families: the held-out families' set, maybe empty.
         also: name -> held-out examples of another set.
-        counts: examples that are truncated, dropped, or left out as duplicates or as held out too.
+        counts: examples that are truncated, dropped, left out as duplicates or as held out too, or
+            hold a special token, written out.
     """
 
     train: list[Encoded]
@@ -100,6 +102,9 @@ def prepare_examples(run: Run) -> Examples:
         "dropped": passed_over + sum(map(len, given)) - sum(map(len, held_out)),
         "duplicates": splits.duplicates,
         "in_test": splits.in_test,
+        "written_specials": sum(
+            bool(written(item.example)) for items in (train, *held_out) for item in items
+        ),
     }
     return Examples(train, validation, test, test_families, _other_sets(run), counts)
 

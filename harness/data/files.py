@@ -17,6 +17,7 @@ from harness.data.formats import Record, read
 from harness.data.groups import INPUT, Groups, by_group, count_groups, groups_of, spelled, strangers
 from harness.data.overlap import apart, distinct
 from harness.data.shapes import example_of, mapped, value_at
+from harness.data.specials import warnings
 from harness.data.splits import Splits
 
 MOST_NAMED = 6
@@ -123,7 +124,10 @@ def _load(files: FileSet) -> Splits:
         notes.append(f"{duplicates:,} examples left out that occur twice")
     if in_test:
         notes.append(f"{in_test:,} examples left out that the held-out sets hold too")
-    return Splits(tuple(pool), tuple(choosing), tuple(test), (), duplicates, in_test, tuple(notes))
+    return Splits(
+        tuple(pool), tuple(choosing), tuple(test), (), duplicates, in_test, tuple(notes),
+        warnings([*pool, *choosing, *test]),
+    )  # fmt: skip
 
 
 def _check_groups(taken: int, wanted: int, left: int, files: FileSet) -> None:

@@ -19,6 +19,7 @@ class Splits(NamedTuple):
         duplicates: equal conversations left out.
         in_test: training examples left out that a held-out set holds too, space and case aside.
         notes: a line on each file that was read, and on what was left out.
+        warnings: a line on each special token that texts spell out.
     """
 
     pool: Sequence[Example]
@@ -28,3 +29,4 @@ class Splits(NamedTuple):
     duplicates: int = 0
     in_test: int = 0
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -75,7 +75,9 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
     with console.status("checking data and weights"):
         cells = cells_of(runs)
         sources = {repr(run.data): run.data for run in runs}.values()
-        notes = dict.fromkeys(note for data in sources for note in load(data).notes)
+        read = [load(data) for data in sources]
+        notes = dict.fromkeys(note for splits in read for note in splits.notes)
+        notes |= dict.fromkeys(f"warning: {line}" for splits in read for line in splits.warnings)
         notes |= dict.fromkeys(unheard(runs))
     for note in notes:
         _say(console, note)
