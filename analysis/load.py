@@ -178,7 +178,7 @@ def _run_folders(folder: Path) -> dict[str, str]:
         if entry.name in RESERVED or entry.name.startswith("."):
             continue
         # Not `entry.is_dir()` or a Path's, which raise at a link to itself or what may not be read.
-        if os.path.isdir(entry.path):  # noqa: PTH112
+        if os.path.isdir(entry.path):  # noqa: PTH112  # as said
             found[label(entry.name)] = entry.path
     return found
 

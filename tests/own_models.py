@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import transformers
 
+from harness.config.models import Own
 from harness.engine.cells import cells_of
 from harness.models.hugging_face import tokenizer_file
 from harness.run.identity import Cell
@@ -105,6 +106,12 @@ def write_model(folder: Path, family: str, **changes: Any) -> Path:
     model.save_pretrained(folder)
     write_tokenizer(folder, spec())
     return folder
+
+
+def path_of(cell: Cell) -> str:
+    """The `model.path` of a run."""
+    assert isinstance(cell.run.model, Own)
+    return cell.run.model.path
 
 
 def own_cell(folder: Path, model: Path, *overrides: str) -> Cell:

@@ -12,6 +12,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -48,8 +50,8 @@ def small_work(folder: Path, epochs: int = 1) -> Work:
     )  # fmt: skip
 
 
-def measurement(peer: str, train: float, **more: object) -> Measurement:
-    content: dict[str, object] = {
+def measurement(peer: str, train: float, **more: Any) -> Measurement:
+    content: dict[str, Any] = {
         "part": peer, "work": "micro", "peer": peer, "precision": "fp32", "threads": 2,
         "batch": "11 examples", "epochs": 3, "seed": 0,
         "seconds": {"imports": 5.0, "train": train, "evaluate": 1.0, "answers": 4.0,
@@ -57,7 +59,7 @@ def measurement(peer: str, train: float, **more: object) -> Measurement:
         "tokens": {"train": 120_000, "padding": 40_000, "answers": 800}, "steps": 9, "loss": 1.25,
         "flops": 2e12, "bytes": 1e10, "taken": TAKEN,
     }  # fmt: skip
-    return Measurement(**(content | more))  # type: ignore[arg-type]
+    return Measurement(**(content | more))
 
 
 def test_the_collate_pads_with_the_end_and_leaves_prompt_and_pads_out_of_the_loss() -> None:
@@ -196,8 +198,8 @@ def test_figures_have_three_digits(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize("driver", [cpu, gpu], ids=["cpu", "gpu"])
-def test_parts_have_names_of_their_own_and_modules_that_exist(driver: object) -> None:
-    parts = driver.PARTS  # type: ignore[attr-defined]
+def test_parts_have_names_of_their_own_and_modules_that_exist(driver: ModuleType) -> None:
+    parts = driver.PARTS
     assert len({part.name for part in parts}) == len(parts)
     for part in parts:
         assert importlib.util.find_spec(f"tests.benchmarks.{part.module}"), part.name

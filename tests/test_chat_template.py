@@ -5,6 +5,7 @@ rendering.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from harness.data import jinja_process
 from harness.data.example import Example, Message, Span, alpaca
-from harness.data.prompt import render, render_prompt
+from harness.data.prompt import Segment, render, render_prompt
 from harness.data.templates import TEMPLATES
 from harness.data.tokens import tokenize
 from tests.tiny import BPE, DIALOGUE, EXAMPLE
@@ -41,10 +42,10 @@ def test_a_template_in_jinja_equals_the_same_one_of_ours(chatml: str, example: E
     assert tokenize(render(example, chatml), BPE).ids.tolist()[: len(prompt)] == prompt
 
 
-def _joined(segments: object) -> list[tuple[str, str]]:
+def _joined(segments: Iterable[Segment]) -> list[tuple[str, str]]:
     """Role and text; neighbours of one role are one."""
     found: list[tuple[str, str]] = []
-    for role, text, *_ in segments:  # type: ignore[attr-defined]
+    for role, text, *_ in segments:
         if found and found[-1][0] == role:
             found[-1] = (role, found[-1][1] + text)
         else:

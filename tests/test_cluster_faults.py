@@ -24,7 +24,7 @@ from harness.records.storage import read_json
 from tests.ray_nodes import Nodes, nodes
 from tests.tiny_sweep import figures, inline, start, toy_runs, tries
 
-pytest.importorskip("ray")
+pytest.importorskip("ray", reason="needs the extra cluster")
 
 RUNS = 60
 BAD = {"raise": 1000, "exit": 1001, "leave": 1002, "hang": 1003}

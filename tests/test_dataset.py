@@ -65,7 +65,7 @@ def test_tables_for_papers_lie_beside(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_croissants_own_library_reads_it(folder: Path) -> None:
-    croissant = pytest.importorskip("mlcroissant")
+    croissant = pytest.importorskip("mlcroissant", reason="needs mlcroissant")
     found = croissant.Dataset(jsonld=folder / "croissant.json")
     assert not found.metadata.issues.errors
     assert sum(1 for _ in found.records("outcomes")) > 6

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-import types
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -249,9 +249,7 @@ def test_a_set_of_the_hub_is_asked_for_by_its_parts(
         asked.append((name, config, revision, split))
         return [{"question": "a", "context": None, "answer": "b"}]
 
-    module = types.ModuleType("datasets")
-    module.load_dataset = load_dataset  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "datasets", module)
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     (example,) = read_examples(address)
     assert asked == [arguments] and example.place == f"{address}: row 1"
     assert said(example) == [("user", "a", ""), ("assistant", "b", "")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -35,9 +36,9 @@ def write(path: Path, sizes: list[int]) -> Path:
     return path
 
 
-def split(path: Path, group: str, seed: int = 0, **changes: object) -> Splits:
+def split(path: Path, group: str, seed: int = 0, **changes: Any) -> Splits:
     data = run_of("data=file", "data.path=a.jsonl", "data.validation=2", "data.test=3").data
-    return load_files(replace(data, path=str(path), group=group, seed=seed, **changes))  # type: ignore[arg-type]
+    return load_files(replace(data, path=str(path), group=group, seed=seed, **changes))
 
 
 def passages(splits: Splits) -> list[set[str]]:

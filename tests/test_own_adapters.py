@@ -13,6 +13,7 @@ import transformers
 from harness.config.schema import Lora
 from harness.config.validate import ConfigError
 from harness.data.examples import plain_rows, prepare_examples
+from harness.models.base import LanguageModel
 from harness.models.own import OwnModel
 from harness.records import ADAPTER, WEIGHTS
 from harness.run.execute import execute
@@ -35,9 +36,9 @@ def cell(tmp_path_factory: pytest.TempPathFactory, llama: Path) -> Cell:
     return own_cell(tmp_path_factory.mktemp("runs"), llama, *LORA, "save_weights=true")
 
 
-def loss(model: OwnModel | object, cell: Cell) -> float:
+def loss(model: LanguageModel, cell: Cell) -> float:
     rows = plain_rows(prepare_examples(cell.run).test)
-    found = evaluate(model, rows, 400, "fp32").roles["response"]  # type: ignore[arg-type]
+    found = evaluate(model, rows, 400, "fp32").roles["response"]
     return found.nats / found.tokens
 
 
@@ -84,7 +85,9 @@ def test_all_arms_of_a_worker_share_the_frozen_model(tmp_path: Path, llama: Path
     for settings in (("seed=1",), ("train.lora.rank=4",), ("mask=none",), ("mask=full",)):
         arm = own_cell(tmp_path, llama, *LORA, *settings)
         result = execute(arm, lambda phase, share: None, warm)
-        models.add(id(warm.model(arm.run).theirs))  # type: ignore[attr-defined]
+        model = warm.model(arm.run)
+        assert isinstance(model, OwnModel)
+        models.add(id(model.theirs))
     assert len(models) == 1
     cold = execute(arm, lambda phase, share: None, Warm())
     assert cold.nll == result.nll and cold.fairness == result.fairness

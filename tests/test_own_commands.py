@@ -13,13 +13,14 @@ import transformers
 
 from harness.__main__ import main
 from harness.data.tokens import tokenizer_of
+from harness.models.own import OwnModel
 from harness.records import ADAPTER, RESPONSES, ResponseRecord
 from harness.records.storage import read_jsonl
 from harness.run.execute import execute
 from harness.run.identity import Cell
 from harness.run.trained import open_model
 from harness.run.warm import Warm
-from tests.own_models import BOS, END, opening_spec, own_cell, write_model, write_tokenizer
+from tests.own_models import BOS, END, opening_spec, own_cell, path_of, write_model, write_tokenizer
 from tests.tiny import run_of
 
 Capture = pytest.CaptureFixture[str]
@@ -84,9 +85,10 @@ def test_an_exported_run_is_what_transformers_reads(kept: Cell, tmp_path: Path) 
     ids = torch.arange(40)[None]
     with torch.no_grad():
         found = loaded(tmp_path / "out")(ids).logits
-        ours = open_model(kept.run.model, str(kept.folder)).model.theirs  # type: ignore[attr-defined]
-        assert (found - ours(ids).logits).abs().max() <= 1e-5
-        base = loaded(Path(kept.run.model.path))  # type: ignore[union-attr]
+        ours = open_model(kept.run.model, str(kept.folder)).model
+        assert isinstance(ours, OwnModel)
+        assert (found - ours.theirs(ids).logits).abs().max() <= 1e-5
+        base = loaded(Path(path_of(kept)))
         assert (found - base(ids).logits).abs().max() > 1e-2
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
     assert tokenizer.chat_template and tokenizer.encode("<|im_end|>") == [END]
@@ -168,8 +170,7 @@ def test_adapters_of_another_model_are_one_line(
     other = write_model(tmp_path / "other", "gpt_neox")
     for name in (ADAPTER, "adapter_config.json"):
         (tmp_path / name).write_bytes((kept.folder / name).read_bytes())
-    path = str(kept.run.model.path)  # type: ignore[union-attr]
-    (tmp_path / "config.yaml").write_text(content.replace(path, str(other)))
+    (tmp_path / "config.yaml").write_text(content.replace(path_of(kept), str(other)))
     assert main(["generate", f"run={tmp_path}", "prompt=x"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"harness generate: {tmp_path}: no adapters of {other} (")

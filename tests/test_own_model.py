@@ -28,7 +28,7 @@ from harness.run.warm import Warm
 from harness.train.decoding import generate
 from harness.train.evaluate import evaluate
 from harness.train.loop import weighted_sum
-from tests.own_models import FAMILIES, own_cell, write_model
+from tests.own_models import FAMILIES, own_cell, path_of, write_model
 from tests.tiny import assemble, run_of
 
 
@@ -46,8 +46,8 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def theirs(cell: Cell) -> Any:
     """The model as transformers loads it."""
-    path = cell.run.model.path  # type: ignore[union-attr]
-    return transformers.AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+    kind = transformers.AutoModelForCausalLM
+    return kind.from_pretrained(path_of(cell), dtype=torch.float32).eval()
 
 
 def test_the_loss_of_each_role_is_transformers(cell: Cell, theirs: Any) -> None:

@@ -82,7 +82,7 @@ def test_ids_are_those_of_apply_chat_template(own: OwnTokenizer, tmp_path: Path)
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
     messages = [{"role": m.speaker, "content": m.content} for m in DIALOGUE.messages]
     assert own.chat is not None
-    whole: list[int] = theirs.apply_chat_template(  # type: ignore[assignment]
+    whole: list[int] = theirs.apply_chat_template(  # type: ignore[assignment]  # of several
         messages, tokenize=True, return_dict=False
     )
     ids = tokenize(render(DIALOGUE, own.chat), own).ids.tolist()

@@ -54,7 +54,7 @@ def cell_of(folder: Path, *overrides: str, mask: str = "annealed") -> Cell:
 def carry_out(cell: Cell) -> None:
     """A run in a process of its own; its last checkpoint stays, for a look at the weights."""
     torch.set_num_threads(1)
-    Checkpoint.remove = lambda self: None  # type: ignore[method-assign]
+    Checkpoint.remove = lambda self: None  # type: ignore[method-assign]  # in its place
     execute(cell, lambda phase, share: None, Warm())
 
 

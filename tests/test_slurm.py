@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -118,8 +119,8 @@ def test_groups_share_a_job_up_to_the_runs_or_the_time_that_it_may_have(tmp_path
     groups = alone(tmp_path, 12)
     cost = sum(job.cell.cost for (job,) in groups) / 12
 
-    def sizes(rate: float | None, **settings: object) -> list[int]:
-        packs = packed(groups, Slurm(**settings), rate)  # type: ignore[arg-type]
+    def sizes(rate: float | None, **settings: Any) -> list[int]:
+        packs = packed(groups, Slurm(**settings), rate)
         assert sorted(job.name for pack in packs for group in pack for job in group) == sorted(
             job.name for group in groups for job in group
         )

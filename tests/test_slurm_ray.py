@@ -15,7 +15,7 @@ from harness.engine.plan import read_plan
 from harness.records import RESULT
 from tests.tiny_sweep import ROOT, environment, figures, inline, overrides, toy_runs
 
-pytest.importorskip("ray")
+pytest.importorskip("ray", reason="needs the extra cluster")
 
 
 @pytest.mark.slurm

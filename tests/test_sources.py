@@ -23,7 +23,7 @@ LITERAL = ["3358f9b1b031e6e9", "2cecfcecf6095fc0", "529022626f14bfed"]
 
 
 def test_the_built_in_set_is_large_and_its_splits_share_nothing() -> None:
-    sets = {split: generate(BuiltinSpec(), split, count, 0) for split, count in CAPACITY.items()}  # type: ignore[arg-type]
+    sets = {split: generate(BuiltinSpec(), split, count, 0) for split, count in CAPACITY.items()}
     ids = [example.id for examples in sets.values() for example in examples]
     assert len(FAMILIES.names()) >= 40 and len(ids) == 19_000 == len(set(ids))
     assert all(len(family.phrasings) >= 4 for _, family in FAMILIES.items())

@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from rich.console import Console
 from torch import Tensor
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # torch does not say
 
 from harness.config.launchers import Pool, Slurm
 from harness.config.schema import Run, with_launch
@@ -140,7 +140,7 @@ def trained(
         gradients.append({name: each.grad.clone() for name, each in named if each.grad is not None})
         return update(rates)
 
-    learning.optimizer.step = step  # type: ignore[method-assign, assignment]
+    learning.optimizer.step = step  # type: ignore[method-assign, assignment]  # in its place
     for _ in UNEVEN:
         learning.step()
     return records, gradients

@@ -58,10 +58,10 @@ def environment(faults: dict[int, str]) -> dict[str, str]:
     }
 
 
-def sweep(runs: list[Run], **settings: object) -> tuple[Outcome, str]:
+def sweep(runs: list[Run], **settings: Any) -> tuple[Outcome, str]:
     """Launch in this process; how it ended and what it said."""
     console = Console(record=True, width=300, file=io.StringIO())
-    outcome = carry_out(runs, "pool", Pool(**settings), console)  # type: ignore[arg-type]
+    outcome = carry_out(runs, "pool", Pool(**settings), console)
     return outcome, console.export_text()
 
 

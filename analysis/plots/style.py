@@ -75,8 +75,8 @@ class Look(NamedTuple):
 @contextmanager
 def style(width: float = WIDE) -> Iterator[None]:
     """The style, for as long as figures are made and saved, on a page `width` inches wide."""
-    settings = RC | {"figure.figsize": (width, HEIGHT)}
-    with matplotlib.rc_context(settings):  # type: ignore[arg-type]
+    settings: dict[Any, Any] = RC | {"figure.figsize": (width, HEIGHT)}
+    with matplotlib.rc_context(settings):
         yield
 
 

@@ -61,7 +61,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # torch overloads
         """One update of every matrix that has a gradient; `closure` is not supported."""
         if closure is not None:
             raise ValueError("Muon.step: takes no closure")

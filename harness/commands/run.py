@@ -179,7 +179,7 @@ def _grammar(asked: Asked) -> Grammar:
     settings = None
     if launcher in LAUNCHERS:
         defaults = LAUNCHERS.get(launcher).settings()
-        names = [field.name for field in fields(defaults)]  # type: ignore[arg-type]
+        names = [field.name for field in fields(defaults)]  # type: ignore[arg-type]  # a dataclass
         settings = ("hydra/launcher", *(f"hydra.launcher.{name}" for name in names))
     return grammar(Run)._replace(many=asked.many, launcher=settings)
 

@@ -54,7 +54,7 @@ class BytePairs:
         """Number of ids, the end token included."""
         return self.encoding.n_vocab
 
-    def encode(self, text: str, *, first: bool = False) -> list[int]:  # noqa: ARG002
+    def encode(self, text: str, *, first: bool = False) -> list[int]:  # noqa: ARG002  # as the protocol has it
         """Ids of `text`; a special token written out in it is plain text."""
         return self.encoding.encode_ordinary(text)
 

@@ -31,7 +31,7 @@ OUTPUT = 1 << 20
 class Generation(Extension):
     """`{% generation %}`, by which some templates mark answers: its content is written as it is."""
 
-    tags = {"generation"}  # noqa: RUF012 (the base class declares no ClassVar)
+    tags = {"generation"}  # noqa: RUF012  # the base class declares no ClassVar
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         """The statements between the two tags."""

@@ -59,12 +59,11 @@ def number(value: object, key: str, place: str) -> float:
     Raises:
         DataError: it is none.
     """
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
     try:
-        weight = float(value) if usable else -1.0  # type: ignore[arg-type]
+        weight = float(value) if isinstance(value, (int, float)) else -1.0
     except OverflowError:
         weight = math.inf
-    if not 0 <= weight < math.inf:
+    if isinstance(value, bool) or not 0 <= weight < math.inf:
         raise DataError(f"{place}: {key} is {_shown(value)}, expected a number of 0 or more")
     return weight
 

@@ -114,7 +114,7 @@ class Actor:
         """
         if not setup.on_gpu:  # Ray does not hide those that it has not given
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        import harness.run.execute  # noqa: F401
+        import harness.run.execute  # noqa: F401  # for its imports
         from harness.engine.worker import keep_memory
         from harness.models import device
 

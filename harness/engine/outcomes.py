@@ -40,8 +40,7 @@ def outcome_of(cell: Cell) -> Found:
         try:
             failure = read_json(cell.folder / FAILURE, Failure)
             if failure.identity == cell.identity:
-                state = "failed" if failure.cause == "run" else "hindered"
-                return Found(before, state)  # type: ignore[arg-type]
+                return Found(before, "failed" if failure.cause == "run" else "hindered")
         except RecordError:
             pass  # the run is carried out again in any case
     return Found(before, "open", fault)

@@ -20,4 +20,4 @@ if FORKS:
     die_with(os.getppid())
     import harness.models.device
     import harness.run.execute
-    import harness.run.warm  # noqa: F401
+    import harness.run.warm  # noqa: F401  # for their imports

@@ -35,7 +35,7 @@ def work(link: Connection) -> None:
     die_with(server.PID if server.FORKS or parent is None or parent.pid is None else parent.pid)
     _first_when_memory_ends()
     # Seconds, many on a busy machine, before the parent's clock starts.
-    import harness.run.execute  # noqa: F401
+    import harness.run.execute  # noqa: F401  # for its imports
     from harness.models import device
     from harness.run.warm import Warm
 

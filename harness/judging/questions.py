@@ -120,8 +120,9 @@ def _object(reply: str) -> dict[str, Any]:
 
 
 def _within(value: object, most: int) -> float | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if whole and 0 <= value <= most else None  # type: ignore[operator,arg-type]
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return float(value) if 0 <= value <= most else None
 
 
 def _integer(most: int) -> dict[str, Any]:

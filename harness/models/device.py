@@ -42,7 +42,7 @@ def begin() -> None:
     import torch.nn.attention.varlen
 
     if has_triton():
-        import triton  # noqa: F401
+        import triton  # noqa: F401  # for what it does then
     square = torch.ones(16, 16, device="cuda", dtype=torch.bfloat16)
     torch.mm(square, square)
     torch.cuda.synchronize()

@@ -52,7 +52,7 @@ class Linear(nn.Module):
         if len(self.weight) == 1:
             return functional.linear(x, self.weight[0], self.bias[0])
         apart = x.view(len(self.weight), -1, x.shape[-1])  # [S, N / S, in]
-        out: Tensor = _StackedLinear.apply(apart, self.weight, self.bias)  # type: ignore[no-untyped-call]
+        out: Tensor = _StackedLinear.apply(apart, self.weight, self.bias)  # type: ignore[no-untyped-call]  # torch's
         return out.flatten(0, 1)
 
 

@@ -115,7 +115,7 @@ class OwnModel:
         """What is trained."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def of_run(self, run: int) -> dict[str, Tensor]:  # noqa: ARG002
+    def of_run(self, run: int) -> dict[str, Tensor]:  # noqa: ARG002  # as the protocol has it
         """What is trained, by name; views."""
         return {name: parameter.detach() for name, parameter in self.named_parameters()}
 

@@ -45,7 +45,7 @@ class OwnDecoder:
         self._cache: Any = None
         self.states: Tensor = self._feed(ids, positions)
 
-    def step(self, ids: Tensor, positions: Tensor, bound: int) -> Tensor:  # noqa: ARG002
+    def step(self, ids: Tensor, positions: Tensor, bound: int) -> Tensor:  # noqa: ARG002  # as the protocol has it
         """Feed one token a row; arguments as in `harness.models.base.Decoder`."""
         self._seen = torch.cat([self._seen, self._seen.new_ones(len(ids), 1)], 1)
         return self._feed(ids[:, None], positions[:, None])

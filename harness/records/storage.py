@@ -43,7 +43,7 @@ def write_json(path: Path, record: object) -> None:
     """
     if path.exists() and not path.is_file():  # a device would be replaced like a file
         raise OSError(errno.EEXIST, "is no regular file", str(path))
-    content = record if isinstance(record, Mapping) else asdict(record)  # type: ignore[call-overload]
+    content = record if isinstance(record, Mapping) else asdict(record)  # type: ignore[call-overload]  # a dataclass
     write_whole(path, _text(content, str(path), indent=2).encode())
 
 
@@ -81,7 +81,7 @@ def append(file: IO[str], record: object) -> None:
         ValueError: a number is not finite.
         OSError: the disk is full.
     """
-    file.write(_text(asdict(record), file.name))  # type: ignore[call-overload]
+    file.write(_text(asdict(record), file.name))  # type: ignore[call-overload]  # a dataclass
     file.flush()
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from harness.models.device import resolve
 from harness.models.exported import export_model
@@ -93,11 +93,11 @@ def _figures(found: Mapping[str, Any]) -> Iterator[Figure]:
             name = key.split(",")[0]
             if isinstance(value, bool | str) or name.endswith("_stderr") or name not in higher:
                 continue
-            better = "lower" if higher[name] is False else "higher"
+            better: Literal["lower", "higher"] = "lower" if higher[name] is False else "higher"
             unit = "share" if better == "higher" else name
             yield Figure(
                 f"{task}_{name}",
                 float(value),
                 int(counts.get("effective", 0)),
-                Scale(unit=unit, better=better),  # type: ignore[arg-type]
+                Scale(unit=unit, better=better),
             )

@@ -15,18 +15,18 @@ FIGURES = 6
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def _adamw(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    parameter,  # noqa: ANN001
-    gradient,  # noqa: ANN001
-    first,  # noqa: ANN001
-    second,  # noqa: ANN001
-    factors,  # noqa: ANN001
-    figures,  # noqa: ANN001
-    size,  # noqa: ANN001
-    epsilon,  # noqa: ANN001
-    DECAYED: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
-    FIGURES: tl.constexpr,  # noqa: N803
+def _adamw(  # type: ignore[no-untyped-def]
+    parameter,
+    gradient,
+    first,
+    second,
+    factors,
+    figures,
+    size,
+    epsilon,
+    DECAYED: tl.constexpr,
+    BLOCK: tl.constexpr,
+    FIGURES: tl.constexpr,
 ):
     run = tl.program_id(1).to(tl.int64)
     places = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)

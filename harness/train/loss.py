@@ -252,7 +252,7 @@ def weighted_loss(
     states = states_at(hidden, places)
     picked, wanted = weights.gather(-1, places), targets.gather(-1, places)
     if output.bias is None and not output.cap:
-        total, nll = _HeadLoss.apply(states, head, wanted, picked)  # type: ignore[no-untyped-call]
+        total, nll = _HeadLoss.apply(states, head, wanted, picked)  # type: ignore[no-untyped-call]  # torch's
     else:
         nll = _nll_by_autograd(states, head, wanted, output)
         total = (picked * nll).sum(-1)

@@ -15,15 +15,15 @@ BLOCK = 4096
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def _rows(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    logits,  # noqa: ANN001
-    targets,  # noqa: ANN001
-    weights,  # noqa: ANN001
-    nll,  # noqa: ANN001
-    vocabulary,  # noqa: ANN001
-    width,  # noqa: ANN001
-    GRADIENT: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+def _rows(  # type: ignore[no-untyped-def]
+    logits,
+    targets,
+    weights,
+    nll,
+    vocabulary,
+    width,
+    GRADIENT: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     row = tl.program_id(0).to(tl.int64)
     own = logits + row * width

@@ -27,8 +27,8 @@ from rich.table import Table
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from harness.records import CONFIG, RESULT, Result  # noqa: E402
-from harness.records.storage import read_json  # noqa: E402
+from harness.records import CONFIG, RESULT, Result  # noqa: E402  # found by the line above
+from harness.records.storage import read_json  # noqa: E402  # as well
 
 MASKS = ("full", "none")
 

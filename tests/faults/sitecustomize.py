@@ -73,7 +73,7 @@ class Hook(MetaPathFinder):
             load(module)
             setattr(module, function, change(getattr(module, function)))
 
-        spec.loader.exec_module = load_and_wrap  # type: ignore[method-assign]
+        spec.loader.exec_module = load_and_wrap  # type: ignore[method-assign]  # in its place
         return spec
 
 

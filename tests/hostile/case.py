@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 Make = Callable[[Path], object]
 """Makes a case's files in the folder it is given, the command's working directory."""
@@ -87,15 +88,15 @@ class Area:
         self.cases: list[Case] = []
 
     def refuse(
-        self, name: str, command: Sequence[str] | str, place: str, code: int = 2, **rest: object
+        self, name: str, command: Sequence[str] | str, place: str, code: int = 2, **rest: Any
     ) -> None:
         """A case that must end in one line that matches `place`."""
         self._add(name, command, place=place, code=code, **rest)
 
-    def work(self, name: str, command: Sequence[str] | str, says: str = "", **rest: object) -> None:
+    def work(self, name: str, command: Sequence[str] | str, says: str = "", **rest: Any) -> None:
         """A case that must simply work."""
         self._add(name, command, says=says, **rest)
 
-    def _add(self, name: str, command: Sequence[str] | str, **rest: object) -> None:
+    def _add(self, name: str, command: Sequence[str] | str, **rest: Any) -> None:
         words = command.split() if isinstance(command, str) else command
-        self.cases.append(Case(name=name, area=self.name, command=words, **rest))  # type: ignore[arg-type]
+        self.cases.append(Case(name=name, area=self.name, command=words, **rest))

@@ -212,4 +212,4 @@ def warm() -> None:
     import harness.engine.slurm
     import harness.engine.status
     import harness.models.quantize
-    import harness.run.execute  # noqa: F401
+    import harness.run.execute  # noqa: F401  # for their imports

@@ -15,7 +15,7 @@ from typing import Literal
 
 from harness.data.errors import DataError
 from harness.data.example import Example, alpaca
-from harness.data.tasks import labels, numbers, passages, transforms, writing  # noqa: F401
+from harness.data.tasks import labels, numbers, passages, transforms, writing  # noqa: F401  # they register
 from harness.data.tasks.family import FAMILIES, Family, Item
 from harness.data.tasks.lazy import Lazy
 from harness.data.tasks.words import FILLER
@@ -30,7 +30,7 @@ BUCKETS: dict[str, range] = {
     "test": range(82, 100),
     "test_families": range(100),
 }
-CAPACITY: dict[str, int] = {
+CAPACITY: dict[TaskSplit, int] = {
     "train": 12_000,
     "validation": 2_000,
     "test": 4_000,
