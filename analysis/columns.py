@@ -135,6 +135,15 @@ COLUMNS = (
         "examples truncated, without weight, dropped, …",
     ),
     Column(
+        "described.*",
+        "result",
+        "described",
+        "any",
+        "",
+        "the training subset: words and tokens by role, prompt/response ratios, near-duplicates, "
+        "what looks odd",
+    ),
+    Column(
         "fairness.*",
         "result",
         "fairness",

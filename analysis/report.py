@@ -14,6 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis import columns, drawing, export, figures, table, traces
+from analysis.described import described, doubtful
 from analysis.labels import factors
 from analysis.outcomes import PRIMARY
 from analysis.sentences import reason
@@ -94,6 +95,7 @@ def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, st
         compute=_compute(study.runs),
         checklist=_checklist(study),
         holes=_holes(study),
+        doubtful=doubtful(study.runs),
         alike=[listed(group) for group in study.alike],
     )
 
@@ -142,6 +144,11 @@ def _sheets(study: Study) -> list[Sheet]:
                 "the examples the baseline would need to do as well."
             )
         sheets.append(Sheet(f"Δ {one.name}", note, table.effects(study, one)))
+    data = (
+        "The training subsets, all their texts together, means over seeds; prompts without the "
+        "template. Near-duplicates share four fifths of their pairs of words."
+    )
+    sheets.append(Sheet("The data", data, described(study.runs)))
     trend = "Slope of Δ held-out response NLL per tenfold of N, and the size N* where Δ is zero."
     return [*sheets, Sheet("Trend with training size", trend, table.trends(study))]
 

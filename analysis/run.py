@@ -13,11 +13,11 @@ from analysis import columns
 from analysis.configs import read_config
 from analysis.evaluations import of_evaluations
 from analysis.files import checked
-from analysis.text import label, without_folders
+from analysis.text import label, remark, without_folders
 from harness import records
 from harness.records import storage
 
-VERSION = "3"
+VERSION = "4"
 """Of rows: raised when they come to be made in another way, so that no cache outlives it."""
 
 CONFIG_AGREES = {"mask.name": "mask", "model.name": "model", "data.name": "data", "seed": "seed"}
@@ -25,6 +25,9 @@ CONFIG_AGREES = {"mask.name": "mask", "model.name": "model", "data.name": "data"
 
 MOST_VALUES = 2_000
 """Columns that one run may have; a real one has about 400."""
+
+REMARKS = {"described.warnings"}
+"""Columns that hold sentences, not names."""
 
 LARGEST = 1e30
 """Beyond it sums of squares, as in a spread, would come near the end of the floats."""
@@ -90,7 +93,7 @@ def _row(folder: Path) -> dict[str, Any]:
                 f"{folder}: {records.CONFIG} has {key}={config.get(f'config.{key}')!r}, "
                 f"{records.RESULT} has {name}={row[name]!r}"
             )
-    said = {name: _said(value) for name, value in (row | config).items()}
+    said = {name: _said(name, value) for name, value in (row | config).items()}
     encoded = {name: _encoded(name, value) for name, value in said.items()}
     return encoded | of_evaluations(folder / records.EVALS) | {"parameters": _parameters(said)}
 
@@ -115,13 +118,14 @@ def _fault(row: dict[str, Any]) -> str:
     return ""
 
 
-def _said(value: Any) -> Any:
+def _said(name: str, value: Any) -> Any:
     """A setting as it can be shown, compared and kept: a number, or text that tells no folder."""
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int) and abs(value) <= EXACT:
         return value
-    return label(without_folders(str(value)))
+    whole = remark if name in REMARKS else label
+    return whole(without_folders(str(value)))
 
 
 def _encoded(name: str, value: Any) -> Any:

@@ -11,6 +11,7 @@ import pandas as pd
 from harness.records.visible import visible
 
 LONGEST_LABEL = 80
+LONGEST_REMARK = 1_000
 
 ABSOLUTE = re.compile(r"^(/|~|[A-Za-z]:[\\/]|\\\\|file:)")
 INNER_PATH = re.compile(r"(?<![\w.])(?:/[^\s/'\"]+){2,}|~(?:/[^\s/'\"]+)+|[A-Za-z]:\\[^\s'\"]+")
@@ -26,6 +27,12 @@ def label(text: str) -> str:
         return line
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{line[: LONGEST_LABEL - 10]}… {digest}"
+
+
+def remark(text: str) -> str:
+    """What is said in whole sentences: one visible line, cut at `LONGEST_REMARK`."""
+    line = visible(text).replace("\n", " ").strip()
+    return line if len(line) <= LONGEST_REMARK else f"{line[: LONGEST_REMARK - 1]}…"
 
 
 def without_folders(text: str) -> str:

@@ -207,6 +207,13 @@ def write_run(
         },
         prompt_share=0.0 if mask == "full" else 0.6,
         counts={"truncated": 0, "without_weight": 0},
+        described={
+            "words": dict.fromkeys(LENGTHS, 4 * size),
+            "tokens": {role: count * size for role, count in LENGTHS.items()},
+            "mean_log_ratio": 1.125,
+            "near_test": 2 * seed,
+            "warnings": "",
+        },
         fairness=Fairness(
             examples=subset, batches=subset, test=_hash("test"), weights=_hash(model, seed)
         ),

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
-from harness.data.describe import Length, describe
+from harness.data.describe import describe
 from harness.data.doubts import doubts
 from harness.data.example import Example, Message, alpaca
+from harness.data.examples import prepare_examples
 from harness.data.overlap import count_near
+from harness.data.statistics import Length
 from tests.make_data_files import FOLDER
 from tests.tiny import BPE, run_of
 
@@ -34,29 +36,30 @@ def test_counts_and_lengths_of_a_set(tmp_path: Path) -> None:
     found = describe(run_of(*of_file(path, f"data.test_path={tmp_path / 'test.jsonl'}")), 1)
     assert found.sizes == {"training": 2, "validation": 0, "test": 1, "test families": 0}
     assert found.notes[0] == f"{path}: 3 examples from question, answer"
-    assert (found.duplicates, found.in_test, found.near_test, found.truncated) == (1, 0, 0, 0)
+    pool = found.pool
+    assert (found.duplicates, found.in_test, pool.near_test, pool.truncated) == (1, 0, 0, 0)
     prompts = [len(BPE.encode(row["question"])) for row in rows]
     answers = [len(BPE.encode(row["answer"])) for row in rows]
     header = [len(BPE.encode(text)) for text in ("### Instruction:\n", "\n\n### Response:\n")]
-    assert found.lengths == {
+    assert found.pool.lengths == {
         "template": Length(8, 2 * sum(header)),
         "instruction": Length(6, sum(prompts)),
         "response": Length(3, sum(answers)),
         "end": Length(0, 2),
     }
-    assert found.ratio_of_means == sum(prompts) / sum(answers)
+    assert found.pool.ratio_of_means == sum(prompts) / sum(answers)
     logs = [math.log(p / a) for p, a in zip(prompts, answers, strict=True)]
-    assert found.mean_log_ratio == pytest.approx(sum(logs) / 2, rel=1e-12)
-    assert found.turns == {1: 2}
+    assert found.pool.mean_log_ratio == pytest.approx(sum(logs) / 2, rel=1e-12)
+    assert found.pool.turns == {1: 2}
     whole = 2 * sum(header) + sum(prompts) + sum(answers) + 2
-    assert found.template_share == 2 * sum(header) / whole
+    assert found.pool.template_share == 2 * sum(header) / whole
     (shown,) = found.shown
     assert shown.startswith("### Instruction:\none two") and shown.endswith("<|endoftext|>")
 
 
 def test_turns_and_what_is_too_long_are_counted() -> None:
     found = describe(run_of(*of_file(FOLDER / "dialogues.jsonl", "model.context=32")))
-    assert found.turns == {2: 3} and found.truncated == 3
+    assert found.pool.turns == {2: 3} and found.pool.truncated == 3
     assert "3 of 3 examples are longer than model.context" in found.warnings
 
 
@@ -132,3 +135,25 @@ def test_the_command_tells_faults_in_one_line(capsys: pytest.CaptureFixture[str]
     assert main(["describe", "data.path=none.jsonl"]) == 2
     line = "harness describe: data.path=none.jsonl: no such file or folder\n"
     assert capsys.readouterr().err == line
+
+
+def test_a_result_keeps_what_describe_counts_of_the_training_subset(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    long = " ".join(f"w{n}" for n in range(40))
+    rows = [{"question": f"{long} {n}?", "answer": "yes"} for n in range(6)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = run_of(*of_file(path, "data.size=4"))
+    examples = prepare_examples(run)
+    assert examples.statistics is prepare_examples(run).statistics  # counted once for all masks
+    found = examples.statistics.record()
+    assert found["words"] == {"template": 16, "instruction": 164, "response": 4, "end": 0}
+    tokens = sum(len(item.tokens.ids) for item in examples.train)
+    assert sum(found["tokens"].values()) == tokens and found["tokens"]["end"] == 4
+    assert found["near_test"] == 4 and found["truncated"] == 0
+    assert found["ratio_of_means"] == pytest.approx(math.exp(found["mean_log_ratio"]), rel=0.01)
+    assert found["warnings"] == (
+        "100% of the responses are one word: most of the loss is on end tokens; 4 of 4 training "
+        "examples are near-duplicates of test examples; data.group=overlap keeps such examples on "
+        "one side"
+    )
+    json.dumps(found, allow_nan=False)

@@ -140,7 +140,10 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
             ["model=nano", f"prompt={'word ' * 1100}"],
             "prompt: 1101 tokens, expected fewer than the model's context",
         ),
-        (["model=small", "prompt=x"], "model.weights=random: small has no weights"),
+        (
+            ["model=nano", "model.weights=random", "prompt=x"],
+            "model.weights=random: nano has no weights",
+        ),
         (["prompt=x", "tokens=0"], "tokens=0: expected greater than 0"),
     ],
 )

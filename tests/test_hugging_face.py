@@ -140,7 +140,10 @@ def test_the_command_exports_and_names_its_faults(
     assert main(["export", "model=nano", "out=x"]) == 0
     assert json.loads((tmp_path / "x" / "config.json").read_text())["n_embd"] == 128
     for arguments, message in (
-        (["model=small", "out=y"], "model.weights=random: small has no weights"),
+        (
+            ["model=nano", "model.weights=random", "out=y"],
+            "model.weights=random: nano has no weights",
+        ),
         (["model=nano"], "out: missing, expected out=VALUE"),
         (["model=nano", "ot=y"], "ot=y: no such key ot, did you mean out?"),
         (["run=nowhere", "out=y"], "run=nowhere: no config.yaml there"),

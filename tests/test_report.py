@@ -153,6 +153,26 @@ def test_a_whole_sweep_has_no_warning(tmp_path: Path) -> None:
     assert 'class="warning"' not in rendered(folder)
 
 
+def test_the_page_tells_what_was_trained_on_and_what_looks_odd(page: str, tmp_path: Path) -> None:
+    row = page.split("The data</h3>")[-1].split("</table>")[0]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert cells[:4] == ["builtin", "nano", "100", "2"]
+    assert "400 / 800" in cells and "+1.125" in cells and cells[-1] == "1"
+    assert "looks odd" not in page
+    fakes.write_sweep(tmp_path, masks=("full", "none"), sizes=(100,), seeds=(0,), prompts=6)
+    odd = f"the responses look odd {'so ' * 40}<b>"
+    for path in tmp_path.glob(f"*/{records.RESULT}"):
+        result = json.loads(path.read_text("utf-8"))
+        result["described"]["warnings"] = odd
+        path.write_text(json.dumps(result), "utf-8")
+    found = rendered(tmp_path)
+    assert f"<li>builtin, 100 examples, seed 0: {html.escape(odd)}</li>" in found
+    del result["described"]
+    for path in tmp_path.glob(f"*/{records.RESULT}"):
+        path.write_text(json.dumps(result | {"identity": path.parent.name}), "utf-8")
+    assert "The data" not in rendered(tmp_path)
+
+
 def test_one_figure_can_be_made_again(
     sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from analysis.load import load
 from harness.__main__ import main
 from harness.config import extras
-from harness.records import RESPONSES, RESULT, ResponseRecord, Result
+from harness.records import CONFIG, RESPONSES, RESULT, ResponseRecord, Result
 from harness.records.storage import read_json, read_jsonl
 from harness.run.execute import execute
 from harness.run.warm import Warm
@@ -28,6 +28,9 @@ def test_a_run_scored_later_has_the_records_of_one_scored_at_once(tmp_path: Path
     expected = execute(early, lambda *_: None, Warm())
     before = execute(late, lambda *_: None, Warm())
     assert set(before.scores) == {"exact_match"} and early.folder != late.folder
+    config = late.folder / CONFIG  # as of a version that knew no groups
+    older = [line for line in config.read_text().splitlines(keepends=True) if "group:" not in line]
+    config.write_text("".join(older))
     assert main(["rescore", str(late.folder), "chrf"]) == 0
     result = read_json(late.folder / RESULT, Result)
     assert result.scores == expected.scores and result.scored == expected.scored

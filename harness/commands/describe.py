@@ -37,8 +37,8 @@ LONGEST = 1_500
 def page(found: Description, name: str) -> Group:
     """The description for a terminal."""
     table = Table("role", "words", "tokens", "share", title="training pool", title_justify="left")
-    total = sum(length.tokens for length in found.lengths.values())
-    for role, length in found.lengths.items():
+    total = sum(length.tokens for length in found.pool.lengths.values())
+    for role, length in found.pool.lengths.items():
         share = f"{length.tokens / total:.1%}"
         table.add_row(role, f"{length.words:,}", f"{length.tokens:,}", share)
     lines = [f"data {name}", *found.notes, *_facts(found)]
@@ -53,20 +53,20 @@ def page(found: Description, name: str) -> Group:
 def _facts(found: Description) -> list[str]:
     """What a line each says."""
     sizes = ", ".join(f"{count:,} {name}" for name, count in found.sizes.items() if count)
-    turns = ", ".join(f"{count:,} of {number}" for number, count in found.turns.items())
-    geometric = math.exp(found.mean_log_ratio)
+    turns = ", ".join(f"{count:,} of {number}" for number, count in found.pool.turns.items())
+    geometric = math.exp(found.pool.mean_log_ratio)
     return [
         f"examples: {sizes}",
         f"answers in an example: {turns}",
         (
             f"prompt tokens / response tokens, template aside: ratio of means "
-            f"{found.ratio_of_means:.3g}, mean log ratio {found.mean_log_ratio:+.3f} "
+            f"{found.pool.ratio_of_means:.3g}, mean log ratio {found.pool.mean_log_ratio:+.3f} "
             f"(geometric mean {geometric:.3g})"
         ),
-        f"template: {found.template_share:.1%} of all tokens",
+        f"template: {found.pool.template_share:.1%} of all tokens",
         f"left out: {found.duplicates:,} that occur twice, {found.in_test:,} that are held out too",
-        f"near-duplicates of held-out examples, which stay: {found.near_test:,}",
-        f"longer than model.context: {found.truncated:,}",
+        f"near-duplicates of held-out examples, which stay: {found.pool.near_test:,}",
+        f"longer than model.context: {found.pool.truncated:,}",
     ]
 
 

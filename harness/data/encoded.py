@@ -5,8 +5,9 @@ done once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.config.schema import Run
@@ -34,6 +35,7 @@ class Encoded:
         prompt: number of leading tokens that a model sees before its last answer.
         truncated: whether tokens were cut off.
         mark: what closes the thoughts before its last answer; "" where there are none.
+        words: role -> words of its texts, parted by blanks, before anything is cut.
     """
 
     example: Example
@@ -41,6 +43,7 @@ class Encoded:
     prompt: int
     truncated: bool
     mark: str = ""
+    words: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def content(self) -> bytes:
@@ -109,7 +112,10 @@ def _encode(example: Example, template: str, tokenizer: Tokenizer, context: int)
     if truncated:
         # The end token goes with the rest: a cut answer must not teach the model to stop there.
         tokens = tokens.first(context)
-    return Encoded(example, tokens, prompt, truncated, closing_mark(segments))
+    words: Counter[str] = Counter()
+    for segment in segments:
+        words[segment.role] += len(segment.text.split())
+    return Encoded(example, tokens, prompt, truncated, closing_mark(segments), words)
 
 
 def bytes_by_role(items: Sequence[Encoded], tokenizer: Tokenizer) -> dict[str, int]:

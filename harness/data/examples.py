@@ -22,9 +22,16 @@ from harness.data.measures import Floats, Ranking, inverse_document_frequency, m
 from harness.data.rows import Row, shift
 from harness.data.sources import drawn, load, n_examples, subset
 from harness.data.specials import written
+from harness.data.statistics import Statistics, statistics
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.records import AuditRecord, Split
 from harness.records.roles import RESPONSE_IDS, ROLES
+
+MOST_KEPT = 64
+"""Sets whose statistics a worker remembers."""
+
+_statistics: dict[tuple[str, str], Statistics] = {}
+"""Digests of training subset and held-out set -> what they come to."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,16 @@ class Examples:
         """The examples of a set."""
         examples: list[Encoded] = getattr(self, split)
         return examples
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Of the training subset beside the held-out set; counted once for all masks."""
+        key = (self.digests["train"], self.digests["test"])
+        if key not in _statistics:
+            while len(_statistics) > MOST_KEPT:
+                _statistics.pop(next(iter(_statistics)))
+            _statistics[key] = statistics(self.train, [item.example for item in self.test])
+        return _statistics[key]
 
     @cached_property
     def train_tokens(self) -> int:

@@ -201,6 +201,9 @@ class Result:
         weight_mass: role -> share of the realised Σ w over training, sums to 1.
         prompt_share: the prompt's share of Σ w·nll over training.
         counts: examples truncated, without weight, dropped, … by name.
+        described: the training subset beside the test set, as `harness.data.statistics` counts:
+            "words" and "tokens" by role, "ratio_of_means", "mean_log_ratio", "near_test",
+            "truncated", "template_share", and "warnings" in one text; empty in older results.
         fairness: hashes that the arms of a comparison share.
         tokens: phase -> tokens processed.
         seconds: phase -> wall seconds, over all tries as far as the run went on from them.
@@ -232,6 +235,7 @@ class Result:
     weight_mass: dict[str, float]
     prompt_share: float
     counts: dict[str, int]
+    described: dict[str, Any] = field(default_factory=dict)
     fairness: Fairness
     tokens: dict[str, int]
     seconds: dict[str, float]

@@ -17,6 +17,7 @@ from harness.config.schema import Data
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.sources import load
+from harness.paths import CONF
 from harness.records import CONFIG, RESPONSES, RESULT, ResponseRecord, Result, Scale
 from harness.records.storage import RecordError, append, read_json, read_jsonl, write_json
 from harness.records.yaml_text import read_text
@@ -100,8 +101,10 @@ def _data(path: Path) -> Data:
     """
     try:
         content = OmegaConf.to_container(OmegaConf.load(StringIO(read_text(path))))
-        assert isinstance(content, dict)
-        return TypeAdapter(Data).validate_json(json.dumps(content.get("data")))
+        base = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "_base.yaml"))
+        assert isinstance(content, dict) and isinstance(content.get("data"), dict)
+        assert isinstance(base, dict)  # keys that a run of an older version has not
+        return TypeAdapter(Data).validate_json(json.dumps(base | content["data"]))
     except (OSError, OmegaConfBaseException, YAMLError, ValidationError, AssertionError) as error:
         raise RecordError(
             f"{path}: {str(error).splitlines()[0]}, expected a run's config"

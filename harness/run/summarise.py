@@ -67,6 +67,7 @@ def summarise(
         weight_mass=_weight_mass(totals),
         prompt_share=totals.prompt / totals.loss if totals.loss else 0.0,
         counts=_counts(prepared, totals),
+        described=prepared.examples.statistics.record(),
         fairness=_fairness(prepared),
         tokens=dict(journal.tokens),
         seconds=dict(seconds),

@@ -88,7 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.pretraining", description=__doc__
     )
-    parser.add_argument("models", nargs="*", default=["nano", "micro", "mini", "small"])
+    parser.add_argument("models", nargs="*", default=["nano", "micro", "mini"])
     parser.add_argument("--out", type=Path, help="JSON lines are added to this file")
     parser.add_argument(
         "--set", action="append", default=[], help="an override, as micro_tokens=65536"
