@@ -213,6 +213,10 @@ COLUMNS = (
 )
 
 
+BEFORE = {"config.data.group": '""', "config.data.strip": '""'}
+"""Settings that older runs do not name -> what they were, as JSON: no factor beside newer runs."""
+
+
 def as_cells(mapping: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Dotted key -> value of a nested mapping; lists are kept whole, as text."""
     return {

@@ -115,7 +115,9 @@ def gather(folders: Sequence[Path]) -> Loaded:
     if not frames:
         first = f"; first: {problems[0]}" if problems else ""
         raise LoadError(f"{', '.join(map(str, folders))}: no finished run{first}")
-    return Loaded(pd.concat(frames, ignore_index=True), problems, archives)
+    runs = pd.concat(frames, ignore_index=True)
+    known = {name: value for name, value in columns.BEFORE.items() if name in runs}
+    return Loaded(runs.fillna(known), problems, archives)
 
 
 def _read_archive(path: Path) -> Archive:

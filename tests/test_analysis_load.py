@@ -275,3 +275,16 @@ def test_sizes_may_be_given_by_name_or_number(tmp_path: Path) -> None:
     frame = analysis.load(folder)
     assert frame["condition"].unique().tolist() == [""]
     assert sorted(frame["config.data.size"]) == ["300", "medium"]
+
+
+def test_a_run_that_names_no_group_is_as_one_without(tmp_path: Path) -> None:
+    sweep = fakes.write_sweep(tmp_path / "sweep", sizes=(100,), seeds=(0, 1), prompts=4)
+    first = next(sweep.glob(f"full*/{records.CONFIG}"))
+    config = yaml.safe_load(first.read_text())
+    config["data"] |= {"group": "", "strip": ""}
+    first.write_text(yaml.safe_dump(config))
+    frame = analysis.load(sweep)
+    assert set(frame["condition"]) == {""} and set(frame["config.data.group"]) == {""}
+    config["data"]["group"] = "input"
+    first.write_text(yaml.safe_dump(config))
+    assert len(set(analysis.load(sweep)["condition"])) == 2
