@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.judges import judges
 from analysis.labels import plain
 from analysis.study import Study
 
@@ -34,6 +35,7 @@ def setup(study: Study) -> list[tuple[str, str]]:
         ("normaliser", values(runs, "normalize")),
         ("seeds", values(runs, "seed")),
     ]
+    rows += [(f"judge {name}", told) for name, told in judges(_folders(study))]
     return [(name, value) for name, value in rows if value]
 
 
@@ -87,6 +89,11 @@ def _mean(runs: pd.DataFrame, column: str, unit: str) -> str:
     means = runs.groupby("condition")[column].mean().dropna()
     low, high = f"{means.min():.3g}", f"{means.max():.3g}"
     return f"{low if low == high else f'{low} to {high}'} {unit}".strip()
+
+
+def _folders(study: Study) -> list[str]:
+    """Those of runs, but for what archives hold."""
+    return [path for path in study.runs["path"] if path not in study.archives]
 
 
 def _specials(runs: pd.DataFrame) -> str:

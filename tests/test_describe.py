@@ -60,7 +60,10 @@ def test_counts_and_lengths_of_a_set(tmp_path: Path) -> None:
 def test_turns_and_what_is_too_long_are_counted() -> None:
     found = describe(run_of(*of_file(FOLDER / "dialogues.jsonl", "model.context=32")))
     assert found.pool.turns == {2: 3} and found.pool.truncated == 3
-    assert "3 of 3 examples are longer than model.context" in found.warnings
+    assert (
+        "3 of 3 examples are longer than model.context, which is an error without "
+        "data.too_long=truncate or drop"
+    ) in found.warnings
 
 
 def test_near_duplicates_share_four_fifths_of_their_pairs_of_words() -> None:

@@ -25,8 +25,8 @@ from harness.judging import agreement
 from harness.judging.client import Client
 from harness.judging.pairs import Pair, judge_pairs
 from harness.judging.questions import rubric_question, score_question
-from harness.judging.replies import HIDDEN, replies_in
-from harness.records import RESPONSES, ResponseRecord, Scale
+from harness.judging.replies import replies_in
+from harness.records import JUDGED, RESPONSES, ResponseRecord, Scale
 from harness.records.storage import read_jsonl, write_json
 from harness.run.rescore import write_scores
 from harness.scoring import SCORES
@@ -84,7 +84,13 @@ def _scores(folder: Path, config: Judge, client: Client) -> None:
         mean, count = result.scores[config.name], result.scored[config.name]
         shown = "null" if mean is None else f"{mean:.1f}"
         print(f"{run.name}: {config.name} {shown} over {count} of {len(records)} answers")
-    _write(folder, config, line, {"unread": said.count(None), "answers": len(said)})
+    others = [
+        {name: value for name, value in record.scores.items() if name != config.name}
+        for _, record in every
+    ]
+    ranks = agreement.rank_correlation(others, said)
+    counts = {"unread": said.count(None), "answers": len(said)}
+    _write(folder, config, line, {**counts, "rank_correlation": ranks})
 
 
 def _pairs(folder: Path, config: Judge, client: Client) -> None:
@@ -156,4 +162,4 @@ def _answers(run: Path) -> list[ResponseRecord]:
 def _write(folder: Path, config: Judge, line: str, found: Mapping[str, object]) -> None:
     """Keep who judged how beside the replies."""
     about = {"model": config.model, "kind": config.kind, "agreement": line}
-    write_json(folder / HIDDEN / f"{config.name}.json", {**about, **found})
+    write_json(folder / JUDGED / f"{config.name}.json", {**about, **found})

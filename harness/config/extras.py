@@ -52,4 +52,5 @@ def lacking(extra: str) -> str:
     missing = [module for module in EXTRAS[extra].modules if not installed(module)]
     if not missing:
         return ""
-    return f"{' and '.join(missing)} is missing, expected pip install '{PACKAGE}[{extra}]'"
+    verb = "is" if len(missing) == 1 else "are"
+    return f"{' and '.join(missing)} {verb} missing, expected pip install '{PACKAGE}[{extra}]'"

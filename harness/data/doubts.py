@@ -41,7 +41,10 @@ def doubts(examples: Sequence[Example], truncated: int, template_share: float) -
         yield f"{empty:,} responses are empty"
     yield from _markers(examples)
     if truncated:
-        yield f"{truncated:,} of {total:,} examples are longer than model.context"
+        yield (
+            f"{truncated:,} of {total:,} examples are longer than model.context, which is an error "
+            "without data.too_long=truncate or drop"
+        )
     if template_share > MOST:
         yield f"the template makes up {template_share:.0%} of all tokens"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.stats import spearmanr
 
 Pair = tuple[float | None, float | None]
 """Exact match and the judge's word on one answer; None where there is none."""
@@ -26,6 +27,25 @@ def of_scores(pairs: Sequence[Pair]) -> str:
         f"agreement with exact match: AUC {above:.2f}; mean {right.mean():.1f} where it matches "
         f"({len(right):,} answers), {wrong.mean():.1f} where not ({len(wrong):,})"
     )
+
+
+def rank_correlation(
+    measured: Sequence[Mapping[str, float | None]], said: Sequence[float | None]
+) -> dict[str, float]:
+    """Spearman's ρ between a judge's scores and each measured one, over the answers that have both;
+    a score is left out where one of the two never varies.
+    """
+    found = {}
+    for name in sorted({name for scores in measured for name in scores}):
+        both = [
+            (scores[name], word)
+            for scores, word in zip(measured, said, strict=True)
+            if word is not None and scores.get(name) is not None
+        ]
+        ours, theirs = zip(*both, strict=True) if both else ((), ())
+        if len(set(ours)) > 1 and len(set(theirs)) > 1:
+            found[name] = round(float(spearmanr(ours, theirs).statistic), 4)
+    return found
 
 
 def of_pairs(pairs: Sequence[tuple[float | None, float | None, float | None]]) -> str:

@@ -10,10 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from harness.records import JUDGED
 from harness.records.storage import append
-
-HIDDEN = ".judge"
-"""Folder inside a sweep's folder for what judges said."""
 
 REPLIES = "replies.jsonl"
 
@@ -74,7 +72,7 @@ def replies_in(folder: Path) -> Replies:
     Raises:
         OSError: the folder cannot be written.
     """
-    hidden = folder / HIDDEN
+    hidden = folder / JUDGED
     hidden.mkdir(exist_ok=True)
     found = Replies(hidden / REPLIES)
     if found.path.is_file():

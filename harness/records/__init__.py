@@ -25,6 +25,8 @@ WEIGHTS = "model.safetensors"
 ADAPTER = "adapter_model.safetensors"
 CARD = "README.md"
 LOG = "log.txt"
+JUDGED = ".judge"
+"""Folder inside a sweep's folder for what judges said."""
 SCHEMA = 1
 
 Split = Literal["train", "validation", "test", "test_families"]
