@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tqdm import tqdm
 
 from harness.data.example import Example, Message
-from harness.data.own_files import ModelError
+from harness.data.own_files import ModelError, quiet
 from harness.data.own_tokenizer import OwnTokenizer, load_own_tokenizer
 from harness.data.prompt import render, render_prompt
 from harness.data.tokens import opening_of, template_of, tokenize
@@ -201,3 +204,12 @@ def test_the_digest_follows_vocabulary_and_template(tmp_path: Path) -> None:
 def test_sizes_beyond_the_models_are_counted(tmp_path: Path) -> None:
     own = load_own_tokenizer(str(write_model(tmp_path, "llama")))
     assert own.size == BPE.size + 3
+
+
+@pytest.mark.parametrize("worker", [True, False])
+def test_bars_of_a_worker_share_no_semaphore(worker: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: object() if worker else None)
+    monkeypatch.setattr(tqdm, "set_lock", given.append)
+    quiet()
+    assert [type(lock) for lock in given] == [type(threading.RLock())] * worker

@@ -4,8 +4,10 @@ once. Nothing pickled is looked at, and no code that comes with a model.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -126,7 +128,12 @@ def _of_hub(path: str) -> Files:
 def quiet() -> None:
     """Keep transformers from writing bars and advice between our lines."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from tqdm import tqdm
     from transformers.utils import logging
+
+    if multiprocessing.parent_process() is not None:
+        # Bars share a semaphore by default, and a worker that is ended would be said to leak it.
+        tqdm.set_lock(threading.RLock())
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
