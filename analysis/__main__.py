@@ -149,9 +149,7 @@ def _parser() -> argparse.ArgumentParser:
         help="write runs, outcomes and responses as Parquet with a data dictionary, tables in "
         "Markdown and LaTeX, and croissant.json into OUT/export, and no report",
     )
-    parser.add_argument(
-        "--columns", action="store_true", help="explain the columns of the run table"
-    )
+    parser.add_argument("--columns", action="store_true", help="explain the run table's columns")
     return parser
 
 

@@ -253,7 +253,10 @@ def column_of(name: str) -> Column:
 
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A frame's rows, each a mapping of its columns."""
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    # Column by column, in a fraction of the time that `to_dict` takes row by row.
+    names = [str(name) for name in frame.columns]
+    cells = [column.tolist() for _, column in frame.items()]
+    return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
 
 
 def describe() -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,16 +70,8 @@ def write_report(study: Study, out: str | Path) -> Path:
 
 def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, str]) -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["shown"] = visible
     script = Markup((TEMPLATES / "report.js").read_text("utf-8"))
-    return environment.get_template("report.html.j2").render(
+    return _template().render(
         study=study,
         # The page allows this one script by its hash: were a response's markup to slip through, it
         # could not run.
@@ -98,6 +91,20 @@ def render(study: Study, drawn: dict[str, dict[str, bytes]], unfit: dict[str, st
         doubtful=doubtful(study.runs),
         alike=[listed(group) for group in study.alike],
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    """The page's template, compiled once in a process."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["shown"] = visible
+    return environment.get_template("report.html.j2")
 
 
 def _claimed(study: Study) -> list[Claimed]:

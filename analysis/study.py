@@ -192,14 +192,8 @@ def study(
     every, problems, archives = read([Path(folder) for folder in folders])
     declare(every)
     order = arm_order(every["arm"])
-    if baseline and baseline not in order:
-        raise LoadError(
-            f"baseline '{baseline}': no run has this mask, expected one of {', '.join(order)}"
-        )
+    _check(every, order, baseline, vary)
     baseline = baseline or order[0]
-    unknown = [key for key in vary if f"config.{key}" not in every.columns]
-    if unknown:
-        raise LoadError(f"vary '{unknown[0]}': no run's config has this key")
     chosen = rates.choose(every)
     runs = rates.only_chosen(every, chosen)
     free = [*vary, *(["train.lr"] if chosen.by_validation else [])]
@@ -224,6 +218,17 @@ def study(
         claims=named,
         archives=archives,
     )
+
+
+def _check(runs: pd.DataFrame, order: Sequence[str], baseline: str, vary: Sequence[str]) -> None:
+    """Raises LoadError where no run has the baseline, or a key of `vary`."""
+    if baseline and baseline not in order:
+        raise LoadError(
+            f"baseline '{baseline}': no run has this mask, expected one of {', '.join(order)}"
+        )
+    unknown = [key for key in vary if f"config.{key}" not in runs.columns]
+    if unknown:
+        raise LoadError(f"vary '{unknown[0]}': no run's config has this key")
 
 
 def claim_names(runs: pd.DataFrame) -> pd.Series:

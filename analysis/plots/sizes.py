@@ -114,25 +114,12 @@ def difference(
         here = effects[effects["condition"] == condition]
         own = pairs[pairs["condition"] == condition]
         for place, arm in enumerate(arms):
-            look = looks[arm]
             aside = style.dodge(all_sizes, place, len(arms))
             seeds = own[own["arm"] == arm]
-            axes.plot(
-                seeds["n_examples"] * aside,
-                seeds[outcome.delta],
-                look.marker,
-                color=look.colour,
-                ms=2.5,
-                alpha=0.4,
-                mew=0,
-                zorder=2,
+            cells = here[here["arm"] == arm].sort_values("n_examples")
+            _differences(
+                axes, looks[arm], aside, seeds.set_index("n_examples")[outcome.delta], cells
             )
-            cell = here[here["arm"] == arm].sort_values("n_examples")
-            x = cell["n_examples"].to_numpy() * aside
-            axes.plot(
-                x, cell["delta"], look.marker, ls=look.line, color=look.colour, ms=4, zorder=3
-            )
-            axes.vlines(x, cell["low"], cell["high"], color=look.colour, lw=1.2, zorder=3)
         axes.set_title(style.wrapped(condition), loc="left")
         style.difference_axis(axes.yaxis, outcome)
         style.size_axis(axes, all_sizes)
@@ -141,6 +128,25 @@ def difference(
         _crossovers(axes, trends, condition, {arm: looks[arm] for arm in arms}, all_sizes)
     style.legend(figure, {arm: looks[arm] for arm in arms})
     return figure
+
+
+def _differences(
+    axes: Axes, look: style.Look, aside: float, seeds: pd.Series[float], cells: pd.DataFrame
+) -> None:
+    """An arm's seeds, by size, and its means with their intervals, moved aside by a factor."""
+    axes.plot(
+        seeds.index * aside,
+        seeds,
+        look.marker,
+        color=look.colour,
+        ms=2.5,
+        alpha=0.4,
+        mew=0,
+        zorder=2,
+    )
+    x = cells["n_examples"].to_numpy() * aside
+    axes.plot(x, cells["delta"], look.marker, ls=look.line, color=look.colour, ms=4, zorder=3)
+    axes.vlines(x, cells["low"], cells["high"], color=look.colour, lw=1.2, zorder=3)
 
 
 def _crossovers(
@@ -194,21 +200,8 @@ def heat_map(
         image = axes.imshow(
             table.to_numpy(float), cmap="PuOr", vmin=-bound, vmax=bound, aspect="auto"
         )
-        for (row, column), value in np.ndenumerate(table.to_numpy(float)):
-            if math.isnan(value):
-                continue
-            cell = cells.loc[(conditions[row], sizes[column])]
-            clear = cell["low"] > 0 or cell["high"] < 0
-            axes.text(
-                column,
-                row,
-                amount(value, outcome),
-                ha="center",
-                va="center",
-                fontsize=6.5 if len(sizes) * columns <= 10 else 5,
-                fontweight="bold" if clear else "normal",
-                color="white" if abs(value) > 0.65 * bound else "black",
-            )
+        fontsize = 6.5 if len(sizes) * columns <= 10 else 5
+        _write_cells(axes, cells, table, outcome, bound, fontsize)
         axes.grid(visible=False)
         axes.set_title(arm, loc="left")
         axes.set_xticks(range(len(sizes)), [style.thousands(size) for size in sizes])
@@ -222,6 +215,32 @@ def heat_map(
         bar = figure.colorbar(image, ax=places, shrink=0.9, **below)
         style.difference_axis(bar.ax.xaxis if columns == 1 else bar.ax.yaxis, outcome)
     return figure
+
+
+def _write_cells(
+    axes: Axes,
+    cells: pd.DataFrame,
+    table: pd.DataFrame,
+    outcome: Outcome,
+    bound: float,
+    fontsize: float,
+) -> None:
+    """Each Δ of the table in its square, bold where its interval excludes zero."""
+    for (row, column), value in np.ndenumerate(table.to_numpy(float)):
+        if math.isnan(value):
+            continue
+        cell = cells.loc[(table.index[row], table.columns[column])]
+        clear = cell["low"] > 0 or cell["high"] < 0
+        axes.text(
+            column,
+            row,
+            amount(value, outcome),
+            ha="center",
+            va="center",
+            fontsize=fontsize,
+            fontweight="bold" if clear else "normal",
+            color="white" if abs(value) > 0.65 * bound else "black",
+        )
 
 
 def against_ratio(pairs: pd.DataFrame, arms: Sequence[str], outcome: Outcome) -> Figure:
