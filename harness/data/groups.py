@@ -84,14 +84,14 @@ def _overlapping(examples: Sequence[Example]) -> Groups:
             number = parent[number]
         return number
 
-    first: dict[tuple[str, ...], int] = {}
+    first: dict[int, int] = {}  # by hashes, which take a seventh of the memory of the words
     for number, example in enumerate(examples):
         for message in example.messages:
             if message.speaker == "system":
                 continue
             words = f"{message.content} {message.input}".casefold().split()
             for start in range(len(words) - RUN + 1):
-                holder = first.setdefault(tuple(words[start : start + RUN]), number)
+                holder = first.setdefault(hash(tuple(words[start : start + RUN])), number)
                 if holder != number:
                     one, other = root(holder), root(number)
                     parent[max(one, other)] = min(one, other)
