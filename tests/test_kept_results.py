@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from analysis import export
+from analysis.configs import read_config
 from analysis.outcomes import PRIMARY
 from analysis.sentences import reason
 from analysis.study import Study, study
@@ -85,16 +86,21 @@ def test_what_a_report_of_kept_results_writes_is_ignored(name: str) -> None:
 
 
 def test_the_figures_of_smollm2_are_those_of_its_records() -> None:
-    page = (ROOT / "docs" / "models.md").read_text("utf-8")
-    kept = sorted((KEPT / "own").glob("*/*/result.json"))
+    page = (ROOT / "docs" / "models.md").read_text("utf-8").split("### SmolLM2")[1]
+    kept = sorted((KEPT / "smollm2").glob("*/*/result.json"))
+    assert [path.parent.parent.name for path in kept] == ["all"] * 3 + ["lora"] * 3
     for path in kept:
         result = json.loads(path.read_text("utf-8"))
         nll, bits = result["nll"], result["bits_per_byte"]
         row = f"| `{result['mask']}` | {nll['test']['answer']:.3f} | {bits['test']['answer']:.3f} |"
-        assert row in page and f"(base: {nll['base']['answer']:.3f})" in page
+        assert row in page.split("`train.adapter=lora")[path.parent.parent.name == "lora"]
+        assert f"(base: {nll['base']['answer']:.3f})" in page
         assert f"(base: {bits['base']['answer']:.3f})" in page
         assert nll["test"]["answer"] < nll["base"]["answer"]
-    assert len(kept) == 6
+        config = read_config(path.with_name("config.yaml"))
+        assert config["data"]["template"] == "own" and not result["provenance"]["dirty"]
+        said = f"one pass of {result['steps']} steps"
+        assert result["epochs"] == 1 and said in " ".join(page.split())
 
 
 def test_the_kept_map_gives_its_verdicts_and_the_page_has_them() -> None:
