@@ -45,7 +45,7 @@ check: setup  ## ruff and mypy
 	$(BIN)/mypy
 
 site: setup  ## the site in build/site, offline; a warning is an error
-	$(BIN)/python -m pip install -q -c constraints.txt '.[site]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[site]'
 	$(BIN)/python -m sphinx -W --keep-going -n -q docs build/site
 
 bench: .venv-peers/.ready  ## ours beside TRL, Hugging Face and a loop from scratch, 10 minutes; makes docs/performance.md

@@ -38,3 +38,10 @@ def test_it_builds_offline_without_a_warning(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     page = (tmp_path / "reference.html").read_text("utf-8")
     assert "harness.library.masks.weights" in page and "harness.config.schema.Mask" in page
+
+
+def test_making_it_leaves_the_clone_installed_as_a_clone() -> None:
+    """A copy among the site-packages would have every mask twice: there and in `conf/`."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    installs = re.findall(r"pip install (.*'\.\[\w+\]')", makefile)
+    assert len(installs) == 3 and all(" -e '" in line for line in installs), installs
