@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.fit import Unfit, need_pairs, others
-from analysis.map_figures import landscape, landscape_models, overfitting
+from analysis.map_figures import landscape, landscape_models, over_rates, overfitting
 from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
 from analysis.plots import forests, sizes, style, training
 from analysis.study import Study
@@ -187,6 +187,13 @@ FIGURES: dict[str, Entry] = {
         "Δ held-out response NLL against how much the baseline overfits: its last less its best "
         "validation response NLL. Small points are pairs, large ones cells.",
         overfitting,
+    ),
+    "rates": Entry(
+        "Is it the learning rate?",
+        "Δ held-out response NLL if the masks may choose, on validation, from no rate below the "
+        "one on the x axis. A gain that is gone to the right was one of rates too high for so many "
+        "steps. Bars are 95 % intervals over seeds, the grey band is what counts as equal.",
+        over_rates,
     ),
     "learning_curves": Entry(
         "Learning curves by role",

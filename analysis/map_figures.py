@@ -11,8 +11,13 @@ from analysis import landscape as places
 from analysis.evaluations import OVERFITTING
 from analysis.fit import Unfit, need_pairs, others
 from analysis.outcomes import PRIMARY, Outcome, outcome
-from analysis.plots import maps
+from analysis.plots import maps, rates
+from analysis.plots.style import thousands
+from analysis.rate_floor import floors
 from analysis.study import Study
+
+MOST_LINES = 8
+"""Lines of a panel of rates."""
 
 MOST_ROWS = 8
 """Lines of panels on one map."""
@@ -83,3 +88,29 @@ def overfitting(study: Study) -> Figure:
     if known.empty:
         raise Unfit("no run of the baseline measured the validation set along training")
     return maps.against_overfitting(known, others(study), outcome(PRIMARY), study.baseline)
+
+
+def over_rates(study: Study) -> Figure:
+    """Δ held-out response NLL by the lowest learning rate to choose from."""
+    need_pairs(study)
+    if not study.chosen.by_validation:
+        raise Unfit("no learning rate was chosen on validation")
+    cells = floors(study.tried, study.baseline, study.vary, outcome(PRIMARY))
+    return over_rates_of(_most_floors(cells))
+
+
+def over_rates_of(cells: pd.DataFrame) -> Figure:
+    """The same of these cells alone."""
+    panels = cells["n_examples"].map(thousands) + " examples"
+    if cells["arm"].nunique() > 1:
+        panels = cells["arm"] + ", " + panels
+    return rates.over_floors(cells.assign(panel=panels, line=cells["place"]), outcome(PRIMARY))
+
+
+def _most_floors(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells in which most rates were tried, of those the ones that reach the highest."""
+    count = cells.groupby(["arm", "n_examples", "place"])["floor"].transform("nunique")
+    kept = cells[count == count.max()]
+    highest = kept.groupby("place")["mean"].max().nlargest(MOST_LINES).index
+    drawn: pd.DataFrame = kept[kept["place"].isin(highest)]
+    return drawn

@@ -36,6 +36,7 @@ class Study:
         baseline: the arm that the others are compared with.
         vary: config keys in which arms may differ beside the mask.
         runs: one row per finished run that is compared.
+        tried: the same with the runs at rates that were not chosen.
         pairs: one row per arm's run that has a fair partner.
         problems: what was left out, and why.
         missing: cells without a run.
@@ -50,6 +51,7 @@ class Study:
     baseline: str
     vary: tuple[str, ...]
     runs: pd.DataFrame
+    tried: pd.DataFrame
     pairs: pd.DataFrame
     problems: list[Problem]
     missing: pd.DataFrame
@@ -209,6 +211,7 @@ def study(
         baseline=baseline,
         vary=tuple(free),
         runs=runs,
+        tried=every,
         pairs=paired.pairs,
         problems=problems + unnamed + ([] if alone else paired.problems),
         missing=missing(runs),

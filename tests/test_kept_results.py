@@ -11,7 +11,8 @@ import pytest
 
 from analysis import export
 from analysis.configs import read_config
-from analysis.outcomes import PRIMARY
+from analysis.outcomes import PRIMARY, outcome
+from analysis.rate_floor import floors
 from analysis.sentences import reason
 from analysis.study import Study, study
 from analysis.words import interval
@@ -116,6 +117,30 @@ def test_the_kept_map_gives_its_verdicts_and_the_page_has_them() -> None:
     for label in ("data pubmedqa, N = 300, epochs 10", "data t0_reading, N = 100, epochs 3"):
         estimate, low, high = (getattr(cells[label], name) for name in ("estimate", "low", "high"))
         assert interval(estimate, low, high, judged) in page
+
+
+def test_the_page_has_the_verdicts_of_limits() -> None:
+    page = one_line("docs/results.md")
+    kept = json.loads((KEPT / "limits" / "verdict.json").read_text("utf-8"))
+    for each in kept["claims"]:
+        assert f"| {each['text']} | **{each['verdict']}** |" in page
+    assert len(kept["claims"]) == 9
+
+
+@pytest.mark.slow
+def test_the_kept_limits_give_verdicts_and_the_figures_that_pages_quote() -> None:
+    found = study([KEPT / "limits.parquet"])
+    kept = json.loads((KEPT / "limits" / "verdict.json").read_text("utf-8"))
+    said = [(each["claim"], each["verdict"], each["reason"]) for each in kept["claims"]]
+    assert said == [(each.key, each.word, reason(each)) for each in found.verdicts]
+    own = found.tried[(found.tried["data"] == "pubmedqa") & (found.tried["n_examples"] == 100)]
+    judged = outcome(PRIMARY)
+    cells = floors(own.reset_index(drop=True), found.baseline, found.vary, judged)
+    assert list(cells["floor"]) == [2e-4, 7e-5, 2.4e-5, 8e-6]
+    page = one_line("README.md")
+    for _, cell in cells.iloc[[0, -1]].iterrows():
+        told = interval(cell["mean"], cell["low"], cell["high"], judged)
+        assert told.replace(" nats/token", "") in page.replace(" nats/token", "")
 
 
 def test_leaked_answers_go_with_the_gain_on_t0_as_the_page_says() -> None:

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from analysis import table
+from analysis.fit import Unfit
+from analysis.map_figures import over_rates
+from analysis.outcomes import PRIMARY, outcome
+from analysis.rate_floor import floors
 from analysis.setup import setup
 from analysis.study import study
 from harness import records
@@ -59,6 +63,22 @@ def test_the_report_says_which_arm_had_which_rate_and_where_the_grid_ends(tmp_pa
         *("", "", "chosen, at the edge of those tried: the best may lie beyond"),
     ]
     assert found.vary == ("train.lr",)
+
+
+def test_what_a_mask_gains_by_the_lowest_rate_to_choose_from(tmp_path: Path) -> None:
+    found = study([swept(tmp_path / "s")])
+    cells = floors(found.tried, "full", found.vary, outcome(PRIMARY))
+    # At 2e-3 alone both lose 2.8; from 1e-3 on the baseline takes that, with a loss of 2.9.
+    assert cells["floor"].tolist() == [2e-3, 1e-3, 5e-4]
+    assert cells["mean"].round(12).tolist() == [0.0, 0.1, 0.1]
+    assert (cells["arm"] == "none").all() and (cells["seeds"] == 2).all()
+
+
+def test_the_figure_of_rates_needs_rates_to_choose_from(tmp_path: Path) -> None:
+    (axes,) = over_rates(study([swept(tmp_path / "s")])).axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["5e-4", "1e-3", "2e-3"]
+    with pytest.raises(Unfit, match="no learning rate was chosen on validation"):
+        over_rates(study([swept(tmp_path / "t", validation=False)]))
 
 
 def test_without_validation_losses_every_rate_is_a_condition_of_its_own(tmp_path: Path) -> None:

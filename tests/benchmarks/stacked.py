@@ -54,26 +54,43 @@ COMMANDS = """
 
 `{command}`
 
-Three workers on one NVIDIA H100 80GB HBM3 and 16 cores, each with stacks of up to 64 runs. *A run*
-is the time from the first stacks' end to the last's, by the runs of the other stacks. MPS is CUDA's
+Three workers a GPU and 16 cores for each, with stacks of up to 64 runs. *A run* is the time from
+the first stacks' end to the last's, by the runs of the other stacks. MPS is CUDA's
 [server](https://docs.nvidia.com/deploy/mps/) that lets kernels of several processes run at once,
 started before the command by `nvidia-cuda-mps-control -d`; without it the workers take turns.
 
-| date | commit | runs | MPS | first result | last result | a run | whole command |
-|---|---|---:|---|---:|---:|---:|---:|
+| date | commit | GPUs | runs | MPS | first result | last result | a run | whole command |
+|---|---|---|---:|---|---:|---:|---:|---:|
 {rows}
 
 {notes}
 
 ![Runs finished by time](figures/thousand_runs.png)
 
-Where the {seconds:.0f} s of the latest went:
+Where the {seconds:.0f} s on one H100 went:
 
 | part | s |
 |---|---:|
 {spent}
 
 Summed over its stacks and divided by its runs, a run took {phases}: three stacks share the GPU.
+"""
+
+
+SPREAD = """
+### What bf16 does to one run
+
+In fp32 and fp64 a stack's runs are those alone but for rounding (tests). In bf16 rounding grows
+over the steps, so that the same run ends elsewhere: {what} (commit {commit},
+[record](results/stacks/spread.json)). Of the {count} runs that are there in all three ways, this
+far from the run alone, in nats/token:
+
+| | standard deviation | largest |
+|---|---:|---:|
+| in a stack | {stacked_sd:.4f} | {stacked_most:.4f} |
+| alone, in other micro-batches | {regrouped_sd:.4f} | {regrouped_most:.4f} |
+
+A stack adds no more than another order of the same sums does.
 """
 
 
@@ -101,13 +118,14 @@ def commands(kept: list[dict[str, Any]]) -> str:
         later = sum(time > times[0] + FIRST for time in times)
         whole = f"{each['command_seconds']:.0f} s" if each["command_seconds"] else "not ended"
         cells = [
-            each["date"], each["commit"], f"{len(times):,}", "yes" if each["mps"] else "no",
+            each["date"], each["commit"], cards(each), f"{len(times):,}", 
+            "yes" if each["mps"] else "no",
             f"{times[0]:.0f} s", f"{times[-1]:.0f} s",
             f"{1000 * (times[-1] - times[0]) / later:.0f} ms", whole,
         ]  # fmt: skip
         rows.append(f"| {' | '.join(cells)} |")
-        notes.append(f"- {each['date']}, {len(times):,} runs: {each['note']}")
-    latest = kept[-1]
+        notes.append(f"- {each['date']}, {len(times):,} runs on {cards(each)}: {each['note']}")
+    latest = [each for each in kept if "spent" in each][-1]
     means = {
         name: np.mean([run[name] for run in latest["runs"]])
         for name in ("prepare", "train", "evaluate", "generate")
@@ -122,17 +140,40 @@ def commands(kept: list[dict[str, Any]]) -> str:
     )
 
 
+def spread(path: Path = KEPT / "spread.json") -> str:
+    """How far bf16's rounding takes the same run, stacked, alone, and in other micro-batches."""
+    kept = json.loads(path.read_text("utf-8"))
+    runs = [run for run in kept["runs"] if run["regrouped"] is not None]
+    alone = np.array([run["alone"] for run in runs])
+    other = {
+        name: alone - np.array([run[name] for run in runs]) for name in ("stacked", "regrouped")
+    }
+    figures = {
+        f"{name}_{what}": value
+        for name, gaps in other.items()
+        for what, value in (("sd", gaps.std(ddof=1)), ("most", np.abs(gaps).max()))
+    }
+    return SPREAD.format(what=kept["what"], count=len(runs), commit=kept["commit"], **figures)
+
+
+def cards(record: dict[str, Any]) -> str:
+    """The GPUs of a command's record, as 4 × H200."""
+    return f"{record.get('gpus', 1)} × {record['device'].split()[1]}"
+
+
 def draw(kept: list[dict[str, Any]], path: Path = FIGURE) -> None:
     """Runs finished against seconds."""
     figure, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
-    for each, colour in zip(kept, ("#999999", "#E69F00", "#0072B2"), strict=True):
+    shown = [each for each in kept if "model=micro" in each["command"]]
+    colours = ("#999999", "#E69F00", "#0072B2", "#009E73", "#D55E00")
+    for each, colour in zip(shown, colours, strict=True):
         times = [run["finished"] for run in each["runs"]]
-        label = f"{each['date']}, {'MPS' if each['mps'] else 'no MPS'}"
+        label = f"{cards(each)}, {each['date']}, {'MPS' if each['mps'] else 'no MPS'}"
         steps = range(len(times) + 1)
         axes.step([0.0, *times], steps, where="post", color=colour, label=label)
     axes.set(
         xlabel="seconds from the command's start", ylabel="runs finished", xlim=(0, None),
-        ylim=(0, None), title="Runs of micro, 3 workers on one H100",
+        ylim=(0, None), title="Runs of micro, three workers a GPU",
     )  # fmt: skip
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
@@ -144,7 +185,10 @@ def kept_commands(folder: Path = KEPT) -> list[dict[str, Any]]:
     """The records of commands, the oldest first."""
     paths = sorted((folder / "commands").glob("*.json"))
     records = [json.loads(path.read_text("utf-8")) for path in paths]
-    return sorted(records, key=lambda record: (record["date"], "spent" in record))
+    order = ("date", "device", "gpus")
+    return sorted(
+        records, key=lambda each: ([each.get(name, 1) for name in order], "spent" in each)
+    )
 
 
 def section() -> str:
@@ -155,7 +199,13 @@ def section() -> str:
         for record in json.loads(path.read_text())
     )
     period = f"{dates[0]} to {dates[-1]}"
-    return HEAD.format(date=period).rstrip("\n") + "\n" + table() + commands(kept_commands())
+    return (
+        HEAD.format(date=period).rstrip("\n")
+        + "\n"
+        + table()
+        + commands(kept_commands())
+        + spread()
+    )
 
 
 if __name__ == "__main__":
