@@ -128,6 +128,16 @@ def test_the_page_has_the_verdicts_of_limits() -> None:
 
 
 @pytest.mark.slow
+def test_the_search_among_built_in_designs_found_what_the_page_says() -> None:
+    pairs = study([KEPT / "small_data" / "pilot.parquet"]).pairs
+    cell = ["arm", "n_examples", "config.data.prompt_words", "config.train.epochs"]
+    loss = pairs.groupby(cell)["delta.nll.test.answer"].mean()
+    assert (len(loss), int((loss > 0).sum()), round(loss.max(), 3)) == (36, 1, 0.019)
+    assert pairs.groupby(cell)["delta.scores.exact_match"].mean().max() < 0
+    assert "in one of 36 cells, by 0.019 nats/token" in one_line("docs/results.md")
+
+
+@pytest.mark.slow
 def test_the_kept_limits_give_verdicts_and_the_figures_that_pages_quote() -> None:
     found = study([KEPT / "limits.parquet"])
     kept = json.loads((KEPT / "limits" / "verdict.json").read_text("utf-8"))
