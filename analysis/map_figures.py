@@ -13,7 +13,7 @@ from analysis.fit import Unfit, need_pairs, others
 from analysis.outcomes import PRIMARY, Outcome, outcome
 from analysis.plots import maps, rates
 from analysis.plots.style import thousands
-from analysis.rate_floor import floors
+from analysis.rate_floor import floors, most_tried
 from analysis.study import Study
 
 MOST_LINES = 8
@@ -95,8 +95,8 @@ def over_rates(study: Study) -> Figure:
     need_pairs(study)
     if not study.chosen.by_validation:
         raise Unfit("no learning rate was chosen on validation")
-    cells = floors(study.tried, study.baseline, study.vary, outcome(PRIMARY))
-    return over_rates_of(_most_floors(cells))
+    most = most_tried(study.tried)
+    return over_rates_of(_clearest(floors(most, study.baseline, study.vary, outcome(PRIMARY))))
 
 
 def over_rates_of(cells: pd.DataFrame) -> Figure:
@@ -107,10 +107,8 @@ def over_rates_of(cells: pd.DataFrame) -> Figure:
     return rates.over_floors(cells.assign(panel=panels, line=cells["place"]), outcome(PRIMARY))
 
 
-def _most_floors(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells in which most rates were tried, of those the ones that reach the highest."""
-    count = cells.groupby(["arm", "n_examples", "place"])["floor"].transform("nunique")
-    kept = cells[count == count.max()]
-    highest = kept.groupby("place")["mean"].max().nlargest(MOST_LINES).index
-    drawn: pd.DataFrame = kept[kept["place"].isin(highest)]
+def _clearest(cells: pd.DataFrame) -> pd.DataFrame:
+    """The places that reach the highest, as many as can be told apart."""
+    highest = cells.groupby("place")["mean"].max().nlargest(MOST_LINES).index
+    drawn: pd.DataFrame = cells[cells["place"].isin(highest)]
     return drawn

@@ -18,6 +18,14 @@ CELL = ["arm", "n_examples", "place"]
 """A place is a condition but for the rate."""
 
 
+def most_tried(tried: pd.DataFrame) -> pd.DataFrame:
+    """The runs of the cells in which most rates were tried."""
+    cells = [tried["n_examples"], conditions(tried.drop(columns=[RATE]))]
+    count = tried[RATE].groupby(cells).transform("nunique")
+    kept: pd.DataFrame = tried[count == count.max()]
+    return kept.reset_index(drop=True)
+
+
 def floors(
     tried: pd.DataFrame, baseline: str, vary: Sequence[str], outcome: Outcome
 ) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def over_floors(cells: pd.DataFrame, outcome: Outcome) -> Figure:
         axes.xaxis.set_major_formatter(FuncFormatter(_rate))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_title(title, loc="left")
-        axes.set_xlabel("lowest learning rate to choose from")
+        axes.set_xlabel("lowest rate to choose from")
         style.difference_axis(axes.yaxis, outcome)
     style.same_scale(places)
     style.legend(figure, looks)
