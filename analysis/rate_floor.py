@@ -14,9 +14,6 @@ from analysis.pairs import pair
 from analysis.rates import RATE, choose, only_chosen
 from analysis.stats import paired_t
 
-CELL = ["arm", "n_examples", "place"]
-"""A place is a condition but for the rate."""
-
 
 def most_tried(tried: pd.DataFrame) -> pd.DataFrame:
     """The runs of the cells in which most rates were tried."""
@@ -38,8 +35,9 @@ def floors(
         outcome: what is compared.
 
     Returns:
-        A row per cell and floor: arm, n_examples, place, floor (the lowest rate left), seeds, mean,
-        low and high (Student's 95 % interval over seeds), in the outcome's unit.
+        A row per cell and floor: arm, n_examples, place (the condition but for the rate), floor
+        (the lowest rate left), seeds, mean, low and high (Student's 95 % interval over seeds, in
+        the outcome's unit).
     """
     places = conditions(tried.drop(columns=[RATE]))
     rows = []
@@ -52,4 +50,5 @@ def floors(
                 if len(differences) > 1:
                     interval = paired_t(differences)
                     rows.append((arm, size, place, floor, len(differences), *interval))
-    return pd.DataFrame(rows, columns=[*CELL, "floor", "seeds", "mean", "low", "high"])
+    names = ["arm", "n_examples", "place", "floor", "seeds", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=names)

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
 
 from analysis.columns import rows
 from analysis.outcomes import Outcome
@@ -65,16 +66,7 @@ def _lines(axes: Axes, runs: pd.DataFrame, arms: Sequence[str], outcome: str) ->
     for place, (arm, look) in enumerate(style.looks(arms).items()):
         own = runs[runs["arm"] == arm].dropna(subset=[outcome])
         aside = style.dodge(sizes, place, len(arms))
-        axes.plot(
-            own["n_examples"] * aside,
-            own[outcome],
-            look.marker,
-            color=look.colour,
-            ms=3,
-            alpha=0.5,
-            mew=0,
-            zorder=2,
-        )
+        _points(axes, look, own["n_examples"] * aside, own[outcome], ms=3, alpha=0.5)
         means = own.groupby("n_examples")[outcome].mean()
         axes.plot(
             means.index.to_numpy() * aside,
@@ -130,20 +122,18 @@ def difference(
     return figure
 
 
+def _points(
+    axes: Axes, look: style.Look, x: ArrayLike, y: ArrayLike, *, ms: float, alpha: float
+) -> None:
+    """An arm's seeds, one by one, behind what sums them up."""
+    axes.plot(x, y, look.marker, color=look.colour, ms=ms, alpha=alpha, mew=0, zorder=2)
+
+
 def _differences(
     axes: Axes, look: style.Look, aside: float, seeds: pd.Series[float], cells: pd.DataFrame
 ) -> None:
     """An arm's seeds, by size, and its means with their intervals, moved aside by a factor."""
-    axes.plot(
-        seeds.index * aside,
-        seeds,
-        look.marker,
-        color=look.colour,
-        ms=2.5,
-        alpha=0.4,
-        mew=0,
-        zorder=2,
-    )
+    _points(axes, look, seeds.index * aside, seeds, ms=2.5, alpha=0.4)
     x = cells["n_examples"].to_numpy() * aside
     axes.plot(x, cells["delta"], look.marker, ls=look.line, color=look.colour, ms=4, zorder=3)
     axes.vlines(x, cells["low"], cells["high"], color=look.colour, lw=1.2, zorder=3)

@@ -18,13 +18,13 @@ WHOLE = 0.9
 
 def shares(training: Sequence[Example], held_out: Sequence[Example]) -> list[float]:
     """Of each long held-out response, the share of its runs of words that training prompts hold."""
-    long = [_runs(each.response) for each in held_out if len(each.response.split()) >= LONG]
+    long = [runs(each.response, RUN) for each in held_out if len(each.response.split()) >= LONG]
     wanted = set().union(*long)
     found: set[str] = set()
     for example in training if wanted else ():
         for message in example.messages:
             if message.speaker != "assistant":
-                found |= wanted & _runs(f"{message.content} {message.input}")
+                found |= wanted & runs(f"{message.content} {message.input}", RUN)
     return [len(runs & found) / len(runs) for runs in long]
 
 
@@ -39,6 +39,7 @@ def leaks(training: Sequence[Example], held_out: Sequence[Example]) -> Iterator[
         )
 
 
-def _runs(text: str) -> set[str]:
+def runs(text: str, length: int) -> set[str]:
+    """All runs of `length` neighbouring words of a text."""
     words = text.split()
-    return {" ".join(words[start : start + RUN]) for start in range(len(words) - RUN + 1)}
+    return {" ".join(words[start : start + length]) for start in range(len(words) - length + 1)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import spearmanr
 
 Pair = tuple[float | None, float | None]
 """Exact match and the judge's word on one answer; None where there is none."""
@@ -35,6 +34,8 @@ def rank_correlation(
     """Spearman's ρ between a judge's scores and each measured one, over the answers that have both;
     a score is left out where one of the two never varies.
     """
+    from scipy.stats import spearmanr  # half of the command's start, needed at its end alone
+
     found = {}
     for name in sorted({name for scores in measured for name in scores}):
         both = [

@@ -24,6 +24,7 @@ from typing import Any
 from harness.data.byte_pairs import load_tokenizer
 from harness.data.example import Example
 from harness.data.files import read_examples
+from harness.data.leaks import runs
 from harness.data.prompt import render
 from harness.data.tokens import tokenize
 
@@ -84,21 +85,15 @@ def passages(path: Path) -> Iterator[dict[str, Any]]:
 def passages_apart(found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The first record of each passage, without the end token that T0 spells out in its answers."""
     texts = [" ".join(each["content"] for each in record["messages"]) for record in found]
-    counts = Counter(run for text in texts for run in runs(text))
+    counts = Counter(run for text in texts for run in runs(text, RUN))
     seen: set[str] = set()
     for record, text in zip(found, texts, strict=True):
-        own = {run for run in runs(text) if counts[run] < COMMON}
+        own = {run for run in runs(text, RUN) if counts[run] < COMMON}
         if not own & seen:
             messages = [dict(message) for message in record["messages"]]
             messages[-1]["content"] = messages[-1]["content"].removesuffix("<|endoftext|>")
             yield {"messages": messages}
         seen |= own
-
-
-def runs(text: str) -> set[str]:
-    """All runs of `RUN` words of a text."""
-    words = text.split()
-    return {" ".join(words[start : start + RUN]) for start in range(len(words) - RUN + 1)}
 
 
 def asked(record: dict[str, Any], prompt: str) -> dict[str, Any]:
@@ -163,10 +158,7 @@ def controls(sources: Path) -> Iterator[tuple[str, Iterator[dict[str, Any]]]]:
     yield "alpaca_shuffled_128", beside(bare, corpus, 128, order=False)
     yield "pubmedqa_question", abstracts(pubmedqa, lambda at, own: "")
     yield "pubmedqa_other", abstracts(pubmedqa, lambda at, own: own[at - 1])
-    yield (
-        "pubmedqa_shuffled",
-        abstracts(pubmedqa, lambda number, own: shuffled(own[number], number)),
-    )
+    yield "pubmedqa_shuffled", abstracts(pubmedqa, lambda at, own: shuffled(own[at], at))
 
 
 def main(sources: Path, out: Path) -> None:
