@@ -74,8 +74,8 @@ def test_every_shipped_option_composes(path: Path) -> None:
         (
             "claim=smal_data",
             (
-                "claim='smal_data': expected one of capacity, limits, long_input, map, "
-                "multi_turn, short_text, small_data, did you mean small_data?"
+                "claim='smal_data': expected one of capacity, corners, limits, long_input, "
+                "map, multi_turn, short_text, small_data, did you mean small_data?"
             ),
         ),
         ("plugins=[no_such]", "plugins=[no_such]: no module no_such, expected one in the working"),
