@@ -44,7 +44,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["train.lr=${train.lr}"], "train.lr: Recursive interpolation detected"),
         (["data.name=${oc.env:NOPE}"], "data.name: KeyError raised while resolving interpolation"),
         (["sweeps=small_data"], "sweeps=small_data: a stored sweep has many runs, expected -m"),
-        (["-m", "sweeps=nope"], "sweeps=nope: no such option nope, expected one of corners, limits, map, "),
+        (["-m", "sweeps=nope"], "sweeps=nope: no such option nope, expected one of corners, "),
         (["-m", "sweeps=small_data", "preset=x"],
          "preset=x: no such option x, expected one of lap"),
         (["preset=laptop"], "preset=laptop: no such key preset"),

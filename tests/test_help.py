@@ -64,7 +64,10 @@ def test_the_version_is_ours(capsys: Capture) -> None:
         ("harness gen", ["generate"]),
         ("harness train.ep", ["train.epochs="]),
         ("harness hydra/launcher=s", ["hydra/launcher=slurm"]),
-        ("harness +sweeps=", ["+sweeps=corners", "+sweeps=limits", "+sweeps=map", "+sweeps=small_data"]),
+        (
+            "harness +sweeps=",
+            ["+sweeps=corners", "+sweeps=limits", "+sweeps=map", "+sweeps=small_data"],
+        ),
     ],
 )
 def test_the_shell_completes_commands_options_and_keys(

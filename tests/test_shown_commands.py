@@ -27,6 +27,7 @@ from harness.commands import run
 from harness.commands.verbs import VERBS
 from harness.config import compose
 from harness.config.command_line import Grammar, apart, grammar, read
+from harness.config.overlay import Base
 from harness.config.validate import ConfigError
 from tests.tiny_sweep import ROOT
 
@@ -106,7 +107,7 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self.bases: dict[tuple[str, ...], DictConfig] = {}
+        self.bases: dict[tuple[str, ...], Base] = {}
         self.master: DictConfig | None = None
 
     def jobs_of(self, hydra: Hydra, arguments: Sequence[str], allowed: Grammar) -> compose.Jobs:

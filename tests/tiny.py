@@ -18,6 +18,7 @@ from harness.config.command_line import grammar, read
 from harness.config.compose import compose, loader_of, opened, plain
 from harness.config.faults import as_config_errors
 from harness.config.models import Model
+from harness.config.overlay import Base
 from harness.config.schema import Mask, Run, Train
 from harness.config.validate import parse
 from harness.data.byte_pairs import load_tokenizer
@@ -41,14 +42,14 @@ BPE = load_tokenizer("bpe8k")
 @cache
 def run_of(*overrides: str) -> Run:
     """The run that a command line with these overrides composes."""
-    loader, master, bases = _composing(Path.cwd())
+    loader, master, bases = composing(Path.cwd())
     with as_config_errors():
         (config,) = compose(loader, master, [read(overrides, grammar(Run), loader)], bases)
     return parse(plain(config), Run, [run_faults])
 
 
 @cache
-def _composing(_: Path) -> tuple[ConfigLoaderImpl, DictConfig, dict[tuple[str, ...], DictConfig]]:
+def composing(_: Path) -> tuple[ConfigLoaderImpl, DictConfig, dict[tuple[str, ...], Base]]:
     """What composing a run in this folder starts from; a choice of groups takes Hydra a while."""
     hydra = opened()
     return loader_of(hydra), hydra.compose_config("config", [], RunMode.MULTIRUN), {}

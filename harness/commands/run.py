@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from hydra._internal.hydra import Hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from harness.commands.help import Keys
 from harness.commands.interrupt import unwinding
 from harness.config import plugins
 from harness.config.command_line import Grammar, grammar
-from harness.config.compose import Jobs, jobs_of, opened, parse_all
+from harness.config.compose import Job, Jobs, jobs_of, opened, parse_all
 from harness.config.hints import nearest
 from harness.config.schema import Run, with_launch
 from harness.config.search import GROUPS
@@ -184,7 +184,7 @@ def _grammar(asked: Asked) -> Grammar:
     return grammar(Run)._replace(many=asked.many, launcher=settings)
 
 
-def checked_runs(configs: Sequence[DictConfig], overrides: Sequence[Sequence[str]]) -> list[Run]:
+def checked_runs(configs: Sequence[Job], overrides: Sequence[Sequence[str]]) -> list[Run]:
     """The runs of composed configs, with the name of their sweep.
 
     Raises:

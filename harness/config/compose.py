@@ -22,11 +22,15 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from harness.config.command_line import MOST_RUNS, Grammar, apart, grammar, read
 from harness.config.faults import as_config_errors
+from harness.config.overlay import Base, gives_scalar, related
 from harness.config.schema import Run
 from harness.config.search import search_path
 from harness.config.validate import Config, ConfigError, parse
 
 Checks = Sequence[Callable[[Any], list[str]]]
+
+Job = DictConfig | dict[str, Any]
+"""A composed config, or the plain values that it comes to."""
 
 
 class Jobs(NamedTuple):
@@ -39,7 +43,7 @@ class Jobs(NamedTuple):
         master: the config of the whole command, with Hydra's own part.
     """
 
-    configs: list[DictConfig]
+    configs: list[Job]
     overrides: list[list[str]]
     launcher: str
     master: DictConfig
@@ -96,12 +100,14 @@ def command_config(
     return parse({**plain(composed), **given}, kind, checks)
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
+def plain(config: Job) -> dict[str, Any]:
     """A composed config without Hydra's part, as plain values.
 
     Raises:
         ConfigError: a value is missing or refers to none.
     """
+    if not isinstance(config, DictConfig):
+        return config
     with open_dict(config):
         config.pop("hydra", None)
     with as_config_errors():
@@ -156,13 +162,13 @@ def compose(
     loader: ConfigLoaderImpl,
     master: DictConfig,
     jobs: Sequence[Sequence[str]],
-    bases: dict[tuple[str, ...], DictConfig] | None = None,
-) -> list[DictConfig]:
+    bases: dict[tuple[str, ...], Base] | None = None,
+) -> list[Job]:
     """What `loader.load_sweep_config` gives for every job, without its `hydra` node, in a fraction
     of the time.
 
     Composing from the defaults list is what takes Hydra long, and jobs that choose the same groups
-    share it.
+    share it; those that only give other scalars come as plain values (`harness.config.overlay`).
 
     Args:
         loader: Hydra's own.
@@ -176,22 +182,38 @@ def compose(
     parser = OverridesParser.create(config_loader=loader)
     bases = {} if bases is None else bases
     parsed: dict[str, Override] = {}
-    composed = []
+    chooses: dict[str, bool] = {}
+    composed: list[Job] = []
     for job in jobs:
         for line in job:
             if line not in parsed:
                 parsed[line] = parser.parse_override(line)
-        shared = tuple(line for line in job if _chooses(loader, parsed[line]))
-        if shared not in bases:
-            bases[shared] = loader.load_sweep_config(master, list(shared))
-            with open_dict(bases[shared]):
-                del bases[shared]["hydra"]
-        config = copy.deepcopy(bases[shared])
-        loader._apply_overrides_to_config(
-            [parsed[line] for line in job if line not in shared], config
-        )
-        composed.append(config)
+                chooses[line] = _chooses(loader, parsed[line])
+        groups = tuple(line for line in job if chooses[line])
+        if groups not in bases:
+            config = loader.load_sweep_config(master, list(groups))
+            with open_dict(config):
+                del config["hydra"]
+            bases[groups] = Base(config)
+        # What OmegaConf has to see to comes first, for mostly all jobs have it in common.
+        values = [line for line in job if not chooses[line]]
+        first = tuple(line for line in values if not gives_scalar(parsed[line]))
+        later = [parsed[line] for line in values if line not in first]
+        if any(related(parsed[line], other) for line in first for other in later):
+            first, later = tuple(values), []
+        if first and (*groups, *first) not in bases:
+            config = _applied(loader, bases[groups], [parsed[line] for line in first])
+            bases[*groups, *first] = Base(config)
+        base = bases[*groups, *first]
+        composed.append(base.overlaid(later) or _applied(loader, base, later))
     return composed
+
+
+def _applied(loader: ConfigLoaderImpl, base: Base, lines: Sequence[Override]) -> DictConfig:
+    """A composed config with overrides, as Hydra applies them."""
+    config = copy.deepcopy(base.config)
+    loader._apply_overrides_to_config(list(lines), config)
+    return config
 
 
 def _chooses(loader: ConfigLoaderImpl, override: Override) -> bool:
@@ -201,7 +223,7 @@ def _chooses(loader: ConfigLoaderImpl, override: Override) -> bool:
     )
 
 
-def parse_all(jobs: Sequence[DictConfig], checks: Checks = ()) -> list[Run]:
+def parse_all(jobs: Sequence[Job], checks: Checks = ()) -> list[Run]:
     """The checked configs of all jobs.
 
     Raises:

@@ -4,6 +4,7 @@ done once.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from harness.config.schema import Run
 from harness.data.errors import DataError
 from harness.data.example import Example
 from harness.data.prompt import closing_mark, prompt_of, render
+from harness.data.specials import written
 from harness.data.tokens import (
     Tokenizer,
     Tokens,
@@ -49,6 +51,16 @@ class Encoded:
     def content(self) -> bytes:
         """Its id and tokens, for digests."""
         return self.example.id.encode() + self.tokens.ids.tobytes() + self.tokens.roles.tobytes()
+
+    @cached_property
+    def writes_specials(self) -> bool:
+        """Whether a special token is written out in its texts."""
+        return bool(written(self.example))
+
+
+def digest(items: Sequence[Encoded]) -> str:
+    """Sixteen hex digits over the examples' ids and tokens, in order."""
+    return hashlib.sha256(b"".join(item.content for item in items)).hexdigest()[:16]
 
 
 def fitting(examples: Sequence[Example], run: Run) -> list[Encoded]:

@@ -4,7 +4,6 @@ every mask.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -13,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.schema import Run
-from harness.data.encoded import Encoded, encode_all, fitting
+from harness.data.encoded import Encoded, digest, fitting
 from harness.data.errors import DataError
 from harness.data.example import Example
-from harness.data.files import held_out
+from harness.data.held_out import HeldOut, HeldOuts
 from harness.data.masks import ranks, weigh
 from harness.data.measures import Floats, Ranking, inverse_document_frequency, measured
 from harness.data.rows import Row, shift
 from harness.data.sources import drawn, load, n_examples, subset
-from harness.data.specials import written
 from harness.data.statistics import Statistics, statistics
 from harness.data.tokens import Tokenizer, tokenizer_of
 from harness.records import AuditRecord, Split
@@ -40,27 +38,39 @@ class Examples:
 
     Attributes:
         train: the training subset.
-        validation: what choices are made on, maybe empty.
-        test: the held-out set.
-        test_families: the held-out families' set, maybe empty.
-        also: name -> held-out examples of another set.
+        held: what it is measured on and chosen by.
         counts: examples that are truncated, dropped, left out as duplicates or as held out too, or
             hold a special token, written out.
     """
 
     train: list[Encoded]
-    validation: list[Encoded]
-    test: list[Encoded]
-    test_families: list[Encoded]
-    also: dict[str, list[Encoded]]
+    held: HeldOut
     counts: dict[str, int]
+
+    @property
+    def validation(self) -> list[Encoded]:
+        """What choices are made on, maybe empty."""
+        return self.held.validation
+
+    @property
+    def test(self) -> list[Encoded]:
+        """The held-out set."""
+        return self.held.test
+
+    @property
+    def test_families(self) -> list[Encoded]:
+        """The held-out families' set, maybe empty."""
+        return self.held.test_families
+
+    @property
+    def also(self) -> dict[str, list[Encoded]]:
+        """Name -> held-out examples of another set."""
+        return self.held.also
 
     @cached_property
     def digests(self) -> dict[str, str]:
         """The digest of each set, by its name."""
-        sets: tuple[Split, ...] = ("train", "validation", "test", "test_families")
-        own = {split: digest(self.of(split)) for split in sets}
-        return own | {f"on_{name}": digest(items) for name, items in sorted(self.also.items())}
+        return {"train": digest(self.train), **self.held.digests}
 
     def of(self, split: Split) -> list[Encoded]:
         """The examples of a set."""
@@ -82,14 +92,13 @@ class Examples:
         """Tokens of the training subset."""
         return sum(len(item.tokens.ids) for item in self.train)
 
-    @cached_property
-    def test_lengths(self) -> list[int]:
-        """Tokens of each held-out example."""
-        return [len(item.tokens.ids) for item in self.test]
 
-
-def prepare_examples(run: Run) -> Examples:
+def prepare_examples(run: Run, known: HeldOuts | None = None) -> Examples:
     """Load, draw and encode a run's examples.
+
+    Args:
+        run: its config.
+        known: the last held-out sets, which may be its own.
 
     Raises:
         DataError: the source is faulty or too small, or an example exceeds the context and
@@ -99,48 +108,25 @@ def prepare_examples(run: Run) -> Examples:
     splits = load(run.data)
     n_examples(run.data.size, len(splits.pool))  # a size that the pool has not, said first
     # Held-out sets first: what is too long shows there before the whole pool is made.
-    test, validation = fitting(splits.test, run), fitting(splits.validation, run)
-    test_families = fitting(splits.test_families, run)
+    held = (known or HeldOuts()).of(run)
     train, passed_over = _training(splits.pool, run)
-    if not train or not test:
+    if not train or not held.test:
         raise DataError(
             f"model.context={run.model.context}: every example is longer and was dropped"
         )
-    if run.score.calibration and not validation:
+    if run.score.calibration and not held.validation:
         raise DataError(
             "score.calibration=true: its temperature is fitted on validation, and every example of "
             f"that is longer than model.context={run.model.context} and was dropped"
         )
-    held_out = (validation, test, test_families)
-    given = (splits.validation, splits.test, splits.test_families)
-    truncated = sum(item.truncated for items in (train, *held_out) for item in items)
     counts = {
-        "truncated": truncated,
-        "dropped": passed_over + sum(map(len, given)) - sum(map(len, held_out)),
+        "truncated": held.truncated + sum(item.truncated for item in train),
+        "dropped": held.dropped + passed_over,
         "duplicates": splits.duplicates,
         "in_test": splits.in_test,
-        "written_specials": sum(
-            bool(written(item.example)) for items in (train, *held_out) for item in items
-        ),
+        "written_specials": held.written_specials + sum(item.writes_specials for item in train),
     }
-    return Examples(train, validation, test, test_families, _other_sets(run), counts)
-
-
-def _other_sets(run: Run) -> dict[str, list[Encoded]]:
-    """Name -> examples of the other sets that a run is measured on, in its own template, as many as
-    it is tested on; those that its context does not hold are left out.
-    """
-    tokenizer, sets = tokenizer_of(run.model), {}
-    for name, path in (run.score.also or {}).items():
-        every = held_out(path, run.data.seed)
-        items = encode_all(every, run.data.template, tokenizer, run.model.context)
-        kept = [item for item in items if not item.truncated]
-        if not kept:
-            raise DataError(
-                f"score.also.{name}={path}: no example fits model.context={run.model.context}"
-            )
-        sets[name] = kept[: run.data.test]
-    return sets
+    return Examples(train, held, counts)
 
 
 def _training(pool: Sequence[Example], run: Run) -> tuple[list[Encoded], int]:
@@ -266,8 +252,3 @@ def response_rows(items: Sequence[Encoded]) -> list[Row]:
     """Rows that weigh response and end tokens alone."""
     spoken = [np.isin(item.tokens.roles, RESPONSE_IDS).astype(np.float32) for item in items]
     return [shift(item.tokens, own) for item, own in zip(items, spoken, strict=True)]
-
-
-def digest(items: Sequence[Encoded]) -> str:
-    """Sixteen hex digits over the examples' ids and tokens, in order."""
-    return hashlib.sha256(b"".join(item.content for item in items)).hexdigest()[:16]

@@ -12,6 +12,7 @@ from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.data.errors import DataError
 from harness.data.examples import Examples, check_weights, prepare_examples
+from harness.data.held_out import HeldOuts
 from harness.data.masks import plain, said_in_vain
 from harness.engine.folders import placed
 from harness.models import device
@@ -36,11 +37,12 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
     # masks.
     prepared: Examples | None = None
     key: tuple[object, ...] | None = None
+    known = HeldOuts()
     for run in sorted(runs, key=_examples_key):
         try:
             if prepared is None or key != _examples_key(run):
                 key, prepared = _examples_key(run), None
-                prepared = prepare_examples(run)
+                prepared = prepare_examples(run, known)
             examples = prepared
             check_weights(examples.train, run)
             verify_model(run)

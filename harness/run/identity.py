@@ -127,17 +127,14 @@ def _parameters(run: Run) -> int:
 
 def work(run: Run, examples: Examples) -> dict[str, float]:
     """Tokens that each phase puts through the model, a backward pass counted as two more."""
-    test = examples.test_lengths
-    validation = sum(len(item.tokens.ids) for item in examples.validation)
-    others = (examples.test_families, *examples.also.values())
-    beside = sum(len(item.tokens.ids) for items in others for item in items)
+    test = examples.held.test_lengths
     share = min(1.0, run.score.train_examples / len(examples.train))
     midway = (run.train.epochs - 1) // run.score.every if run.score.every else 0
     return {
         "base": float(sum(test)),
         "train": 3.0 * run.train.epochs * examples.train_tokens
-        + midway * float(sum(test[: run.score.examples]) + validation),
-        "evaluate": sum(test) + validation + beside + share * examples.train_tokens,
+        + midway * float(sum(test[: run.score.examples]) + examples.held.tokens["validation"]),
+        "evaluate": sum(examples.held.tokens.values()) + share * examples.train_tokens,
         "generate": float(
             sum(test[: run.score.responses])
             + min(run.score.responses, len(test)) * run.score.response_tokens

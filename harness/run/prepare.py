@@ -67,7 +67,7 @@ def prepare(cell: Cell, warm: Warm, device: torch.device) -> Prepared:
         DataError, CheckpointError, OSError: as their one-line messages say.
     """
     run = cell.run
-    examples = prepare_examples(run)
+    examples = prepare_examples(run, warm.held_out)
     _check_inputs(cell, examples)
     base = warm.base(run)
     rows = weighted_rows(

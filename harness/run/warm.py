@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.config.models import Own
 from harness.config.schema import Lora, Run
+from harness.data.held_out import HeldOuts
 from harness.models import weights as checkpoint
 from harness.models.adapters import adapt
 from harness.models.base import LanguageModel
@@ -57,11 +58,13 @@ class Warm:
         bases: weights file, or the seed of random ones, and sizes -> initial weights; the last two.
         own: the last model of transformers, by its weights, path and context.
         losses: base and test set -> the base's loss, equal for all runs of both.
+        held_out: the last held-out sets.
     """
 
     bases: dict[tuple[Path | int, Shape], Base] = field(default_factory=dict)
     own: dict[tuple[object, ...], Owned] = field(default_factory=dict)
     losses: dict[tuple[object, ...], Evaluation] = field(default_factory=dict)
+    held_out: HeldOuts = field(default_factory=HeldOuts)
 
     def base(self, run: Run) -> Base:
         """A run's initial weights.
