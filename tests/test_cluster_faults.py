@@ -4,6 +4,7 @@ killed node, a killed driver, a node that joins late. Slow; needs `ray` and the 
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -22,7 +23,8 @@ from harness.engine.status import status_of
 from harness.records import FAILURE, RESULT, Failure
 from harness.records.storage import read_json
 from tests.ray_nodes import Nodes, nodes
-from tests.tiny_sweep import figures, inline, start, toy_runs, tries
+from tests.tiny_sweep import figures, start, toy_runs, tries
+from tests.tiny_sweep import sweep as by_pool
 
 pytest.importorskip("ray", reason="needs the extra cluster")
 
@@ -129,13 +131,12 @@ def test_no_run_is_lost_torn_or_changed(folder: Path, three: Nodes) -> None:
     calm = folder / "calm"
     calm.mkdir()
     (calm / "records.jsonl").write_bytes((folder / "records.jsonl").read_bytes())
-    inline(toy_runs(calm, RUNS))
+    assert by_pool(toy_runs(calm, RUNS), slots=2)[0].finished == RUNS
     for result in results:
         assert figures(result) == figures(calm / "s" / result.name)
     for number in range(3):  # each had the data once, of its own
         homes = list(three.temporary(number).glob("prompt-mask-harness-*/inputs/*/records.jsonl"))
         assert len(homes) == 1
-    print(
-        f"{RUNS} runs in {seconds:.0f} s: {workers} workers, a node and a driver killed, "
-        f"a node joined; {sum(tries(sweep).values())} tries"
-    )
+    begun = tries(sweep)
+    told_of = {"runs": RUNS, "workers_killed": workers, "tries": sum(begun.values())}
+    print(json.dumps(told_of | {"seconds": round(seconds), "load": round(os.getloadavg()[0], 1)}))

@@ -1,15 +1,19 @@
-"""YAML of users, looked at before it is loaded: no file can swamp or crash a loader."""
+"""YAML of users, looked at before it is loaded: no file can swamp or crash a loader. And ours, as
+OmegaConf and any other loader read it.
+"""
 
 from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from harness.records.storage import RecordError
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 MOST_BYTES = 1 << 19
 """Bytes of a file; a config has some thousand."""
 DEEPEST = 32
@@ -20,6 +24,35 @@ MOST_VALUES = 10_000
 
 class Unbounded(ValueError):
     """YAML that nobody means: one line why."""
+
+
+class _Dumper(DUMPER):  # type: ignore[misc]  # libyaml's, where PyYAML was built with it
+    """Writes every value in full, where PyYAML would name what it meets again."""
+
+    def ignore_aliases(self, _: object) -> bool:
+        return True
+
+
+def _as_text(dumper: Any, text: str) -> yaml.ScalarNode:
+    """A string, in quotes where YAML 1.2 and OmegaConf read a number: PyYAML takes 1e3 for none."""
+    try:
+        float(text)
+        style = "'"
+    except ValueError:
+        style = ""
+    node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style or None)
+    return node
+
+
+_Dumper.add_representer(str, _as_text)
+
+
+def write_text(content: object) -> str:
+    """Mappings, lists and plain values as YAML, keys in their order."""
+    text: str = yaml.dump(
+        content, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False
+    )
+    return text
 
 
 def read_text(path: Path) -> str:

@@ -14,8 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
-
 from harness.config.schema import Run, with_launch
 from harness.data.examples import Examples
 from harness.data.tokens import tokenizer_of
@@ -34,6 +32,7 @@ from harness.records import (
     Failure,
 )
 from harness.records.storage import write_json
+from harness.records.yaml_text import write_text
 from harness.run.origin import sizes, weights_digest
 
 GOES_ON_FROM = (CHECKPOINT, STEPS, EVALS)
@@ -159,7 +158,7 @@ def open_folder(cell: Cell) -> None:
     clear_folder(cell.folder)
     resolved = asdict(cell.run)
     resolved["train"]["lr"] = peak_rate(cell.run, cell.n_examples)
-    OmegaConf.save(OmegaConf.create(resolved), cell.folder / CONFIG)
+    (cell.folder / CONFIG).write_text(write_text(resolved), "utf-8")
 
 
 def clear_folder(folder: Path) -> None:
