@@ -95,27 +95,57 @@ def test_an_exported_run_is_what_transformers_reads(kept: Cell, tmp_path: Path) 
     assert not (tmp_path / "out" / ADAPTER).exists()
 
 
-def test_the_held_out_loss_of_a_base_is_transformers(gemma: Path, tmp_path: Path) -> None:
-    texts = ["One day the boy went home, and there he stayed for good." * 8, "Then it rained."]
-    (tmp_path / "valid.txt").write_text("".join(f"{text}\n<|endoftext|>\n" for text in texts))
-    out = tmp_path / "out.json"
-    settings = (f"valid={tmp_path / 'valid.txt'}", f"out={out}", "device=cpu")
-    assert main(["assess", *asked(gemma, *settings)]) == 0
-    tokenizer = tokenizer_of(run_of(*asked(gemma)).model)
-    ids = [token for text in texts for token in (*tokenizer.encode(text), END)]
-    theirs, nats = loaded(gemma), 0.0
+TEXTS = ["One day the boy went home, and there he stayed for good." * 8, "Then it rained."]
+
+
+def assessed(folder: Path, *arguments: str) -> Any:
+    """What `harness assess` writes of two texts."""
+    (folder / "valid.txt").write_text("".join(f"{text}\n<|endoftext|>\n" for text in TEXTS))
+    out = folder / "out.json"
+    settings = [f"valid={folder / 'valid.txt'}", f"out={out}", "device=cpu"]
+    assert main(["assess", *arguments, *settings]) == 0
+    return json.loads(out.read_text())
+
+
+def nats_of(model: Any, ids: list[int], opening: list[int], context: int) -> float:
+    """Σ −log p by transformers, in windows of the context, what opens each included."""
+    nats, room = 0.0, context - len(opening)
     with torch.no_grad():
-        for start in range(0, len(ids), 63):  # 64 with <bos>
-            row = torch.tensor([BOS, *ids[start : start + 63]])
-            logits = theirs(row[None]).logits[0, :-1]
+        for start in range(0, len(ids), room):
+            row = torch.tensor([*opening, *ids[start : start + room]])
+            logits = model(row[None]).logits[0, :-1]
             nats += float(torch.nn.functional.cross_entropy(logits, row[1:], reduction="sum"))
-    found = json.loads(out.read_text())
+    return nats
+
+
+def test_the_held_out_loss_of_a_base_is_transformers(gemma: Path, tmp_path: Path) -> None:
+    tokenizer = tokenizer_of(run_of(*asked(gemma)).model)
+    ids = [token for text in TEXTS for token in (*tokenizer.encode(text), END)]
+    theirs = loaded(gemma)
+    nats = nats_of(theirs, ids, [BOS], 64)
+    found = assessed(tmp_path, *asked(gemma))
     assert found["held_out"]["tokens"] == len(ids)
     assert found["held_out"]["nats"] == pytest.approx(nats, rel=1e-5)
-    size = sum(map(len, texts))
+    size = sum(map(len, TEXTS))
     assert found["held_out"]["bits_per_byte"] == pytest.approx(nats / size / math.log(2), rel=1e-5)
     assert found["weights"] == "model.safetensors" and found["model"] == "model"
     assert found["parameters"] == sum(each.numel() for each in theirs.parameters())
+
+
+def test_the_held_out_loss_of_a_run_is_that_of_what_it_kept(kept: Cell, tmp_path: Path) -> None:
+    assert main(["export", f"run={kept.folder}", f"out={tmp_path / 'theirs'}"]) == 0
+    theirs = loaded(tmp_path / "theirs")
+    tokenizer, context = tokenizer_of(kept.run.model), kept.run.model.context
+    ids = [token for text in TEXTS for token in (*tokenizer.encode(text), END)]
+    found = assessed(tmp_path, f"run={kept.folder}")
+    nats = nats_of(theirs, ids, [], context)
+    assert found["held_out"]["nats"] == pytest.approx(nats, rel=1e-5)
+    base = assessed(tmp_path, *asked(Path(path_of(kept))), f"model.context={context}")
+    assert abs(found["held_out"]["nats"] / base["held_out"]["nats"] - 1) > 1e-3
+    assert found["run"] == str(kept.folder) and found["parameters"] == base["parameters"]
+    adapters = kept.run.train.adapter == "lora"
+    files = f"{base['weights']}, {ADAPTER}" if adapters else "model.safetensors"
+    assert found["weights"] == files
 
 
 def test_describe_and_audit_need_no_rate(gemma: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -1,5 +1,5 @@
-"""What a base model knows: held-out loss, last words, samples; of the weights that `model.weights`
-names, as fine-tuning would load them, in fp32.
+"""What a model knows: held-out loss, last words, samples; of the weights that `model.weights`
+names, as fine-tuning would load them, in fp32, or of those that a run kept.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from harness.data.tokens import Tokenizer
 from harness.models import device
 from harness.models.base import LanguageModel
 from harness.models.gpt import Layout
-from harness.models.opened import open_base
 from harness.records.storage import write_json
+from harness.run.trained import open_model
 from harness.train.decoding import generate, greedy, one_end
 from harness.train.loss import token_nll
 
@@ -134,8 +134,8 @@ def assess(config: Assess) -> dict[str, object]:
     where = device.resolve(config.device)
     out = Path(config.out)
     out.parent.mkdir(parents=True, exist_ok=True)  # said before the measuring, not after
-    base = open_base(config.model)
-    model, tokenizer = base.model.to(where), base.tokenizer
+    found = open_model(config.model, config.run)
+    model, tokenizer = found.model.to(where), found.tokenizer
     texts = list(documents(Path(config.valid)))[:: config.every]
     try:
         loss = held_out(model, texts, tokenizer, config.batch_tokens)
@@ -148,10 +148,11 @@ def assess(config: Assess) -> dict[str, object]:
         model, prompts, tokenizer.end, SAMPLE_TOKENS, config.batch_tokens, "fp32", choose=choose
     )
     figures = {
-        "model": config.model.name,
-        "parameters": base.parameters,
-        "weights": ", ".join(path.name for path in base.files),
-        "sha256": _sha256(base.files),
+        "model": found.name,
+        "run": config.run,
+        "parameters": found.parameters,
+        "weights": ", ".join(path.name for path in found.files),
+        "sha256": _sha256(found.files),
         "held_out": {
             "documents": len(texts), "every": config.every, **loss._asdict(),
             "nats_per_token": loss.nats_per_token, "bits_per_byte": loss.bits_per_byte,

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from harness.config.validate import ConfigError
 from harness.records import RESULT
 
 
@@ -24,6 +23,8 @@ class Parser(argparse.ArgumentParser):
         Raises:
             ConfigError: always.
         """
+        from harness.config.validate import ConfigError  # not for who only reads files
+
         raise ConfigError([" ".join(message.split())])
 
 
@@ -49,6 +50,8 @@ def alone_at(folder: Path) -> Iterator[None]:
 
     held = lock(folder)
     if held is None:
+        from harness.config.validate import ConfigError
+
         raise ConfigError([f"{folder}: a launch is at it, expected none"])
     with held:
         yield

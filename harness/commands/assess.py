@@ -1,8 +1,10 @@
-"""Measure what a base model knows: held-out loss, last words, samples.
+"""Measure what a model knows: held-out loss, last words, samples.
 
     harness assess model=mini valid=valid.txt.xz every=4 out=mini.assessed.json
+    harness assess run=runs/main/RUN valid=valid.txt.xz every=4 out=run.assessed.json
 
-Measures the weights that `model.weights` names, as fine-tuning would load them, in fp32.
+Measures the weights that `model.weights` names, as fine-tuning would load them, in fp32; or those,
+or the adapters, of a run that was made with save_weights=true.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ def answer(config: Generate, prompt: str) -> str:
     from harness.train.decoding import generate, one_end, sampler
 
     where = device.resolve(config.device)
-    model, tokenizer, template = open_model(config.model, config.run)
+    found = open_model(config.model, config.run)
+    model, tokenizer, template = found.model, found.tokenizer, found.template
     if not prompt:
         raise ValueError("prompt: empty, expected a text")
     if config.input and not template:
@@ -54,10 +55,10 @@ def answer(config: Generate, prompt: str) -> str:
     drawn = sampler(config.temperature, config.top_p, config.seed, where)
     choose = one_end(drawn, tokenizer.stops, where)
     room = len(ids) + config.tokens
-    found = generate(
+    (drawn_ids,) = generate(
         model.to(where), [ids], tokenizer.end, config.tokens, room, "fp32", choose=choose
     )
-    return tokenizer.decode(found[0])
+    return tokenizer.decode(drawn_ids)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -75,10 +75,11 @@ class Pretrain:
 
 @checked(frozen=True, kw_only=True, config=strict)
 class Assess:
-    """What is measured of a base model, and on which text.
+    """What is measured of which model, and on which text.
 
     Attributes:
-        model: its shape and weights; `model.lr` plays no part.
+        model: a base; `model.lr` plays no part.
+        run: folder of a run that kept its weights, measured instead of the base; "" for the base.
         valid: the held-out text, `.txt` or `.txt.xz`, in which a line `<|endoftext|>` ends each
             document.
         every: documents are taken that many apart, from the first; 1 for all.
@@ -88,6 +89,7 @@ class Assess:
     """
 
     model: AnyModel
+    run: str
     valid: str
     every: Positive
     out: Text

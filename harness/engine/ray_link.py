@@ -48,7 +48,9 @@ def connected(address: str, cpus: int) -> Iterator[RayLink]:
     if address == "local":
         folder = tempfile.mkdtemp(prefix="ray", dir=SHORT)
         options |= {"_temp_dir": folder, "include_dashboard": False, "num_cpus": cpus}
-    if not address.startswith("ray://"):
+    if address.startswith("ray://"):
+        logging.getLogger("ray.client_builder").setLevel(logging.ERROR)
+    else:
         options["logging_level"] = logging.ERROR
     try:
         ray.init(**options)

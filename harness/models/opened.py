@@ -26,8 +26,8 @@ class Opened(NamedTuple):
     Attributes:
         model: in fp32, on the CPU.
         tokenizer: its tokenizer.
-        files: what its weights were read from, adapters aside.
-        parameters: how many it has, tied ones counted once.
+        files: what its weights were read from, and its adapters.
+        parameters: how many it has, tied ones counted once, adapters aside.
     """
 
     model: LanguageModel
@@ -72,7 +72,8 @@ def _own(base: Own, run: str) -> Opened:
         base = replace(base, path=run)
     hold_own(base)
     model = load_own(base.path, base.context)
+    files = [path for path in find_own(base.path).weights if path.name != OWN_CONFIG]
     if adapters:
         put_on(model, Path(run))
-    files = [path for path in find_own(base.path).weights if path.name != OWN_CONFIG]
+        files.append(Path(run) / ADAPTER)
     return Opened(model, tokenizer_of(base), files, own_shape(base.path).parameters)

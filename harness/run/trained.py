@@ -29,11 +29,16 @@ class Trained(NamedTuple):
         model: in fp32, on the CPU.
         tokenizer: its tokenizer.
         template: how a run's conversations were written out; "" for a base.
+        name: of the base.
+        files, parameters: as of `harness.models.opened.Opened`.
     """
 
     model: LanguageModel
     tokenizer: Tokenizer
     template: str
+    name: str
+    files: list[Path]
+    parameters: int
 
 
 def open_model(base: Model | Own | None, run: str) -> Trained:
@@ -58,7 +63,9 @@ def open_model(base: Model | Own | None, run: str) -> Trained:
         base, template = made.model, made.data.template
     assert base is not None
     opened = open_base(base, run)
-    return Trained(opened.model, opened.tokenizer, template)
+    return Trained(
+        opened.model, opened.tokenizer, template, base.name, opened.files, opened.parameters
+    )
 
 
 def _config(path: Path) -> Run:

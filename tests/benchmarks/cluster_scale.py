@@ -5,7 +5,7 @@ and workers that take as long as told and leave the records of a real run.
 hands out and records them through the very code of a launch; only the link to the cluster is a
 fake. SECONDS are those of a run, 0 for as fast as the driver can. With `--shared` all see one disk,
 and workers write in place. Times are CPU seconds of the driver, without what a worker writes; but
-`status_s` is the clock of `harness status`, as a command. Runs lie below the working folder.
+`status_s` is the clock of `harness status`, the whole command. Runs lie below the working folder.
 """
 
 from __future__ import annotations
@@ -181,9 +181,9 @@ def measured(count: int, seconds: float, *, shared: bool) -> dict[str, Any]:
         wall, marks["end"] = time.monotonic() - began, time.process_time()
         assert outcome.finished == count, outcome
         command = [sys.executable, "-m", "harness", "status", str(folder / "s")]
-        looked = time.monotonic()
+        looked, asked = time.monotonic(), others()
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        status_s = time.monotonic() - looked
+        status_s, status_cpu_s = time.monotonic() - looked, others() - asked
         assert f"{count} finished" in said, said
         spent = marks["end"] - marks["planned"] - link.wrote
         return {
@@ -197,10 +197,18 @@ def measured(count: int, seconds: float, *, shared: bool) -> dict[str, Any]:
             "idle_share": round(link.waited / wall, 2),
             "wall_s": round(wall, 1),
             "status_s": round(status_s, 2),
+            "status_cpu_s": round(status_cpu_s, 2),
+            "load": round(os.getloadavg()[0], 1),
             "memory_before_mb": before,
             "memory_mb": memory(),
             "bytes_a_run": sum(map(len, files.values())) + len(log),
         }
+
+
+def others() -> float:
+    """CPU seconds of the processes that this one started and that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def memory() -> int:
