@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -32,6 +32,17 @@ MOST_NAMED = 3
 """Keys in which a run without a partner differs that are named; beyond, they are counted."""
 
 
+Values = Mapping[str, Any]
+"""Column -> value, of one run."""
+
+
+class Row(NamedTuple):
+    """A run, by its row of the run table."""
+
+    number: int
+    values: Values
+
+
 class Paired(NamedTuple):
     """The pairs of a set of runs.
 
@@ -55,56 +66,67 @@ def pair(runs: pd.DataFrame, baseline: str = "full", vary: Sequence[str] = ()) -
         vary: config keys in which arms may differ as well, such as a learning rate tuned per arm.
     """
     keys = ["n_examples", "seed", *varying(runs, science(runs, vary))]
-    # Of hundreds of columns these alone: each look at a group copies all that a frame has.
+    # Of hundreds of columns these alone, and as plain values: a frame takes milliseconds a look.
     wanted = dict.fromkeys((*keys, *FAIRNESS, *SAME_CONTENTS, *TOLD))
     told = runs[[name for name in wanted if name in runs.columns]]
-    alike = told.groupby([runs[name].astype("str") for name in keys], sort=False)
+    alike: dict[tuple[str, ...], list[Row]] = {}
+    cells = zip(*(runs[name].astype("str") for name in keys), strict=True)
+    for cell, number, values in zip(cells, told.index, told.to_dict("records"), strict=True):
+        alike.setdefault(cell, []).append(Row(number, {str(k): v for k, v in values.items()}))
     problems: list[Problem] = []
     rows: list[tuple[int, int]] = []
-    for _, group in alike:
-        # Of runs that are there twice, those that read the same files belong together.
-        twice = group.duplicated("arm").any()
-        parts = [part for _, part in group.groupby(SAME_CONTENTS)] if twice else [group]
-        for part in parts:
+    for group in alike.values():
+        for part in _same_contents(group):
             made, refused = _pair_alike(told, part, baseline, keys)
             rows += made
             problems += refused
     return Paired(_differences(runs, sorted(rows)), problems)
 
 
+def _same_contents(group: list[Row]) -> list[list[Row]]:
+    """Of runs that are there twice, those that read the same files belong together."""
+    if len({row.values["arm"] for row in group}) == len(group):
+        return [group]
+    parts: dict[tuple[str, ...], list[Row]] = {}
+    for row in group:
+        contents = tuple(str(row.values.get(name)) for name in SAME_CONTENTS)
+        parts.setdefault(contents, []).append(row)
+    return [parts[contents] for contents in sorted(parts)]
+
+
 def _pair_alike(
-    runs: pd.DataFrame, group: pd.DataFrame, baseline: str, keys: Sequence[str]
+    runs: pd.DataFrame, group: list[Row], baseline: str, keys: Sequence[str]
 ) -> tuple[list[tuple[int, int]], list[Problem]]:
     """The pairs among runs that are equal in all `keys`: arm's row and baseline's row."""
-    base = group[group["arm"] == baseline]
-    others = group[group["arm"] != baseline]
-    if base.empty:
+    arms: dict[str, list[Row]] = {}
+    for row in group:
+        arms.setdefault(row.values["arm"], []).append(row)
+    base = arms.pop(baseline, [])
+    if not base:
         every = runs[runs["arm"] == baseline]
-        return [], [
-            _problem(others.loc[row], "unpaired", _unlike(others.loc[row], every, keys))
-            for row in others.index
-        ]
+        return [], [_problem(row, "unpaired", _unlike(row.values, every, keys)) for row in group]
     if len(base) > 1:
         message = f"{len(base)} runs of '{baseline}' are like it"
-        return [], [_problem(group.loc[row], "ambiguous", message) for row in group.index]
+        return [], [_problem(row, "ambiguous", message) for row in group]
     rows: list[tuple[int, int]] = []
     problems = []
-    for arm, members in others.groupby("arm"):
+    for arm in sorted(arms):
+        members = arms[arm]
         if len(members) > 1:
             message = f"{len(members)} runs of '{arm}'"
-            problems += [_problem(members.loc[row], "ambiguous", message) for row in members.index]
+            problems += [_problem(row, "ambiguous", message) for row in members]
             continue
-        fault = _unfair(members.iloc[0], base.iloc[0])
+        fault = _unfair(members[0].values, base[0].values)
         if fault:
-            problems.append(_problem(members.iloc[0], "unfair", fault))
+            problems.append(_problem(members[0], "unfair", fault))
         else:
-            rows.append((members.index[0], base.index[0]))
+            rows.append((members[0].number, base[0].number))
     return rows, problems
 
 
-def _unlike(run: pd.Series, baselines: pd.DataFrame, keys: Sequence[str]) -> str:
+def _unlike(run: Values, baselines: pd.DataFrame, keys: Sequence[str]) -> str:
     """Why a run has no partner: the keys in which the nearest run of the baseline differs."""
-    own = run[list(keys)].astype("str")
+    own = pd.Series({name: str(run[name]) for name in keys})
     differ = baselines[list(keys)].astype("str") != own
     nearest = baselines.iloc[int(differ.sum(axis=1).to_numpy().argmin())]
     named = [name for name in keys if str(nearest[name]) != own[name]]
@@ -137,7 +159,7 @@ def _differences(runs: pd.DataFrame, rows: list[tuple[int, int]]) -> pd.DataFram
     return table
 
 
-def _unfair(run: pd.Series, base: pd.Series) -> str:
+def _unfair(run: Values, base: Values) -> str:
     """Why two runs may not be compared; "" where they may."""
     differ = [
         (name.removeprefix("fairness."), str(run[name])[:8], str(base[name])[:8])
@@ -156,14 +178,14 @@ def _unfair(run: pd.Series, base: pd.Series) -> str:
     )
 
 
-def _gpus(run: pd.Series) -> object:
+def _gpus(run: Values) -> object:
     """How many GPUs trained a run together; records that do not tell are of one."""
     told = run.get("provenance.gpus")
     return 1 if pd.isna(told) else told
 
 
-def _problem(run: pd.Series, kind: str, message: str) -> Problem:
-    return Problem(run["sweep"], run["run"], kind, message)
+def _problem(row: Row, kind: str, message: str) -> Problem:
+    return Problem(row.values["sweep"], row.values["run"], kind, message)
 
 
 def missing(runs: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -16,8 +16,12 @@ from harness.records import storage
 
 ANSWER = ("response", "end")
 
+Line = TypeVar("Line")
+
+Evaluated = tuple[int, float, str, str, int, float]
+"""Step, passes, split, role, tokens, nats a token."""
+
 CURVES = ("row", "step", "epoch", "split", "role", "tokens", "nll")
-RESPONSES = ("row", "id", "nats", "nats_tokens")
 
 
 class Answer(NamedTuple):
@@ -30,6 +34,15 @@ class Answer(NamedTuple):
     scores: dict[str, float | None]
 
 
+class Scored(NamedTuple):
+    """One response without its texts."""
+
+    id: str
+    nats: float
+    nats_tokens: int
+    scores: dict[str, float | None]
+
+
 def curves(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Every evaluation of every run: one row per run, step, split and role, with "answer" for
     response and end.
@@ -38,7 +51,10 @@ def curves(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         The frame (`row` is the run's row in the run table) and the runs whose evaluations cannot be
         read.
     """
-    return _each(runs, records.EVALS, _evaluations, CURVES)
+    read, problems = _each(runs, records.EVALS, _evaluations)
+    rows = [(row, *said) for row, lines in read for said in lines]
+    # Losses in single precision: more than a curve shows, and what archives keep.
+    return pd.DataFrame(rows, columns=list(CURVES)).astype({"nll": "float32"}), problems
 
 
 def responses(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
@@ -50,7 +66,19 @@ def responses(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         The frame (`row` is the run's row in the run table) and the runs whose responses cannot be
         read.
     """
-    return _each(runs, records.RESPONSES, _responses, RESPONSES)
+    read, problems = _each(runs, records.RESPONSES, _responses)
+    rows = [(row, record) for row, lines in read for record in lines]
+    scores = dict.fromkeys(score for _, record in rows for score in record.scores)
+    columns: dict[str, list[object]] = {
+        "row": [row for row, _ in rows],
+        "id": [record.id for _, record in rows],
+        "nats": [record.nats for _, record in rows],
+        "nats_tokens": [record.nats_tokens for _, record in rows],
+    }
+    for score in scores:
+        columns[f"scores.{score}"] = [record.scores.get(score) for _, record in rows]
+    # One frame for all runs: to put one together from thousands takes ten times as long.
+    return pd.DataFrame(columns), problems
 
 
 def answers(folder: Path, most: int) -> list[Answer]:
@@ -70,16 +98,13 @@ def answers(folder: Path, most: int) -> list[Answer]:
 
 
 def _each(
-    runs: pd.DataFrame,
-    name: str,
-    reader: Callable[[Path], pd.DataFrame],
-    columns: tuple[str, ...],
-) -> tuple[pd.DataFrame, list[Problem]]:
-    """A file of every run as one frame.
+    runs: pd.DataFrame, name: str, reader: Callable[[Path], list[Line]]
+) -> tuple[list[tuple[int, list[Line]]], list[Problem]]:
+    """A file of every run: the run's row in the run table, and what the reader makes of the lines.
 
     Runs that were kept without the file are no fault, and share one line.
     """
-    frames, problems, without = [], [], []
+    found, problems, without = [], [], []
     for row, sweep, run, path in zip(
         runs.index, runs["sweep"], runs["run"], runs["path"], strict=True
     ):
@@ -88,7 +113,7 @@ def _each(
             without.append((sweep, run))
             continue
         try:
-            frames.append(reader(checked(file)).assign(row=row))
+            found.append((row, reader(checked(file))))
         except storage.RecordError as error:
             message = f"{one_line(str(error), path)}; its result is used all the same"
             problems.append(Problem(sweep, run, "corrupt", message))
@@ -97,13 +122,11 @@ def _each(
         others = f" and {len(without) - 1} more" if len(without) > 1 else ""
         message = f"kept without {name}{others}: what it holds is not shown"
         problems.append(Problem(*first, "in part", message))
-    if not frames:
-        return pd.DataFrame(columns=list(columns)), problems
-    return pd.concat(frames, ignore_index=True), problems
+    return found, problems
 
 
-def _evaluations(path: Path) -> pd.DataFrame:
-    rows: list[tuple[int, float, str, str, int, float]] = []
+def _evaluations(path: Path) -> list[Evaluated]:
+    rows: list[Evaluated] = []
     for number, record in enumerate(storage.read_jsonl(path, records.EvalRecord), start=1):
         losses = {role: (loss.nats, loss.tokens) for role, loss in record.roles.items()}
         for role, (nats, tokens) in losses.items():
@@ -118,12 +141,11 @@ def _evaluations(path: Path) -> pd.DataFrame:
             if tokens:
                 kept = (record.step, record.epoch, record.split, role)
                 rows.append((*kept, tokens, nats / tokens))
-    # Losses in single precision: more than a curve shows, and what archives keep.
-    return pd.DataFrame(rows, columns=list(CURVES[1:])).astype({"nll": "float32"})
+    return rows
 
 
-def _responses(path: Path) -> pd.DataFrame:
-    rows = []
+def _responses(path: Path) -> list[Scored]:
+    found = []
     for number, record in enumerate(storage.read_jsonl(path, records.ResponseRecord), start=1):
         if record.split != "test":
             continue
@@ -132,10 +154,8 @@ def _responses(path: Path) -> pd.DataFrame:
         for score, value in record.scores.items():
             if value is not None:
                 _finite(path, number, f"scores.{score}", value)
-        scores = {f"scores.{score}": value for score, value in record.scores.items()}
-        known = {"id": record.id, "nats": record.nats, "nats_tokens": record.nats_tokens}
-        rows.append(scores | known)
-    return pd.DataFrame(rows, columns=None if rows else list(RESPONSES[1:]))
+        found.append(Scored(record.id, record.nats, record.nats_tokens, record.scores))
+    return found
 
 
 def _measured(path: Path, line: int, name: str, value: float) -> None:
