@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -230,26 +228,3 @@ def test_an_example_twice_is_counted_once(tmp_path: Path) -> None:
     splits = load(path)
     assert splits.duplicates == 1 and len(splits.pool) + len(splits.test) == 4
     assert splits.notes[1:] == ("1 examples left out that occur twice",)
-
-
-@pytest.mark.parametrize(
-    ("address", "arguments"),
-    [
-        ("hf:owner/name", ("owner/name", None, None, "train")),
-        ("hf:o/n/main@v1.0:test[:5%]", ("o/n", "main", "v1.0", "test[:5%]")),
-        ("hf:o/n@refs/convert/parquet", ("o/n", None, "refs/convert/parquet", "train")),
-    ],
-)
-def test_a_set_of_the_hub_is_asked_for_by_its_parts(
-    monkeypatch: pytest.MonkeyPatch, address: str, arguments: tuple[str | None, ...]
-) -> None:
-    asked = []
-
-    def load_dataset(name: str, config: str | None, *, revision: str | None, split: str) -> Any:
-        asked.append((name, config, revision, split))
-        return [{"question": "a", "context": None, "answer": "b"}]
-
-    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    (example,) = read_examples(address)
-    assert asked == [arguments] and example.place == f"{address}: row 1"
-    assert said(example) == [("user", "a", ""), ("assistant", "b", "")]

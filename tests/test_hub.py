@@ -5,9 +5,6 @@ others by the hub's library.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from harness.models import weights as checkpoint
 from harness.models.hugging_face import export
 from harness.models.opened import open_base
 from harness.paths import CONF
-from tests.fake_hub import COMMIT, Hub, hub
+from tests.fake_hub import COMMIT, Hub, hub, said_of
 from tests.own_models import write_model
 from tests.tiny import run_of, toy
 
@@ -138,21 +135,11 @@ def test_a_model_of_transformers_comes_by_id_and_revision(tmp_path: Path) -> Non
     """In a process of its own, since the hub's library reads its address when it is imported."""
     model = write_model(tmp_path / "model", "llama")
     with hub("owner/tiny", model) as server:
-        said = _read(tmp_path, server.url, "owner/tiny@v1", "owner/tiny@v2", "owner/none")
+        said = said_of(READ, tmp_path, server.url, "owner/tiny@v1", "owner/tiny@v2", "owner/none")
         assert said[0].startswith(f"{COMMIT} ")
         assert any(path.endswith("model.safetensors") for path in server.asked)
     for line, path in zip(said[1:], ("owner/tiny@v2", "owner/none"), strict=True):
         assert line.startswith(f"model.path={path}: no such folder, and not to be had of the hub (")
-    again = _read(tmp_path, server.url, "owner/tiny@v1", "owner/none")  # the server is gone
+    again = said_of(READ, tmp_path, server.url, "owner/tiny@v1", "owner/none")  # the server is gone
     assert again[0] == said[0]
     assert again[1].startswith("model.path=owner/none: no such folder, and not to be had of the")
-
-
-def _read(folder: Path, url: str, *paths: str) -> list[str]:
-    """What a process says of each path, a line each."""
-    command = [sys.executable, "-c", READ, *paths]
-    given = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(folder / "home")}
-    done = subprocess.run(command, capture_output=True, text=True, env=given, check=True)
-    lines = done.stdout.splitlines()
-    assert len(lines) == len(paths), done
-    return lines

@@ -23,7 +23,8 @@ def hub(address: str) -> Iterator[Record]:
         address: `hf:owner/name[/config][@revision][:split]`.
 
     Raises:
-        DataError: the library is missing, the address is none, or the set is not to be had.
+        DataError: the library is missing, the address is none, or the set is not to be had, or not
+            in this revision.
     """
     parts = ADDRESS.fullmatch(address)
     if parts is None:
@@ -32,19 +33,20 @@ def hub(address: str) -> Iterator[Record]:
             "and :split"
         )
     try:
-        from datasets import load_dataset
+        from datasets import load_dataset_builder
+        from datasets.packaged_modules.cache.cache import Cache
     except ImportError:
         raise DataError(
             f"data.path={address}: the library datasets is missing, expected "
             "pip install 'prompt-mask-harness[data]'"
         ) from None
     try:
-        rows: Any = load_dataset(
-            parts["name"],
-            parts["config"],
-            revision=parts["revision"],
-            split=parts["split"] or "train",
-        )
+        builder = load_dataset_builder(parts["name"], parts["config"], revision=parts["revision"])
+        _hold_revision(address, parts["revision"], builder, Cache)
+        builder.download_and_prepare()
+        rows: Any = builder.as_dataset(split=parts["split"] or "train")
+    except DataError:
+        raise
     except Exception as error:  # the library raises what it likes
         reason = (str(error).splitlines() or [""])[0]
         raise DataError(f"data.path={address}: {type(error).__name__}: {reason}") from None
@@ -52,3 +54,17 @@ def hub(address: str) -> Iterator[Record]:
         fields = without_nulls(dict(row))
         assert isinstance(fields, dict)
         yield Record(fields, f"{address}: row {number}")
+
+
+def _hold_revision(address: str, revision: str | None, builder: Any, cached: type) -> None:
+    """Refuse what the library takes from its cache while the hub is out of reach, the last one that
+    was fetched, unless that is known to be the revision asked for.
+
+    Raises:
+        DataError: it is not.
+    """
+    if revision not in (None, builder.hash) and isinstance(builder, cached):
+        raise DataError(
+            f"data.path={address}: the hub is out of reach and {builder.hash} was fetched last, "
+            "expected to be online, or that commit as the revision"
+        )
