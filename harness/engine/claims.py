@@ -85,7 +85,8 @@ class Claim:
         for name, content in files.items():
             if name != RESULT:
                 path = self.folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
+                if path.parent != self.folder:
+                    path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
         if RESULT in files:
             write_whole(self.folder / RESULT, files[RESULT])

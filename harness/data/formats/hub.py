@@ -63,8 +63,9 @@ def _hold_revision(address: str, revision: str | None, builder: Any, cached: typ
     Raises:
         DataError: it is not.
     """
-    if revision not in (None, builder.hash) and isinstance(builder, cached):
+    commit = builder.hash
+    if revision not in (None, commit) and isinstance(builder, cached):
         raise DataError(
-            f"data.path={address}: the hub is out of reach and {builder.hash} was fetched last, "
+            f"data.path={address}: the hub is out of reach and {commit} was fetched last, "
             "expected to be online, or that commit as the revision"
         )
