@@ -13,6 +13,9 @@ SCIENCE = ("model", "data", "train", "score")
 what is compared, and all else says how a run was carried out.
 """
 
+JUDGE = "config.score.judge."
+"""Who judges the answers: no more of a run's settings than the scores that are added later."""
+
 CONTENTS = {"contents.data": "data contents", "contents.weights": "weights contents"}
 """Columns with hashes of what files held, and how labels call them."""
 
@@ -28,7 +31,11 @@ def science(runs: pd.DataFrame, vary: Iterable[str] = ()) -> list[str]:
     """
     free = {"config.data.size", *(f"config.{key}" for key in vary)}
     groups = tuple(f"config.{group}." for group in SCIENCE)
-    kept = [name for name in runs.columns if name.startswith(groups) and name not in free]
+    kept = [
+        name
+        for name in runs.columns
+        if name.startswith(groups) and not name.startswith(JUDGE) and name not in free
+    ]
     return [*kept, *(name for name in CONTENTS if name in runs.columns)]
 
 

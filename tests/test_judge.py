@@ -13,31 +13,18 @@ import pytest
 
 from analysis.load import load
 from harness.__main__ import main
-from harness.config.commands import Judge
 from harness.config.compose import command_config
-from harness.judging import agreement, client
-from harness.judging.pairs import settled
-from harness.judging.questions import (
-    CRITERIA,
-    pair_question,
-    read_pair,
-    read_rubric,
-    read_score,
-    rubric_question,
-    score_question,
-)
+from harness.config.judge import Judge
+from harness.judging import client
+from harness.judging.questions import score_question
 from harness.judging.replies import replies_in
 from harness.records import RESPONSES, RESULT, ResponseRecord, Result
 from harness.records.storage import read_json, read_jsonl
 from tests import fakes
 from tests.judge_server import serving
+from tests.test_judge_replies import ANSWER
 
 pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason="needs the extra judge")
-
-ANSWER = ResponseRecord(
-    split="test", id="a", family="", prompt="Say it.\n", reference="right", response="wrong",
-    tokens=1, nats=1.0, nats_tokens=1, scores={"exact_match": 0.0},
-)  # fmt: skip
 
 
 def knows(body: dict[str, Any], key: str) -> str:
@@ -77,7 +64,7 @@ def test_scores_reach_the_records_agreement_comes_first_and_nothing_is_asked_twi
     cost = asked * (100 * 2.5 + 10 * 10) / 1e6
     assert said[-1] == (
         f"asked {asked} times; all replies: {asked * 100:,} tokens in, {asked * 10} out, "
-        f"cost {cost:.4f}"
+        f"cost {cost:.4f}; replies as json_schema"
     )
     assert again[:-1] == said[:-1] and again[-1].startswith("asked 0 times")
     for name, result in results(sweep).items():
@@ -126,13 +113,37 @@ def test_what_cannot_be_read_is_told_to_the_judge_and_null_in_the_end(
     assert "judge null over 0 of 5 answers" in capsys.readouterr().out
 
 
-def test_a_server_that_knows_no_response_format_is_asked_without(sweep: Path) -> None:
-    def refuses(body: dict[str, Any], key: str) -> str | tuple[int, str]:
-        return (422, "response_format?") if "response_format" in body else knows(body, key)
+@pytest.mark.parametrize(
+    ("taken", "asked", "status"),
+    [
+        (["json_schema"], ["json_schema"], 400),
+        (["json_object"], ["json_schema", "json_object", "json_object"], 400),
+        ([], ["json_schema", "json_object", None, None], 422),
+    ],
+)
+def test_the_strictest_form_that_the_server_takes_is_asked_for_and_kept(
+    sweep: Path, taken: list[str], asked: list[str | None], status: int
+) -> None:
+    def form_of(body: dict[str, Any]) -> str | None:
+        form: str | None = body.get("response_format", {}).get("type")
+        return form
 
-    with serving(refuses) as server:
+    def takes(body: dict[str, Any], key: str) -> str | tuple[int, str]:
+        form = form_of(body)
+        return knows(body, key) if form in (None, *taken) else (status, f"{form}?")
+
+    form = asked[-1] or "text"
+    with serving(takes) as server:
         assert judge(sweep, server.url, "concurrency=1") == 0
-    assert ["response_format" in body for body in server.requests][:3] == [True, False, False]
+        count = len(server.requests)
+        assert judge(sweep, server.url) == 0 and len(server.requests) == count
+    assert [form_of(body) for body in server.requests][: len(asked)] == asked
+    said = "Reply with a JSON object of this schema"
+    assert (said in server.requests[-1]["messages"][-1]["content"]) == (form == "json_object")
+    kept = replies_in(sweep).known.values()
+    assert {reply.form for reply in kept} == {form}
+    assert json.loads((sweep / ".judge" / "judge.json").read_text())["forms"] == {form: len(kept)}
+    assert None not in {result.scores["judge"] for result in results(sweep).values()}
 
 
 def test_a_server_that_dies_is_waited_for_and_what_it_said_is_kept(
@@ -223,50 +234,14 @@ def test_pairs_are_asked_in_both_orders(sweep: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("reply", "score"),
-    [
-        ('{"score": 85}', 85.0), ("85", 85.0), (' ```json\n{"score": 0}\n``` ', 0.0),
-        ('{"score": 101}', None), ('{"score": true}', None), ('{"score": "85"}', None),
-        ("I would say 85.", None), ("", None), ("[85]", None), ('{"score": 85', None),
-    ],
-)  # fmt: skip
-def test_a_score_is_read_or_null(reply: str, score: float | None) -> None:
-    assert read_score(reply) == score
-
-
-def test_rubrics_and_pairs_are_read_or_null() -> None:
-    assert read_rubric('{"correct": 4, "complete": 2, "relevant": 4, "clear": 2}') == 75.0
-    assert read_rubric('{"correct": 4, "complete": 2, "relevant": 4}') is None
-    assert read_rubric('{"correct": 5, "complete": 2, "relevant": 4, "clear": 2}') is None
-    assert all(f'"{name}": integer' in rubric_question(ANSWER).text for name in CRITERIA)
-    assert [read_pair(f'{{"better": "{word}"}}') for word in ("A", "B", "tie", "C")] == [
-        1.0, 0.0, 0.5, None
-    ]  # fmt: skip
-    assert "Response A:\nwrong\n\nResponse B:\nwrong" in pair_question(ANSWER, ANSWER).text
-    assert [settled(*both) for both in ((1.0, 1.0), (1.0, 0.0), (0.0, 0.0), (None, 1.0))] == [
-        1.0, 0.5, 0.0, None
-    ]  # fmt: skip
-
-
-def test_agreement_by_hand() -> None:
-    pairs = [(1.0, 90.0), (1.0, 50.0), (0.0, 50.0), (0.0, 20.0), (None, 9.0), (1.0, None)]
-    assert agreement.of_scores(pairs) == (
-        "agreement with exact match: AUC 0.88; mean 70.0 where it matches (2 answers), 35.0 where "
-        "not (2)"
-    )
-    assert agreement.of_scores([(0.0, 5.0)]).endswith("not to be told, no answer matches")
-    kept = [(1.0, 0.0, 1.0), (0.0, 1.0, 0.5), (1.0, 1.0, 0.0), (0.0, 1.0, None)]
-    assert agreement.of_pairs(kept).endswith("prefers the matching answer in 75% of 2 pairs")
-
-
-@pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["nowhere", "model=x", "url=http://h/v1"], "nowhere: no finished run, expected the"),
-        (["SWEEP"], "model: missing, expected model=NAME"),
+        (["SWEEP", "url=http://h/v1"], "model: missing, expected model=NAME"),
         (["SWEEP", "model=x", "url=ftp://h"], "url=ftp://h: expected http://HOST/v1"),
         (["SWEEP", "model=x"], "$OPENAI_API_KEY: missing, expected a key"),
-        (["SWEEP", "model=x", "name=chrf"], "name=chrf: a score of that name is measured"),
+        (["SWEEP", "model=x", "name=chrf", "url=http://h/v1"],
+         "name=chrf: a score of that name is measured"),
         (["SWEEP", "model=x", "kind=pairs", "baseline=zz", "url=http://h/v1"],
          "baseline=zz: found full, none, expected two arms"),
     ],

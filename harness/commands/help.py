@@ -163,6 +163,10 @@ def _default(config: str, key: str) -> object:
     """The value that `conf/` gives a key."""
     group, dot, rest = key.partition(".")
     path = CONF / f"{config}.yaml"
+    for entry in _load(path).get("defaults", []):
+        file, at, place = str(entry).partition("@")  # a file that stands at a place of its own
+        if at and key.startswith(f"{place}."):
+            return _at(_load(CONF / f"{file}.yaml"), key.removeprefix(f"{place}."))
     if dot and (CONF / group).is_dir():
         found = _at(_load(CONF / group / f"{_chosen(config)[group]}.yaml"), rest)
         base = CONF / group / "_base.yaml"  # what an option's file does not say

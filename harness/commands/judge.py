@@ -17,17 +17,18 @@ from pathlib import Path
 
 from harness.commands.arguments import alone_at, finished_runs, nothing_finished
 from harness.commands.help import Keys
-from harness.config.commands import Judge
 from harness.config.compose import command_config
+from harness.config.judge import Judge
 from harness.config.names import name_faults
 from harness.config.validate import ConfigError
-from harness.judging import agreement
+from harness.judging import agreement, client
 from harness.judging.client import Client
 from harness.judging.pairs import Pair, judge_pairs
 from harness.judging.questions import rubric_question, score_question
 from harness.judging.replies import replies_in
 from harness.records import JUDGED, RESPONSES, ResponseRecord, Scale
 from harness.records.storage import read_jsonl, write_json
+from harness.records.visible import visible
 from harness.run.rescore import write_scores
 from harness.scoring import SCORES
 
@@ -43,35 +44,66 @@ def main(arguments: Sequence[str]) -> int:
     folders = [text for text in arguments if "=" not in text]
     keys = [text for text in arguments if "=" in text]
     config = command_config("judge", Judge, keys, texts=("model", "url", "name", "baseline"))
-    config = replace(config, name=config.name or NAMES[config.kind])
-    faults = name_faults("name", config.name)
-    if not config.model:
-        faults.append("model: missing, expected model=NAME, as the server calls it")
-    if config.name in SCORES:
-        faults.append(f"name={config.name}: a score of that name is measured, expected another")
+    wrong = [] if config.model else ["model: missing, expected model=NAME, as the server calls it"]
+    wrong += faults(config)
     if len(folders) != 1:
-        faults.append("expected one folder, such as runs/SWEEP, and KEY=VALUE")
+        wrong.append("expected one folder, such as runs/SWEEP, and KEY=VALUE")
     elif not finished_runs(Path(folders[0])):
-        faults.append(nothing_finished(Path(folders[0])))
-    if faults:
-        raise ConfigError(faults)
-    folder = Path(folders[0])
-    client = Client(config, replies_in(folder))
-    (_pairs if config.kind == "pairs" else _scores)(folder, config, client)
-    cost = (client.tokens_in * config.price_in + client.tokens_out * config.price_out) / 1e6
-    print(
-        f"asked {client.asked:,} times; all replies: {client.tokens_in:,} tokens in, "
-        f"{client.tokens_out:,} out" + (f", cost {cost:.4f}" if cost else "")
-    )
+        wrong.append(nothing_finished(Path(folders[0])))
+    if wrong:
+        raise ConfigError(wrong)
+    judge(Path(folders[0]), config)
     return 0
 
 
-def _scores(folder: Path, config: Judge, client: Client) -> None:
+def judged(folder: Path, config: Judge) -> list[str]:
+    """Judge what a launch has finished; a line where that fails, which hurts no run."""
+    try:
+        judge(folder, config)
+    except Exception as error:  # of whatever kind: the runs are done
+        said = visible(" ".join(str(error).split()) or type(error).__name__)
+        again = f"harness judge {folder} model={config.model} url={config.url} kind={config.kind}"
+        return [f"the answers are not judged: {said}; later: {again}"]
+    return []
+
+
+def faults(config: Judge) -> list[str]:
+    """A line for each thing that is wrong before anything is asked."""
+    name = config.name or NAMES[config.kind]
+    found = name_faults("name", name)
+    if name in SCORES:
+        found.append(f"name={name}: a score of that name is measured, expected another")
+    return found + client.faults(config)
+
+
+def judge(folder: Path, config: Judge) -> None:
+    """Judge the finished runs of a folder; what was asked before is not asked again.
+
+    Raises:
+        ConfigError: there are no pairs, or a launch is at a run.
+        RecordError: a record is broken.
+        Unanswered: the server does not answer, or refuses.
+        OSError: the folder cannot be written.
+    """
+    config = replace(config, name=config.name or NAMES[config.kind])
+    asking = Client(config, replies_in(folder))
+    (_pairs if config.kind == "pairs" else _scores)(folder, config, asking)
+    forms = ", ".join(sorted(filter(None, asking.forms)))
+    cost = (asking.tokens_in * config.price_in + asking.tokens_out * config.price_out) / 1e6
+    print(
+        f"asked {asking.asked:,} times; all replies: {asking.tokens_in:,} tokens in, "
+        f"{asking.tokens_out:,} out"
+        + (f", cost {cost:.4f}" if cost else "")
+        + (f"; replies as {forms}" if forms else "")
+    )
+
+
+def _scores(folder: Path, config: Judge, asking: Client) -> None:
     """Judge every answer, and write the scores into the runs' records."""
     question = rubric_question if config.kind == "rubric" else score_question
     answers = {run: _answers(run) for run in finished_runs(folder)}
     every = [(run, record) for run, records in answers.items() for record in records]
-    said = client.ask_all([question(record) for _, record in every])
+    said = asking.ask_all([question(record) for _, record in every])
     exact = [record.scores.get("exact_match") for _, record in every]
     line = agreement.of_scores(list(zip(exact, said, strict=True)))
     print(line)
@@ -90,13 +122,13 @@ def _scores(folder: Path, config: Judge, client: Client) -> None:
     ]
     ranks = agreement.rank_correlation(others, said)
     counts = {"unread": said.count(None), "answers": len(said)}
-    _write(folder, config, line, {**counts, "rank_correlation": ranks})
+    _write(folder, config, asking, line, {**counts, "rank_correlation": ranks})
 
 
-def _pairs(folder: Path, config: Judge, client: Client) -> None:
+def _pairs(folder: Path, config: Judge, asking: Client) -> None:
     """Judge the arms' answers against the baseline's, and print who won how often."""
     pairs, answers, baseline = _paired(folder, config.baseline)
-    judge_pairs(client, pairs, answers)
+    judge_pairs(asking, pairs, answers)
     line = agreement.of_pairs([(*pair.exact, pair.verdict) for pair in pairs])
     print(line)
     arms = {}
@@ -114,7 +146,7 @@ def _pairs(folder: Path, config: Judge, client: Client) -> None:
     torn = [pair for pair in pairs if None not in pair.orders and len(set(pair.orders)) > 1]
     print(f"the two orders disagree in {len(torn)} of {len(pairs)} pairs, which count as ties")
     found = {"baseline": baseline, "arms": arms, "pairs": [asdict(pair) for pair in pairs]}
-    _write(folder, config, line, found)
+    _write(folder, config, asking, line, found)
 
 
 def _paired(
@@ -159,7 +191,14 @@ def _answers(run: Path) -> list[ResponseRecord]:
     return list(read_jsonl(run / RESPONSES, ResponseRecord))
 
 
-def _write(folder: Path, config: Judge, line: str, found: Mapping[str, object]) -> None:
+def _write(
+    folder: Path, config: Judge, asking: Client, line: str, found: Mapping[str, object]
+) -> None:
     """Keep who judged how beside the replies."""
-    about = {"model": config.model, "kind": config.kind, "agreement": line}
+    about = {
+        "model": config.model,
+        "kind": config.kind,
+        "forms": dict(asking.forms),
+        "agreement": line,
+    }
     write_json(folder / JUDGED / f"{config.name}.json", {**about, **found})

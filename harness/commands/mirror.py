@@ -7,11 +7,12 @@
 `to` is one of wandb, mlflow, tensorboard, trackio, each an extra. What the tracker keeps on this
 machine lies in `out`, runs/SWEEP/.mirror/TO if not given. A run that was shown is gone on with. A
 tracker that fails is told of in a line and hurts no run.
+
+    harness -m mask=none,full mirror=wandb             from a launch's beginning to its end
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -19,15 +20,11 @@ from pathlib import Path
 
 from harness.config.command_line import apart
 from harness.config.extras import lacking
+from harness.config.schema import Run
 from harness.config.validate import ConfigError
-from harness.mirrors import MIRRORS, Mirror
-from harness.mirrors.reading import read_trace
-from harness.records import CONFIG, FAILURE, RESULT
-from harness.records.storage import write_json
-from harness.records.visible import visible
-
-HIDDEN = ".mirror"
-"""Folder inside a sweep's folder for what mirrors have seen."""
+from harness.mirrors import MIRRORS
+from harness.mirrors.news import HIDDEN, runs_in, show_news
+from harness.records import FAILURE, RESULT
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,66 +34,43 @@ def main(arguments: Sequence[str]) -> int:
     name = own.get("to", "")
     faults = [f"{text}: expected a folder, to=, out= and every= alone" for text in rest[1:]]
     faults += MIRRORS.faults(name)
-    if not rest or not _runs(sweep):
+    if not rest or not runs_in(sweep):
         faults.append(f"{sweep}: no run, expected the folder of a sweep")
     if not own.get("every", "0").isdecimal():
         faults.append(f"every={own['every']}: expected a number of seconds")
     if not faults:
-        reason = lacking(MIRRORS.get(name).extra)
-        faults += [f"to={name}: {reason}"] if reason else []
+        faults = _lacking("to", name)
     if faults:
         raise ConfigError(faults)
     out = Path(own.get("out") or sweep / HIDDEN / name)
-    for folder in (out, sweep / HIDDEN):
-        folder.mkdir(parents=True, exist_ok=True)
-    mirror, seconds = MIRRORS.get(name), int(own.get("every", "0"))
-    failed = 0
+    seconds = int(own.get("every", "0"))
+    failed = False
     while True:
-        over = all(map(_ended, _runs(sweep)))  # looked at first: what ends meanwhile is shown next
-        failed += _pass(mirror, sweep, sweep / HIDDEN / f"{name}.json", out)
+        over = all(map(_ended, runs_in(sweep)))  # looked at first: what ends meanwhile comes next
+        for fault in show_news(name, sweep, out):
+            print(f"harness mirror: {fault}", file=sys.stderr)
+            failed = True
         if over or not seconds:
             break
         time.sleep(seconds)
     print(f"mirror: {out}")
-    return int(failed > 0)
+    return int(failed)
 
 
-def _pass(mirror: Mirror, sweep: Path, state: Path, out: Path) -> int:
-    """Show what is new; returns how many runs could not be shown."""
-    seen = _seen(state)
-    failed = 0
-    for folder in _runs(sweep):
-        last, finished = seen.get(folder.name, (-1, False))
-        if finished:
-            continue
-        try:
-            trace = read_trace(folder)
-            rows = [(step, values) for step, values in trace.rows if step > last]
-            if rows or trace.summary:
-                mirror.show(trace._replace(rows=rows, begun=last >= 0), out)
-                last = rows[-1][0] if rows else last
-                seen[folder.name] = (last, bool(trace.summary))
-                write_json(state, {"runs": seen})
-        except Exception as error:  # a tracker raises what it likes
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            print(f"harness mirror: {folder.name}: {visible(said)[:300]}", file=sys.stderr)
-            failed += 1
-    return failed
+def mirror_faults(run: Run) -> list[str]:
+    """A line where the tracker that a run is to be shown to is none, or is not installed."""
+    name = run.launch.mirror
+    if not name:
+        return []
+    if name not in MIRRORS:
+        return [fault.replace("to=", "mirror=", 1) for fault in MIRRORS.faults(name)]
+    return _lacking("mirror", name)
 
 
-def _runs(sweep: Path) -> list[Path]:
-    """The folders of runs that have begun."""
-    return sorted(path.parent for path in sweep.glob(f"[!.]*/{CONFIG}"))
+def _lacking(key: str, name: str) -> list[str]:
+    reason = lacking(MIRRORS.get(name).extra)
+    return [f"{key}={name}: {reason}"] if reason else []
 
 
 def _ended(folder: Path) -> bool:
     return (folder / RESULT).is_file() or (folder / FAILURE).is_file()
-
-
-def _seen(state: Path) -> dict[str, tuple[int, bool]]:
-    """Run -> the last step that was shown, and whether its result was."""
-    try:
-        runs = json.loads(state.read_text("utf-8"))["runs"]
-        return {str(run): (int(step), bool(finished)) for run, (step, finished) in runs.items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}

@@ -23,16 +23,19 @@ from rich.console import Console
 
 from harness.commands.help import Keys
 from harness.commands.interrupt import unwinding
+from harness.commands.mirror import mirror_faults
 from harness.config import plugins
 from harness.config.command_line import Grammar, grammar
 from harness.config.compose import Job, Jobs, jobs_of, opened, parse_all
 from harness.config.hints import nearest
+from harness.config.judge import Judge
 from harness.config.schema import Run, with_launch
 from harness.config.search import GROUPS
 from harness.config.validate import ConfigError
-from harness.engine.launchers import LAUNCHERS, LaunchError, Settings
+from harness.engine.launchers import LAUNCHERS, LaunchError, Outcome, Settings
 from harness.engine.launchers import carry_out as carry_out_runs
 from harness.engine.names import automatic_name
+from harness.mirrors.beside import beside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +48,8 @@ KEYS = Keys(
         "data.path", "data.size", "data.template", "data.test", "model.weights", "train.epochs",
         "train.batch_tokens", "train.lr", "train.normalize", "score.responses", "seed",
         "launch.sweep", "launch.runs", "launch.device", "launch.threads", "launch.gpus",
-        "launch.retry", "launch.force", "launch.save_weights", "launch.report",
+        "launch.retry", "launch.force", "launch.save_weights", "launch.report", "launch.mirror",
+        "score.judge.model", "score.judge.url", "score.judge.kind",
     ),
 )  # fmt: skip
 
@@ -94,10 +98,9 @@ def main(arguments: Sequence[str]) -> int:
 def fine_tune(arguments: Sequence[str], *, many: bool = True) -> pd.DataFrame:
     """See `harness.fine_tune`; `many` where a key may have several values."""
     _, jobs, runs, settings = composed(asked_of([*(["-m"] if many else []), *arguments]))
-    outcome = carry_out_runs(runs, jobs.launcher, settings, Console())
-    folders = sorted({Path(run.launch.runs) / run.launch.sweep for run in runs})
+    outcome, _ = _launched(runs, jobs.launcher, settings)
     if outcome.failed:
-        places = ", ".join(map(str, folders))
+        places = ", ".join(map(str, _sweeps(runs)))
         raise RuntimeError(f"{outcome.failed} runs failed: see failure.json below {places}")
     from analysis.load import load
     from harness.engine.cells import cells_of
@@ -192,13 +195,13 @@ def checked_runs(configs: Sequence[Job], overrides: Sequence[Sequence[str]]) -> 
     """
     from harness.run.checks import rate_faults, run_faults
 
-    runs = parse_all(configs, [run_faults, rate_faults])
+    runs = parse_all(configs, [run_faults, rate_faults, judge_faults, mirror_faults])
     name = automatic_name(overrides)
     return [with_launch(run, sweep=name) if run.launch.sweep == "auto" else run for run in runs]
 
 
 def carry_out(runs: Sequence[Run], launcher: str, settings: Settings) -> int:
-    """Run what is not finished, then the reports; returns the exit code.
+    """Run what is not finished, then the judge and the reports; returns the exit code.
 
     Raises:
         ConfigError: runs or settings that cannot work, before any is started.
@@ -206,18 +209,54 @@ def carry_out(runs: Sequence[Run], launcher: str, settings: Settings) -> int:
     """
     try:
         with unwinding():
-            outcome = carry_out_runs(runs, launcher, settings, Console())
+            outcome, faults = _launched(runs, launcher, settings)
     except LaunchError as error:
         raise ConfigError([str(error)]) from None
     if outcome.pending:
         return 0
-    folders = sorted({Path(run.launch.runs) / run.launch.sweep for run in runs})
+    folders = _sweeps(runs)
     # Where nothing was ever finished, a report could only say so too.
     wanted = runs[0].launch.report and outcome.finished + outcome.skipped
     reported = [report(folder) for folder in folders if wanted]
     if outcome.failed:
         print(f"{outcome.failed} runs failed: see failure.json in their folders", file=sys.stderr)
-    return int(bool(outcome.failed) or not all(reported))
+    return int(bool(outcome.failed or faults) or not all(reported))
+
+
+def _launched(runs: Sequence[Run], launcher: str, settings: Settings) -> tuple[Outcome, list[str]]:
+    """Run what is not finished, beside it the mirror, then the judges.
+
+    Returns:
+        How it ended, and a line, printed already, for each mirror and judge that failed.
+    """
+    folders, launch = _sweeps(runs), runs[0].launch
+    with beside(launch.mirror, folders, launch.plugins) as faults:
+        outcome = carry_out_runs(runs, launcher, settings, Console())
+    if not outcome.pending and outcome.finished + outcome.skipped:
+        judges = dict.fromkeys(run.score.judge for run in runs if run.score.judge.model)
+        faults += [line for each in judges for line in _judged(folders, each)]
+    for line in faults:
+        print(f"harness: {line}", file=sys.stderr)
+    return outcome, faults
+
+
+def _judged(folders: Sequence[Path], judge: Judge) -> list[str]:
+    from harness.commands.judge import judged
+
+    return [line for folder in folders for line in judged(folder, judge)]
+
+
+def judge_faults(run: Run) -> list[str]:
+    """A line for each thing that is wrong with the judge that a run is to have."""
+    if not run.score.judge.model:
+        return []
+    from harness.commands.judge import faults
+
+    return [f"score.judge: {fault}" for fault in faults(run.score.judge)]
+
+
+def _sweeps(runs: Sequence[Run]) -> list[Path]:
+    return sorted({Path(run.launch.runs) / run.launch.sweep for run in runs})
 
 
 def report(sweep: Path) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields
 
-from harness.config.schema import Launch
+from harness.config.launch import Launch
 
 PREFIX = "launch."
 

@@ -13,14 +13,16 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from harness.config.bounds import endless
-from harness.config.commands import Assess, Export, Generate, Judge, Pretrain
+from harness.config.commands import Assess, Export, Generate, Pretrain
 from harness.config.hints import hint
+from harness.config.judge import Judge
 from harness.config.kinds import schemas, types_of
+from harness.config.launch import Launch
 from harness.config.launch_keys import PREFIX
 from harness.config.models import KINDS as MODELS
 from harness.config.models import Model, Own, own_name
 from harness.config.names import data_name, folder_faults, name_faults
-from harness.config.schema import OWN_TEMPLATE, SIZES, Data, Launch, Run
+from harness.config.schema import OWN_TEMPLATE, SIZES, Data, Run
 from harness.records.roles import ROLES
 
 

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from harness.config.judge import PREFIX as JUDGE
+from harness.config.judge import Judge
+from harness.config.launch import Launch
 from harness.config.launch_keys import PREFIX
-from harness.config.schema import Launch, Run
+from harness.config.schema import Run
 
 TOLD = ("mask.name", "model.name", "data.name", "data.size", "seed")
 """Keys that a run's folder always tells in its name."""
@@ -25,14 +28,14 @@ UNSAFE = re.compile(r"[^A-Za-z0-9.+]+")
 def automatic_name(overrides: Sequence[Sequence[str]]) -> str:
     """A sweep's folder name from its jobs' overrides: the keys that differ, and a hash over all.
 
-    How a sweep is carried out has no part in it: the same runs on another device go on in the same
-    folder.
+    How a sweep is carried out, and who judges it, has no part in it: the same runs on another
+    device go on in the same folder.
     """
     values: dict[str, set[str]] = {}
     lines = []
     for job in overrides:
         pairs = [override.lstrip("+").partition("=") for override in job]
-        science = [(key, value) for key, _, value in pairs if not key.startswith(PREFIX)]
+        science = [(key, value) for key, _, value in pairs if not key.startswith((PREFIX, JUDGE))]
         lines.append(" ".join(sorted(f"{key}={value}" for key, value in science)))
         for key, value in science:
             values.setdefault(key, set()).add(value)
@@ -102,7 +105,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
     found: dict[str, str] = {}
     for field in fields(value):
         key, inner = prefix + field.name, getattr(value, field.name)
-        if isinstance(inner, Launch):
+        if isinstance(inner, Launch | Judge):
             continue
         if is_dataclass(inner):
             found |= _flat(inner, f"{key}.")

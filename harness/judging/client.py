@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.config.commands import Judge
 from harness.config.extras import lacking
-from harness.config.validate import ConfigError
+from harness.config.judge import Judge
+from harness.judging.forms import FORMS, told
 from harness.judging.questions import Question
 from harness.judging.replies import Replies, Reply, key_of
 
@@ -33,17 +34,11 @@ class Client:
     Attributes:
         asked: requests that were sent.
         tokens_in, tokens_out: of all replies that were read, from the cache too.
+        forms: form of replies -> how many of them were asked for in it.
     """
 
     def __init__(self, config: Judge, replies: Replies) -> None:
-        """A client of the server that the config names.
-
-        Raises:
-            ConfigError: the extra is missing, or the address is none.
-        """
-        faults = _faults(config)
-        if faults:
-            raise ConfigError(faults)
+        """A client of the server that a config without `faults` names."""
         import openai
 
         self._openai = openai
@@ -56,8 +51,9 @@ class Client:
         )
         self._lock = Lock()
         self._next = 0.0
-        self._structured = True
+        self._form = FORMS[0]
         self.asked = self.tokens_in = self.tokens_out = 0
+        self.forms: Counter[str] = Counter()
 
     def ask_all(self, questions: Sequence[Question]) -> list[float | None]:
         """What the judge says to each, None where it cannot be read; equal ones are asked once.
@@ -107,6 +103,7 @@ class Client:
         with self._lock:
             self.tokens_in += reply.tokens_in
             self.tokens_out += reply.tokens_out
+            self.forms[reply.form] += 1
             self.asked += known is None
         if known is None:
             self._replies.keep(reply)
@@ -119,22 +116,27 @@ class Client:
         end, wait = time.monotonic() + self._config.patience, FIRST_WAIT
         while True:
             self._pace()
-            structured = self._structured
+            form = self._form
             try:
-                return _read(request, self._server.chat.completions.create(
-                    **request, **(_format(schema) if structured else {})
-                ))  # fmt: skip
+                completion = self._server.chat.completions.create(**told(request, schema, form))
+                return _read(request, form, completion)
             except passing as error:
                 if time.monotonic() + wait > end:
                     raise Unanswered(self._line(error)) from None
                 time.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if not structured:
+                if form == FORMS[-1]:
                     raise Unanswered(self._line(error)) from None
-                self._structured = False  # a server that cannot be told the form of replies
+                self._loosen(form)
             except openai.APIError as error:
                 raise Unanswered(self._line(error)) from None
+
+    def _loosen(self, form: str) -> None:
+        """Go on to the next form, unless another thread has: the server does not know this one."""
+        with self._lock:
+            if self._form == form:
+                self._form = FORMS[FORMS.index(form) + 1]
 
     def _pace(self) -> None:
         """Wait until the next request may go out."""
@@ -155,34 +157,29 @@ class Client:
         return f"url={where}: {said[:300].rstrip('.')}; the same command goes on from here"
 
 
-def _faults(config: Judge) -> list[str]:
+def faults(config: Judge) -> list[str]:
     """A line for each thing that is wrong before anything is asked."""
-    faults = []
+    found = []
     reason = lacking("judge")
     if reason:
-        faults.append(reason)
+        found.append(reason)
     if config.url:
         parts = urlsplit(config.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            faults.append(f"url={config.url}: expected http://HOST/v1 or https://HOST/v1")
+            found.append(f"url={config.url}: expected http://HOST/v1 or https://HOST/v1")
         elif parts.username or parts.password or parts.query:
-            faults.append(f"url=…@{parts.hostname}…: expected the key in ${KEY} alone")
+            found.append(f"url=…@{parts.hostname}…: expected the key in ${KEY} alone")
     elif not os.environ.get(KEY):
-        faults.append(f"${KEY}: missing, expected a key, or url=http://HOST/v1 of a server")
-    return faults
+        found.append(f"${KEY}: missing, expected a key, or url=http://HOST/v1 of a server")
+    return found
 
 
-def _format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What asks a server for JSON of a form."""
-    described = {"name": "verdict", "schema": schema, "strict": True}
-    return {"response_format": {"type": "json_schema", "json_schema": described}}
-
-
-def _read(request: Mapping[str, Any], completion: Any) -> Reply:
+def _read(request: Mapping[str, Any], form: str, completion: Any) -> Reply:
     usage = completion.usage
     return Reply(
         key=key_of(request),
         request=request,
+        form=form,
         text=(completion.choices[0].message.content or "") if completion.choices else "",
         model=str(completion.model),
         tokens_in=int(usage.prompt_tokens) if usage else 0,

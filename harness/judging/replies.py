@@ -22,11 +22,13 @@ class Reply:
 
     Attributes:
         key: sixteen hex digits over the request.
-        request: model, messages and settings; neither address nor key.
+        request: model, messages and settings; neither form, address nor key.
         text: what was said.
         model: what the server says that it is.
         tokens_in: tokens of the prompt, as the server counts.
         tokens_out: tokens of the reply.
+        form: in which it was asked for, one of `harness.judging.forms.FORMS`; "" in a file of an
+            older version, which does not say.
     """
 
     key: str
@@ -35,6 +37,7 @@ class Reply:
     model: str
     tokens_in: int
     tokens_out: int
+    form: str = ""
 
 
 @dataclass(slots=True)

@@ -80,7 +80,7 @@ def make_cell(run: Run, examples: Examples) -> Cell:
         CheckpointError, ModelError: as `weights_digest`.
     """
     science = asdict(run)
-    del science["launch"]
+    del science["launch"], science["score"]["judge"]  # how it is carried out, and thought of
     if run.train.adapter == "none":
         for key in ("adapter", "lora"):  # runs that know nothing of adapters keep their names
             del science["train"][key]
