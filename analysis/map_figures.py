@@ -96,7 +96,10 @@ def over_rates(study: Study) -> Figure:
     if not study.chosen.by_validation:
         raise Unfit("no learning rate was chosen on validation")
     most = most_tried(study.tried)
-    return over_rates_of(_clearest(floors(most, study.baseline, study.vary, outcome(PRIMARY))))
+    cells = floors(most, study.baseline, study.vary, outcome(PRIMARY))
+    if cells.empty:
+        raise Unfit("needs two seeds: a floor's interval is over seeds")
+    return over_rates_of(_clearest(cells))
 
 
 def over_rates_of(cells: pd.DataFrame) -> Figure:

@@ -81,6 +81,14 @@ def test_the_figure_of_rates_needs_rates_to_choose_from(tmp_path: Path) -> None:
         over_rates(study([swept(tmp_path / "t", validation=False)]))
 
 
+def test_a_sweep_of_rates_with_one_seed_has_no_figure_of_rates(tmp_path: Path) -> None:
+    folder = swept(tmp_path / "s")
+    for run in folder.glob("*-1"):
+        (run / records.RESULT).unlink()
+    with pytest.raises(Unfit, match="needs two seeds"):
+        over_rates(study([folder]))
+
+
 def test_without_validation_losses_every_rate_is_a_condition_of_its_own(tmp_path: Path) -> None:
     found = study([swept(tmp_path / "s", validation=False)])
     assert found.conditions == ["lr 0.0005", "lr 0.001", "lr 0.002"]
