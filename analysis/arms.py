@@ -9,17 +9,12 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from analysis import columns
-from analysis.effects import LEAST_FOR_EQUIVALENCE
+from analysis.effects import ALPHA, LEAST_FOR_EQUIVALENCE
 from analysis.outcomes import Outcome
 from analysis.sign_flips import sign_flip_floor
 from analysis.words import amount, chance, counted, interval, listed
 
 Word = Literal["better", "worse", "mixed", "equivalent", "inconclusive"]
-
-ALPHA = 0.05
-"""Two-sided, adjusted over every cell of every arm: what is exploratory is adjusted for all that
-was looked at.
-"""
 
 ENOUGH = 6
 """The fewest seeds whose sign-flip floor, 2 / 2^6, is below that level."""
@@ -53,10 +48,12 @@ def judge(effects: pd.DataFrame, outcome: Outcome, baseline: str) -> dict[str, A
     if effects.empty:
         return {}
     varied = [name for name in ("condition", "n_examples") if effects[name].nunique() > 1]
+    able = int((effects["n"] >= ENOUGH).sum())
+    family = able or len(effects)
     verdicts = {}
     for arm, cells in effects.groupby("arm", sort=False):
         rows = columns.rows(cells.sort_values(["condition", "n_examples"]))
-        verdicts[str(arm)] = _judge_arm(str(arm), rows, varied, outcome, baseline, len(effects))
+        verdicts[str(arm)] = _judge_arm(str(arm), rows, varied, outcome, baseline, family)
     return verdicts
 
 
@@ -152,18 +149,18 @@ def _why_equal(
 def _why_open(
     rows: list[dict[str, Any]], varied: Sequence[str], outcome: Outcome, family: int
 ) -> str:
-    least = min(row["n"] for row in rows)
+    most = max(row["n"] for row in rows)
     clearest = min(rows, key=lambda row: float(row["p"]))
     said = _figures(clearest, varied, outcome, family)
     bounds = sorted({row["bound"] for row in rows if row["bound"]})
     if bounds and all(row["bound"] for row in rows):
         return f"all at the {' and the '.join(bounds)} of the score, which tells nothing of masks"
-    if least < 2:
+    if most < 2:
         return f"one seed tells nothing of chance: {said}"
-    if sign_flip_floor(least) >= ALPHA:
-        floor = chance(sign_flip_floor(least), "p")
-        return f"{least} seeds cannot give less than {floor}, {ENOUGH} could: {said}"
-    few = least < LEAST_FOR_EQUIVALENCE
+    if sign_flip_floor(most) >= ALPHA:
+        floor = chance(sign_flip_floor(most), "p")
+        return f"{most} seeds cannot give less than {floor}, {ENOUGH} could: {said}"
+    few = min(row["n"] for row in rows) < LEAST_FOR_EQUIVALENCE
     lack = f"; equality takes {LEAST_FOR_EQUIVALENCE} seeds" if few else ""
     return f"neither a difference nor its absence is shown: {said}{lack}"
 
@@ -180,7 +177,7 @@ def advice(
         verdicts: on each arm, in the primary outcome.
         scored: on each arm, in the main score; empty where none was measured.
         baseline: what they are compared with.
-        seeds: the fewest of any cell.
+        seeds: the most of any cell.
     """
     if not verdicts:
         return "One mask alone: nothing to choose between."

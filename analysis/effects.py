@@ -11,11 +11,17 @@ import pandas as pd
 from analysis import scaling, sign_flips, stats
 from analysis.columns import rows
 from analysis.outcomes import NATS, PRIMARY, Outcome, at_bound
+from analysis.sign_flips import Array
 
 CELL = ["condition", "arm", "n_examples"]
 
 LEAST_FOR_EQUIVALENCE = 5
 """Seeds below which no equivalence is told: a t interval of fewer rests on normality alone."""
+
+ALPHA = 0.05
+"""Level of a mask's verdict, two-sided, adjusted over every cell of every arm that could reach it:
+what is exploratory is adjusted for all that was looked at.
+"""
 
 
 def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> pd.DataFrame:
@@ -28,8 +34,8 @@ def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> 
 
     Returns:
         A row per cell: n, the arm's and the baseline's mean, delta with low and high (95 %), sd, p
-        (two-sided sign-flip), adjusted (p over all rows), floor (the least p that n seeds can
-        give), equivalence (p of TOST; NaN where too few seeds or a score's bound forbid it), bound
+        (two-sided sign-flip), adjusted (p over all rows whose floor is below `ALPHA`; of the
+        others, over all rows), floor (the least p that n seeds can give), equivalence (p of TOST; NaN where too few seeds or a score's bound forbid it), bound
         ("floor" or "ceiling"), iqm, improvement (probability of), ratio of lengths; for the primary
         outcome also share (of the baseline's gain) and worth (data equivalents).
     """
@@ -43,10 +49,22 @@ def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> 
         return table
     seeds = pairs.pivot_table(index="seed", columns=CELL, values=outcome.delta, aggfunc="mean")
     order = pd.MultiIndex.from_frame(table[CELL])
-    table["adjusted"] = sign_flips.step_down(seeds[order].to_numpy(), rng, two_sided=True)
+    table["adjusted"] = _adjusted(seeds[order].to_numpy(), table["floor"] < ALPHA, rng)
     if outcome.column == PRIMARY:
         table = table.assign(**_worth(table))
     return table
+
+
+def _adjusted(d: Array, able: pd.Series[bool], rng: np.random.Generator) -> Array:
+    """Adjusted p of cells, [n seeds, k cells] to [k].
+
+    A cell of so few seeds that it cannot reach `ALPHA` does not count against those that can,
+    Tarone (1990): one that has run a single seed would leave p = 1 to all.
+    """
+    adjusted = sign_flips.step_down(d, rng, two_sided=True)
+    if able.any() and not able.all():
+        adjusted[able] = sign_flips.step_down(d[:, able], rng, two_sided=True)
+    return adjusted
 
 
 def _statistics(group: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> dict[str, Any]:

@@ -132,7 +132,7 @@ class Study:
     def advice(self) -> str:
         """Which mask to use here, and why."""
         table = self.effects[PRIMARY]
-        seeds = int(table["n"].min()) if len(table) else 0
+        seeds = int(table["n"].max()) if len(table) else 0
         if len(self.arms) > 1 and not seeds:
             return f"No fair pair with '{self.baseline}': nothing can be compared yet."
         return arms.advice(self.by_loss, self.by_score, self.baseline, seeds)

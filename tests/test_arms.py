@@ -76,6 +76,21 @@ def test_too_few_seeds_are_told_how_many_would_do() -> None:
     assert found.reason.startswith("4 seeds cannot give less than p = .125, 6 could: ")
 
 
+def test_a_cell_of_one_seed_spoils_no_other_cells_verdict(tmp_path: Path) -> None:
+    fakes.write_sweep(tmp_path / "s", masks=("full", "none"), sizes=(100,), seeds=range(6))
+    fakes.write_sweep(tmp_path / "s", masks=("full", "none"), sizes=(300,), seeds=(0,))
+    found = study([tmp_path / "s"])
+    assert found.effects[PRIMARY]["adjusted"].tolist() == [2 / 64, 1.0]
+    assert found.by_loss["none"].word == "better"
+    assert "adjusted" not in found.by_loss["none"].reason
+    assert "One seed" not in found.advice
+
+
+def test_the_seeds_that_are_lacking_are_those_of_the_cell_with_most() -> None:
+    found = verdict(cell(0.05, 0.25), cell(0.05, 1.0, size=300, n=1, p=1.0))
+    assert found.reason.startswith("neither a difference nor its absence is shown: at N = 100 ")
+
+
 def test_no_equality_at_the_floor_of_exact_match(tmp_path: Path) -> None:
     folder = fakes.write_sweep(
         tmp_path / "s", masks=("full", "none"), sizes=(100,), seeds=range(6), prompts=4
