@@ -186,13 +186,13 @@ def advice(
             "One seed shows nothing: which mask to use here is open. "
             "More seeds, such as seed='range(8)', can tell."
         )
-    conflict = _conflict(verdicts, scored, baseline)
-    if conflict:
-        return conflict
     good = [arm for arm in verdicts if _recommended(arm, verdicts, scored)]
     if good:
         best = max(good, key=lambda arm: verdicts[arm].delta)
         return f"Use '{best}' here, because {_because(best, verdicts, scored)}."
+    conflict = _conflict(verdicts, scored, baseline)
+    if conflict:
+        return conflict
     mixed = [arm for arm, verdict in verdicts.items() if verdict.word == "mixed"]
     if mixed:
         arm = mixed[0]

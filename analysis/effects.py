@@ -35,9 +35,10 @@ def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> 
     Returns:
         A row per cell: n, the arm's and the baseline's mean, delta with low and high (95 %), sd, p
         (two-sided sign-flip), adjusted (p over all rows whose floor is below `ALPHA`; of the
-        others, over all rows), floor (the least p that n seeds can give), equivalence (p of TOST; NaN where too few seeds or a score's bound forbid it), bound
-        ("floor" or "ceiling"), iqm, improvement (probability of), ratio of lengths; for the primary
-        outcome also share (of the baseline's gain) and worth (data equivalents).
+        others, over all rows), floor (the least p that n seeds can give), equivalence (p of TOST;
+        NaN where too few seeds or a score's bound forbid it), bound ("floor" or "ceiling"), iqm,
+        improvement (probability of), ratio of lengths; for the primary outcome also share (of the
+        baseline's gain) and worth (data equivalents).
     """
     cells = []
     for cell, group in pairs.groupby(CELL, sort=False):

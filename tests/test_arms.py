@@ -131,6 +131,13 @@ def test_the_advice_says_so_where_loss_and_score_disagree() -> None:
     assert ", by exact match use 'full' (Δ = −10.0 " in text
 
 
+def test_a_mask_that_is_worse_in_nothing_goes_before_one_that_it_depends_for() -> None:
+    loss = judge(pd.DataFrame([cell(0.05, 0.01), cell(0.03, 0.01, arm="template")]), NLL, "full")
+    rows = pd.DataFrame([cell(-0.1, 0.01), cell(0.01, arm="template")])
+    text = advice(loss, judge(rows, EXACT, "full"), "full", 8)
+    assert text.startswith("Use 'template' here, because in held-out response NLL it is better")
+
+
 @pytest.mark.parametrize("seeds", [1, 8])
 def test_nothing_shown_is_no_advice(seeds: int) -> None:
     text = said(loss=cell(0.05, 0.5), seeds=seeds)
