@@ -25,6 +25,7 @@ CONTEXT: dict[str, Any] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -44,13 +45,14 @@ CONTEXT: dict[str, Any] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-"""As the specification's appendix gives it."""
+"""As the specification's appendix gives it, and MLCommons' own library."""
 
 TYPES = {"int": "sc:Integer", "double": "sc:Float", "float": "sc:Float", "bool": "sc:Boolean"}
 """Beginning of an Arrow type -> the type that Croissant knows; all else is text."""

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures import FIGURES
 from analysis.fit import Unfit
-from analysis.plots import style
+from analysis.plots import hover, style
 from analysis.study import Study
 
 Drawn = dict[str, bytes]
@@ -129,6 +129,8 @@ def _files(figure: Figure, kinds: Sequence[str] = tuple(UNDATED)) -> Drawn:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, metadata=UNDATED[kind])
         files[kind] = buffer.getvalue()
+    if "svg" in files:
+        files["svg"] = hover.with_titles(figure, files["svg"])
     return files
 
 

@@ -64,6 +64,7 @@ def test_tables_for_papers_lie_beside(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # its own, of rdflib
 def test_croissants_own_library_reads_it(folder: Path) -> None:
     croissant = pytest.importorskip("mlcroissant", reason="needs mlcroissant")
     found = croissant.Dataset(jsonld=folder / "croissant.json")

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.plots import style
+from analysis.plots import hover, style
 
 Cell = tuple[str, int]
 """A condition and a training size."""
@@ -38,7 +38,7 @@ def learning_curves(
                 for _, run in runs.groupby("row"):
                     axes.plot(run["epoch"], run["nll"], color=look.colour, lw=0.5, alpha=0.4)
                 means = runs.groupby("step")[["epoch", "nll"]].mean()
-                axes.plot(
+                (curve,) = axes.plot(
                     means["epoch"],
                     means["nll"],
                     color=look.colour,
@@ -46,6 +46,7 @@ def learning_curves(
                     ls=look.line,
                     ms=2.5,
                 )
+                hover.speak(curve, f"{arm}, {role}, NLL by epoch")
             axes.set_xlabel("epoch" if row is rows[-1] else "")
             axes.set_title(role if row is rows[0] else "")
     style.legend(figure, style.looks(arms))
