@@ -30,6 +30,7 @@ class Nodes:
         short: of their own folders; socket paths below it have 107 bytes at most.
         faults: seed -> kind of fault that its run suffers.
         port: of the head.
+        client_port: likewise, for machines that are no part of the cluster.
         processes: of all that were started.
     """
 
@@ -37,12 +38,18 @@ class Nodes:
     short: Path
     faults: dict[int, str]
     port: int
+    client_port: int
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         """Of the cluster."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def from_outside(self) -> str:
+        """The same for a machine that is no part of it."""
+        return f"ray://127.0.0.1:{self.client_port}"
 
     def temporary(self, number: int) -> Path:
         """Where a node keeps runs and inputs."""
@@ -52,7 +59,10 @@ class Nodes:
         """Start one more node; returns its number."""
         number = len(self.processes)
         self.temporary(number).mkdir(exist_ok=True)
-        role = ["--head", f"--port={self.port}", "--include-dashboard=false"]
+        role = [
+            "--head", f"--port={self.port}", "--include-dashboard=false",
+            f"--ray-client-server-port={self.client_port}",
+        ]  # fmt: skip
         command = [
             sys.executable, "-m", "ray.scripts.scripts", "start",
             *(role if number == 0 else [f"--address={self.address}"]),
@@ -104,10 +114,10 @@ def descendants(pid: int) -> list[int]:
 @contextmanager
 def nodes(hidden: Path, short: Path, faults: dict[int, str], count: int) -> Iterator[Nodes]:
     """So many nodes that are alive, for the block."""
-    with socket() as free:
+    with socket() as free, socket() as other:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    found = Nodes(hidden, short, faults, port)
+        other.bind(("127.0.0.1", 0))
+        found = Nodes(hidden, short, faults, free.getsockname()[1], other.getsockname()[1])
     try:
         for _ in range(count):
             found.start()

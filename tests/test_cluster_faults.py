@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from harness.engine.locks import LOCK, owner_note
 from harness.engine.status import status_of
 from harness.records import FAILURE, RESULT, Failure
 from harness.records.storage import read_json
-from tests.ray_nodes import Nodes, nodes
+from tests.ray_nodes import Nodes, nodes, until
 from tests.tiny_sweep import figures, start, toy_runs, tries
 from tests.tiny_sweep import sweep as by_pool
 
@@ -53,20 +54,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("launch")
 
 
-@pytest.fixture(scope="module")
-def three(folder: Path) -> Iterator[Nodes]:
-    """A cluster of three nodes."""
+@contextmanager
+def cluster(folder: Path, count: int) -> Iterator[Nodes]:
     short = Path(tempfile.mkdtemp(prefix="hr", dir="/tmp"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")
-        with nodes(folder, short, FAULTS, 3) as found:
+        with nodes(folder, short, FAULTS, count) as found:
             yield found
     shutil.rmtree(short, ignore_errors=True)
 
 
-def launch(folder: Path, found: Nodes, *arguments: str) -> subprocess.Popen[str]:
+@pytest.fixture(scope="module")
+def three(folder: Path) -> Iterator[Nodes]:
+    """A cluster of three nodes."""
+    with cluster(folder, 3) as found:
+        yield found
+
+
+def launch(folder: Path, address: str, *arguments: str) -> subprocess.Popen[str]:
     return start(
-        folder, *arguments, "hydra/launcher=cluster", f"hydra.launcher.address={found.address}",
+        folder, *arguments, "hydra/launcher=cluster", f"hydra.launcher.address={address}",
         f"hydra.launcher.timeout={TIMEOUT}",
     )  # fmt: skip
 
@@ -78,7 +85,9 @@ def at_work(folder: Path) -> list[int]:
 
 def test_runs_that_fail_cost_themselves_alone(folder: Path, three: Nodes) -> None:
     seeds = ",".join(map(str, [2000, 2001, *BAD.values()]))
-    launched = launch(folder, three, f"seed={seeds}", "sweep=bad", "hydra.launcher.retries=0")
+    launched = launch(
+        folder, three.address, f"seed={seeds}", "sweep=bad", "hydra.launcher.retries=0"
+    )
     said, _ = launched.communicate(timeout=600)
     assert launched.returncode == 1, said
     assert len(list(folder.glob(f"bad/*/{RESULT}"))) == 2
@@ -94,12 +103,40 @@ def test_runs_that_fail_cost_themselves_alone(folder: Path, three: Nodes) -> Non
     assert "Traceback" not in said
 
 
+def test_a_launch_from_outside_the_cluster(folder: Path, three: Nodes) -> None:
+    launched = launch(folder, three.from_outside, "seed=range(3)", "sweep=outside")
+    said, _ = launched.communicate(timeout=600)
+    assert launched.returncode == 0 and "3 of 3 runs" in said, said
+    assert len(list(folder.glob(f"outside/*/{RESULT}"))) == 3
+    assert "INFO" not in said and "Traceback" not in said
+
+
+def test_a_lost_head_ends_the_launch_and_a_new_cluster_goes_on(tmp_path: Path) -> None:
+    arguments = ("seed=range(8)", "hydra.launcher.retries=6")
+
+    def finished() -> int:
+        return len(list(tmp_path.glob(f"s/*/{RESULT}")))
+
+    with cluster(tmp_path, 2) as found:
+        launched = launch(tmp_path, found.address, *arguments)
+        until(lambda: finished() >= 2, 300)
+        found.kill(0)
+        said, _ = launched.communicate(timeout=300)
+    assert launched.returncode == 1 and "GCS" in said and "Traceback" not in said
+    before = finished()
+    assert before < 8 and not list(tmp_path.glob(f"s/*/{FAILURE}"))
+    again = launch(tmp_path, "local", *arguments, "hydra.launcher.slots=1")
+    said, _ = again.communicate(timeout=300)
+    assert again.returncode == 0 and f"{before} of 8 runs are finished already" in said, said
+    assert finished() == 8
+
+
 def test_no_run_is_lost_torn_or_changed(folder: Path, three: Nodes) -> None:
     chance = random.Random(0)
     sweep = folder / "s"
     arguments = (f"seed=range({RUNS})", "hydra.launcher.retries=6")
     began = time.monotonic()
-    launched = launch(folder, three, *arguments)
+    launched = launch(folder, three.address, *arguments)
     said = []
     workers, events = 0, ["node", "driver"]
     marks = {"node": RUNS // 4, "driver": RUNS // 2}
@@ -114,7 +151,7 @@ def test_no_run_is_lost_torn_or_changed(folder: Path, three: Nodes) -> None:
                 launched.kill()
                 said.append(launched.communicate()[0])
                 three.start()  # a node that joins late
-                launched = launch(folder, three, *arguments)
+                launched = launch(folder, three.address, *arguments)
         elif workers < max(1, RUNS // 8) and (busy := at_work(sweep)):
             os.kill(chance.choice(busy), signal.SIGKILL)
             workers += 1
