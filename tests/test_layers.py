@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.extras import EXTRAS
 from tests.rooms import ROOT, imports
 
 ROOMS = [
@@ -67,6 +68,16 @@ def test_analysis_reads_records_and_nothing_else_of_the_harness() -> None:
 )
 def test_light_modules_bring_no_torch_into_the_process(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_a_run_needs_no_extra() -> None:
+    absent = sorted({module for extra in EXTRAS.values() for module in extra.modules})
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent})); "
+        "import harness.engine.worker, harness.engine.sweep, harness.engine.local, "
+        "harness.run.execute, harness.commands.judge, harness.mirrors.beside"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

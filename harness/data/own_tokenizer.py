@@ -12,14 +12,15 @@ import json
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
-
-from tokenizers import Tokenizer as Backend
+from typing import TYPE_CHECKING, Any
 
 from harness.data.example import alpaca
 from harness.data.jinja import ChatTemplate
 from harness.data.own_files import Files, ModelError, find_own, quiet
 from harness.data.prompt import render
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend  # of an extra, and runs of our models import this
 
 PROBES = ("Name it.", " Paris", "a", "x\n", "\n\ny ", " - z", "12 3")
 """Texts whose ids, one text after another, must stand for the texts one after another."""
@@ -154,7 +155,9 @@ class _Pair:
 
 
 def _backend(spec: str) -> Backend:
-    backend = Backend.from_str(spec)
+    from tokenizers import Tokenizer
+
+    backend = Tokenizer.from_str(spec)
     backend.no_padding()
     backend.no_truncation()
     return backend
