@@ -19,6 +19,9 @@ JUDGE = "config.score.judge."
 CONTENTS = {"contents.data": "data contents", "contents.weights": "weights contents"}
 """Columns with hashes of what files held, and how labels call them."""
 
+WHOSE = ("config.model.name", "config.data.name")
+"""Columns that say what was trained on what."""
+
 ARM_ORDER = ("full", "none", "template", "partial", "hierarchical", "prompt_weight")
 """Masks in the order in which tables and legends name them; others follow by name."""
 
@@ -47,14 +50,15 @@ def varying(runs: pd.DataFrame, names: Iterable[str]) -> list[str]:
 def factors(runs: pd.DataFrame) -> list[str]:
     """Columns that vary beside mask, size and seed, less those that the others decide.
 
-    So `model.name` stands for layers and width, a learning rate tuned by model, size and mask is no
-    factor, a split that is drawn anew with each seed neither, and the contents of two files count
-    only where nothing else tells them apart.
+    So `model.name` stands for layers and width. A model or a set that goes with the size stays a
+    factor, since sizes of two sets make no curve. A learning rate tuned by model, size and mask is
+    no factor, a split that is drawn anew with each seed neither, and the contents of two files
+    count only where nothing else tells them apart.
     """
     found = varying(runs, science(runs))
     kept: list[str] = []
     for name in sorted(found, key=lambda name: (name in CONTENTS, not name.endswith(".name"))):
-        keys = ["mask", "n_examples", *kept]
+        keys = ["mask", *kept] if name in WHOSE else ["mask", "n_examples", *kept]
         if name == "config.data.seed" or name in CONTENTS:
             keys.append("seed")
         within = [runs[key].astype("str") for key in keys]

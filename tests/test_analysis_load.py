@@ -266,6 +266,14 @@ def test_conditions_name_what_varies_and_not_what_follows_from_it(tmp_path: Path
     ]
 
 
+def test_two_sets_of_two_sizes_are_two_conditions_and_no_curve(tmp_path: Path) -> None:
+    folder = fakes.write_sweep(tmp_path / "s", masks=("full",), sizes=(100,), prompts=4)
+    settings = fakes.config("s", "full", "nano", 300, 0)
+    settings["data"]["name"] = "mine"
+    fakes.write_run(folder / "other", settings, fakes.no_effect, prompts=4)
+    assert sorted(analysis.load(folder)["condition"]) == ["data builtin", "data mine"]
+
+
 def test_sizes_may_be_given_by_name_or_number(tmp_path: Path) -> None:
     folder = fakes.write_sweep(tmp_path / "sweep", masks=("full",), sizes=(300,), prompts=4)
     settings = fakes.config("sweep", "none", "nano", 300, 0)

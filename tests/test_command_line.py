@@ -39,6 +39,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["-m", "train.lr=interval(1,2)"], "train.lr=interval(1,2): an interval has no values"),
         (["-m", "seed=range(1000000000)"], "seed=range(1000000000): more than 100000 values"),
         (["-m", "seed=range(1000)", "data.size=range(1,1001)"], "1000000 runs, expected at most"),
+        (["-m", "mask=glob(assistant_*),full"],
+         "mask=glob(assistant_*),full: glob(…) beside others, expected 'mask=glob([assis"),
         (["-m", "mask=full,ful"], "mask=full,ful: no such option ful, did you mean full?"),
         (["seed=${x}"], "seed: Interpolation key 'x' not found"),
         (["train.lr=${train.lr}"], "train.lr: Recursive interpolation detected"),

@@ -19,7 +19,9 @@ from harness.scoring.embedding import similarity
 from tests.test_run import tiny_cell
 
 
-def test_a_run_scored_later_has_the_records_of_one_scored_at_once(tmp_path: Path) -> None:
+def test_a_run_scored_later_has_the_records_of_one_scored_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = ("train.epochs=1", "score.responses=3")
     early, late = (
         tiny_cell(tmp_path, f"score.scores=[{names}]", *settings)
@@ -33,6 +35,9 @@ def test_a_run_scored_later_has_the_records_of_one_scored_at_once(tmp_path: Path
     config.write_text("".join(older))
     assert main(["rescore", str(late.folder), "chrf"]) == 0
     result = read_json(late.folder / RESULT, Result)
+    chrf = expected.scores["chrf"]
+    assert chrf is not None
+    assert capsys.readouterr().out.endswith(f"{late.folder.name}: chrf {100 * chrf:.1f} %\n")
     assert result.scores == expected.scores and result.scored == expected.scored
     assert result.families == expected.families
     assert replace(result, scores=before.scores, scored=before.scored) == before

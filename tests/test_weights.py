@@ -19,7 +19,7 @@ from harness.models.stored import (
     hugging_face_name,
     is_transposed,
 )
-from harness.models.weights import find, load, save, verify
+from harness.models.weights import find, load, save, verify, write
 from tests.tiny import BPE, toy
 
 NANO = Shape(layers=4, width=128, heads=4, vocabulary=8192, context=1024)
@@ -155,3 +155,10 @@ def test_a_file_that_has_changed_is_verified_anew(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(CheckpointError, match=r"m.safetensors: cannot be read as safetensors"):
         verify(path, TOY)
+
+
+def test_saved_weights_are_as_open_as_the_files_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    write(tensors(), tmp_path / "m.safetensors", {})
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1

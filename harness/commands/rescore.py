@@ -35,6 +35,10 @@ def main(arguments: Sequence[str]) -> int:
     for folder in folders:
         with alone_at(folder):
             result = rescore(folder, given.scores)
-        figures = ", ".join(f"{name} {result.scores[name]}" for name in given.scores)
+        figures = ", ".join(f"{name} {_said(result.scores[name])}" for name in given.scores)
         print(f"{folder.name}: {figures}")
     return 0
+
+
+def _said(score: float | None) -> str:
+    return "null, nothing could be scored" if score is None else f"{100 * score:.1f} %"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Glob, Override, QuotedString
 from hydra.errors import HydraException
 
 from harness.config.faults import missing_option
@@ -257,6 +257,10 @@ def _several(argument: str, parsed: Override) -> list[Any]:
         raise ConfigError([f"{argument}: no value, expected at least one"])
     if len(found) > MOST_RUNS:
         raise ConfigError([f"{argument}: more than {MOST_RUNS} values, expected fewer"])
+    if any(isinstance(value, Glob) for value in found):
+        parts = [value.include if isinstance(value, Glob) else [str(value)] for value in found]
+        both = f"{parsed.key_or_group}=glob([{','.join(name for part in parts for name in part)}])"
+        raise ConfigError([f"{argument}: glob(…) beside others, expected '{both}'"])
     return [value.text if isinstance(value, QuotedString) else value for value in found]
 
 

@@ -135,8 +135,11 @@ def write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> N
         OSError: the disk is full or the folder cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
+    partial.touch()
+    mode = partial.stat().st_mode & 0o777  # safetensors makes its file for its owner alone
     try:
         save_file(tensors, partial, metadata)
+        partial.chmod(mode)
     except SafetensorError as error:  # whatever the system said, without the file
         partial.unlink(missing_ok=True)
         raise OSError(f"{path}: cannot be written ({error})") from None
