@@ -44,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _analyse(given: argparse.Namespace) -> int:
     folders = [Path(folder) for folder in given.runs]
     found = study(folders, given.baseline, given.vary, given.claim)
-    # Written where the sweep lies; several sweeps share a folder beside them.
-    alone = len(folders) == 1 and folders[0].is_dir()
-    beside = folders[0] if alone else folders[0].resolve().parent / found.name
+    # Where the sweep lies, or by an archive's name; several sweeps share a folder beside them.
+    beside = folders[0] if folders[0].is_dir() else folders[0].with_suffix("")
+    if len(folders) > 1 or beside.is_file():  # an archive without a suffix
+        beside = folders[0].resolve().parent / found.name
     out = given.out or beside / "report"
     if given.figure:
         drawn, unfit = draw(found, given.figure)

@@ -39,7 +39,7 @@ class Study:
         tried: the same with the runs at rates that were not chosen.
         pairs: one row per arm's run that has a fair partner.
         problems: what was left out, and why.
-        missing: cells without a run.
+        missing: masks, sizes and seeds of the grid without a run.
         arms: the arms in the order of tables and legends.
         conditions: the conditions in that order.
         chosen: learning rates that were swept, and which of them is compared.

@@ -129,8 +129,7 @@ def list_problems(problems: Sequence[Problem], console: Console) -> None:
 def _warn(study: Study, console: Console) -> None:
     list_problems(study.problems, console)
     if len(study.missing):
-        have = "has" if len(study.missing) == 1 else "have"
-        _say(console, f"! {counted(len(study.missing), 'cell')} {have} no run", "yellow")
+        _say(console, f"! {counted(len(study.missing), 'run')} of the grid missing", "yellow")
     for group in study.alike:
         _say(console, f"{listed(group)} are the same on these data", "yellow")
 

@@ -62,6 +62,13 @@ def test_the_same_runs_give_the_same_archive(sweep: Path, kept: Path, tmp_path: 
     assert again.read_bytes() == kept.read_bytes()
 
 
+def test_the_report_of_an_archive_lies_where_its_name_says(kept: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.parquet"
+    path.write_bytes(kept.read_bytes())
+    assert main([str(path), "--figure", "delta"]) == 0
+    assert (tmp_path / "mine" / "report" / "figures" / "delta.svg").exists()
+
+
 def test_an_archive_may_be_compared_with_a_folder(kept: Path, tmp_path: Path) -> None:
     other = fakes.write_sweep(
         tmp_path / "t", masks=("partial",), sizes=(100,), seeds=(0,), prompts=3

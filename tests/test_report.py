@@ -143,7 +143,7 @@ def test_control_characters_are_shown() -> None:
 
 def test_what_is_missing_or_unusable_stands_above_the_figures(page: str) -> None:
     above = page[: page.index("<h2>")]
-    assert "1 cell of this sweep has no run" in above
+    assert "1 run of the grid missing" in above
     assert "&#39;none&#39;, 1,000 examples: 1 seed missing" in above
     assert "demo/notes: foreign: not a run: no config.yaml" in above
 

@@ -68,7 +68,7 @@ def test_problems_and_holes_are_printed(tmp_path: Path) -> None:
     (folder / "notes").mkdir()
     text = printed(folder)
     assert "! sweep/notes: foreign: not a run: no config.yaml" in text
-    assert "! 2 cells have no run" in text
+    assert "! 2 runs of the grid missing" in text
 
 
 def test_every_mask_but_the_baseline_has_a_verdict_of_a_line(tmp_path: Path) -> None:
