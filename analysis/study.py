@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,9 @@ from analysis.pairs import missing, pair
 from analysis.rates import Chosen
 from analysis.verdict import Verdict, settle
 
+LONGEST = 100
+"""Characters of the names of sweeps, joined."""
+
 SEED = 0
 """Of every bootstrap: the same runs give the same bytes."""
 
@@ -32,7 +36,8 @@ class Study:
     """What the runs say.
 
     Attributes:
-        name: the sweep's name, or the names joined by "+".
+        name: the sweep's name, or the names joined by "+"; of many sweeps the first, how many more
+            and a hash.
         baseline: the arm that the others are compared with.
         vary: config keys in which arms may differ beside the mask.
         runs: one row per finished run that is compared.
@@ -207,7 +212,7 @@ def study(
             unnamed.append(Problem("claims", key, "not judged", message))
     alone = len(order) == 1
     return Study(
-        name="+".join(dict.fromkeys(runs["sweep"])),
+        name=joined(list(dict.fromkeys(runs["sweep"]))),
         baseline=baseline,
         vary=tuple(free),
         runs=runs,
@@ -221,6 +226,15 @@ def study(
         claims=named,
         archives=archives,
     )
+
+
+def joined(sweeps: Sequence[str]) -> str:
+    """The name of several sweeps together, which a folder can have."""
+    name = "+".join(sweeps)
+    if len(name) <= LONGEST:
+        return name
+    told = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{sweeps[0]}+{len(sweeps) - 1}-{told}"
 
 
 def _check(runs: pd.DataFrame, order: Sequence[str], baseline: str, vary: Sequence[str]) -> None:

@@ -119,12 +119,24 @@ def test_the_kept_map_gives_its_verdicts_and_the_page_has_them() -> None:
         assert interval(estimate, low, high, judged) in page
 
 
-def test_the_page_has_the_verdicts_of_limits() -> None:
+@pytest.mark.parametrize(("sweep", "claims"), [("limits", 9), ("corners", 7)])
+def test_the_page_has_the_verdicts_of_a_study(sweep: str, claims: int) -> None:
     page = one_line("docs/results.md")
-    kept = json.loads((KEPT / "limits" / "verdict.json").read_text("utf-8"))
+    kept = json.loads((KEPT / sweep / "verdict.json").read_text("utf-8"))
     for each in kept["claims"]:
         assert f"| {each['text']} | **{each['verdict']}** |" in page
-    assert len(kept["claims"]) == 9
+    assert len(kept["claims"]) == claims
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/results.md"])
+def test_the_gain_that_is_left_is_the_kept_one(path: str) -> None:
+    kept = json.loads((KEPT / "corners" / "verdict.json").read_text("utf-8"))
+    (claim,) = (each for each in kept["claims"] if each["claim"] == "corners.models")
+    (cell,) = (one for one in claim["cells"] if one["label"] == "model nano, data pubmedqa")
+    told = interval(cell["estimate"], cell["low"], cell["high"], outcome(PRIMARY))
+    share = f"{cell['share']:.0%}".replace("%", " %")
+    page = one_line(path)
+    assert told.replace(" nats/token", "") in page.replace(" nats/token", "") and share in page
 
 
 @pytest.mark.slow
@@ -135,6 +147,14 @@ def test_the_search_among_built_in_designs_found_what_the_page_says() -> None:
     assert (len(loss), int((loss > 0).sum()), round(loss.max(), 3)) == (36, 1, 0.019)
     assert pairs.groupby(cell)["delta.scores.exact_match"].mean().max() < 0
     assert "in one of 36 cells, by 0.019 nats/token" in one_line("docs/results.md")
+
+
+@pytest.mark.slow
+def test_the_kept_corners_give_their_verdicts() -> None:
+    kept = json.loads((KEPT / "corners" / "verdict.json").read_text("utf-8"))
+    said = [(each["claim"], each["verdict"], each["reason"]) for each in kept["claims"]]
+    found = study([KEPT / "corners.parquet"]).verdicts
+    assert said == [(each.key, each.word, reason(each)) for each in found]
 
 
 @pytest.mark.slow

@@ -23,6 +23,9 @@ COPIED = {"cpu": 2**28, "cuda": 2**31}
 LEAST = 1.0
 """Seconds that are timed at least."""
 
+MOST = 4.0
+"""Seconds that one product may take."""
+
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -42,8 +45,16 @@ def rate(call: Callable[[], object], device: str) -> float:
 
 
 def matmul(device: str, precision: str) -> float:
-    """Floating-point operations per second of a large square matrix product."""
+    """Floating-point operations per second of a large square matrix product; of a smaller one where
+    a large one takes many seconds, as in bf16 on a processor that has no instructions for it.
+    """
     size = SIZES[device]
+    if 2.0 * size**3 / _matmul(device, precision, size // 8) > MOST:
+        size //= 4
+    return _matmul(device, precision, size)
+
+
+def _matmul(device: str, precision: str, size: int) -> float:
     a, b = (torch.randn(size, size, device=device).to(TYPES[precision]) for _ in range(2))
     out = torch.empty_like(a)
     return 2.0 * size**3 * rate(lambda: torch.mm(a, b, out=out), device)

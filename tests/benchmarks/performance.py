@@ -17,8 +17,8 @@ PAGE = ROOT / "docs" / "performance.md"
 HEAD = """# Performance
 
 Made from the records below `docs/results` by `python -m tests.benchmarks.performance`; nothing
-here is written by hand. `make bench` measures anew on this machine's CPU, in at most 10 minutes;
-`python -m tests.benchmarks.gpu` does on a GPU.
+here is written by hand. `make bench` measures anew on this machine's CPU, in about 12 minutes on 2
+cores; `python -m tests.benchmarks.gpu` does on a GPU.
 
 All peers load the same base, train on the same token ids with the loss on the responses, for as
 many passes, with AdamW under the same schedule, and answer the same questions, each in a process of

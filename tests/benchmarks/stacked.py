@@ -165,7 +165,7 @@ def draw(kept: list[dict[str, Any]], path: Path = FIGURE) -> None:
     """Runs finished against seconds."""
     figure, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
     shown = [each for each in kept if "model=micro" in each["command"]]
-    colours = ("#999999", "#E69F00", "#0072B2", "#009E73", "#D55E00")
+    colours = ("#999999", "#E69F00", "#0072B2", "#56B4E9", "#009E73", "#D55E00")
     for each, colour in zip(shown, colours, strict=True):
         times = [run["finished"] for run in each["runs"]]
         label = f"{cards(each)}, {each['date']}, {'MPS' if each['mps'] else 'no MPS'}"
