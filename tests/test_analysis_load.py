@@ -18,7 +18,6 @@ import analysis
 from analysis import columns
 from analysis.cache import CACHE
 from analysis.load import LoadError, read
-from analysis.study import joined
 from harness import records
 from harness.records import storage
 from tests import fakes
@@ -198,11 +197,6 @@ def test_a_folder_that_is_no_sweep_is_an_error_of_one_line(tmp_path: Path, name:
     with pytest.raises(LoadError) as error:
         read([folder])
     assert str(folder) in str(error.value) and "\n" not in str(error.value)
-
-
-def test_sweeps_together_have_a_name_that_a_folder_can_have() -> None:
-    assert joined(["a", "b"]) == "a+b"
-    assert joined([f"sweep_{number:02}" for number in range(30)]) == "sweep_00+29-e8ba26"
 
 
 def test_the_cache_gives_the_same_table(sweep: Path) -> None:

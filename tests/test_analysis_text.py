@@ -14,7 +14,7 @@ from analysis import figures
 from analysis.export import markdown, write_tables
 from analysis.plots import style
 from analysis.report import render
-from analysis.study import study
+from analysis.study import joined, study
 from harness import records
 from tests import fakes
 from tests.fakes import shown
@@ -128,3 +128,8 @@ def test_a_folder_may_have_any_name(sweep: Path, name: str) -> None:
     assert problem.kind == "foreign"
     text = shown(found) + render(found, {}, {})
     assert not {"\x1b", "\u202e", "\udcff"} & set(text)
+
+
+def test_sweeps_together_have_a_name_that_a_folder_can_have() -> None:
+    assert joined(["a", "b"]) == "a+b"
+    assert joined([f"sweep_{number:02}" for number in range(30)]) == "sweep_00+29-e8ba26"

@@ -54,7 +54,7 @@ def test_workers_that_start_early_carry_the_runs_out(
 def test_faulty_data_leave_no_worker_behind(
     tmp_path: Path, spawned: list[Spawned], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: object) -> None:
+    def refuse(*_: object) -> None:
         raise DataError("no such data")
 
     monkeypatch.setattr(cells, "prepare_examples", refuse)

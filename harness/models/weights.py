@@ -135,14 +135,15 @@ def write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> N
         OSError: the disk is full or the folder cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
-    partial.touch()
-    mode = partial.stat().st_mode & 0o777  # safetensors makes its file for its owner alone
     try:
+        partial.touch()
+        mode = partial.stat().st_mode & 0o777  # safetensors makes its file for its owner alone
         save_file(tensors, partial, metadata)
         partial.chmod(mode)
-    except SafetensorError as error:  # whatever the system said, without the file
+    except (OSError, SafetensorError) as error:  # the latter has what the system said, and no file
         partial.unlink(missing_ok=True)
-        raise OSError(f"{path}: cannot be written ({error})") from None
+        said = getattr(error, "strerror", None) or error
+        raise OSError(f"{path}: cannot be written ({said})") from None
     partial.replace(path)
 
 
