@@ -11,6 +11,7 @@ from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.data import examples
 from harness.data.errors import DataError
+from harness.data.held_out import HeldOuts
 from harness.engine import cells, early
 from harness.engine.early import Spawned
 from tests.tiny_sweep import sweep, toy_runs
@@ -37,9 +38,9 @@ def test_workers_that_start_early_carry_the_runs_out(
     there: list[int] = []
     examine = examples.prepare_examples
 
-    def noted(run: Run) -> examples.Examples:
+    def noted(run: Run, known: HeldOuts) -> examples.Examples:
         there.append(len(spawned))
-        return examine(run)
+        return examine(run, known)
 
     monkeypatch.setattr(cells, "prepare_examples", noted)
     runs = toy_runs(tmp_path, 2)
