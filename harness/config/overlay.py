@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-Path = tuple[str, ...]
+Place = tuple[str, ...]
 
 REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
 """A value that is another one's, and nothing else."""
@@ -36,7 +36,7 @@ class Base:
         return {str(key): value for key, value in content.items()}
 
     @cached_property
-    def unsaid(self) -> dict[Path, str]:
+    def unsaid(self) -> dict[Place, str]:
         """Where values are missing, or are to be had from others by OmegaConf."""
         return {place: value for place, value in _leaves(self.content) if _open(value)}
 
@@ -75,7 +75,7 @@ def related(line: Override, other: Override) -> bool:
     return one.startswith(two) or two.startswith(one)
 
 
-def _leaves(content: Mapping[str, Any], prefix: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _leaves(content: Mapping[str, Any], prefix: Place = ()) -> Iterator[tuple[Place, Any]]:
     """All values with their places; a list is one value."""
     for key, value in content.items():
         place = (*prefix, key)
@@ -97,19 +97,19 @@ def _scalar(value: object) -> bool:
 _NOTHING = object()
 
 
-def _at(content: Mapping[str, Any], place: Path) -> Any:
+def _at(content: Mapping[str, Any], place: Place) -> Any:
     found: Any = content
     for key in place:
         found = found.get(key, _NOTHING) if isinstance(found, dict) else _NOTHING
     return found
 
 
-def _scalar_at(content: Mapping[str, Any], place: Path) -> bool:
+def _scalar_at(content: Mapping[str, Any], place: Place) -> bool:
     """Whether there is a value at a place, and no list or group."""
     return _scalar(_at(content, place))
 
 
-def _replaced(content: dict[str, Any], place: Path, value: object) -> dict[str, Any]:
+def _replaced(content: dict[str, Any], place: Place, value: object) -> dict[str, Any]:
     """A copy with another value at a place that it has; the rest is shared."""
     key, *rest = place
     return {**content, key: _replaced(content[key], tuple(rest), value) if rest else value}

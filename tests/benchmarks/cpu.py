@@ -7,29 +7,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.benchmarks import driver
 from tests.benchmarks.driver import Part
-
-CPU = Path("/proc/cpuinfo")
-BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
-
-
-def fast_bf16() -> bool:
-    """Whether the processor has instructions for bf16; without, a run takes many times as long."""
-    try:
-        return bool(BF16 & set(CPU.read_text("utf-8").split()))
-    except OSError:
-        return False
-
+from tests.benchmarks.measured import WITHOUT, processor
 
 PARTS = [
     Part(name="floor", module="floor", limit=60),
     Part(name="ours", module="peers.ours", work="micro", peer="ours", batch="512 tokens"),
     Part(
         name="ours-bf16", module="peers.ours", work="micro", peer="ours", batch="512 tokens",
-        arguments=("--precision", "bf16"), asked=fast_bf16(),
+        arguments=("--precision", "bf16"), asked=WITHOUT not in processor(),
     ),
     
     Part(

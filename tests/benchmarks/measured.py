@@ -186,6 +186,12 @@ def machine(device: str) -> tuple[str, int]:
     return processor(), cores or 1
 
 
+BF16 = {"avx512_bf16": "AVX-512 bf16", "amx_bf16": "AMX"}
+"""Flag of a processor -> what it has for bf16."""
+
+WITHOUT = "no bf16 units"
+
+
 def processor(info: Path = Path("/proc/cpuinfo")) -> str:
     """The processor's name, with what it has for bf16."""
     try:
@@ -194,6 +200,5 @@ def processor(info: Path = Path("/proc/cpuinfo")) -> str:
         return platform.processor() or platform.machine()
     values = {name.strip(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
     flags = values.get("flags", "").split()
-    known = {"avx512_bf16": "AVX-512 bf16", "amx_bf16": "AMX"}
-    extra = [name for flag, name in known.items() if flag in flags] or ["no bf16 units"]
+    extra = [name for flag, name in BF16.items() if flag in flags] or [WITHOUT]
     return f"{values.get('model name', platform.machine())} ({', '.join(extra)})"
