@@ -18,7 +18,9 @@ from safetensors.torch import load_file
 from harness.__main__ import main
 from harness.bases.corpus import documents, token_array
 from harness.bases.pretrain import windows
+from harness.bases.qk_clip import largest_scores
 from harness.bases.steps import rate
+from harness.models.gpt import GPT, Shape
 from tests.tiny import BPE
 
 SETTINGS = [
@@ -63,6 +65,18 @@ def test_a_pretraining_leaves_a_base_and_its_figures(folder: Path) -> None:
     figures = json.loads((folder / "base" / "pretrain.json").read_text())
     assert {"model.safetensors", "steps.jsonl"} <= left and "checkpoint.pt" not in left
     assert figures["steps"] == 16 and figures["valid_nats_per_token"] < np.log(8192)
+
+
+@pytest.mark.parametrize(("bound", "low", "high"), [(2.0, 1.0, 2.5), (0.0, 20.0, 1e9)])
+def test_attention_scores_stay_within_their_bound(
+    folder: Path, bound: float, low: float, high: float
+) -> None:
+    rates = ["optimizer=muon", "muon_lr=0.5", f"qk_clip={bound}"]
+    assert main([*arguments(folder, "base", 10_000), *rates]) == 0
+    model = GPT(Shape(layers=1, width=32, heads=2, vocabulary=8192, context=32))
+    model.load_state_dict(load_file(folder / "base" / "model.safetensors"))
+    ids = token_array(folder / "a.txt", BPE, folder / "tokens")[: 8 * 32].astype(np.int64)
+    assert low < float(largest_scores(model, torch.from_numpy(ids).view(8, 32)).max()) < high
 
 
 @pytest.mark.slow

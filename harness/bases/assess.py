@@ -15,11 +15,12 @@ from torch.nn import functional
 
 from harness.bases.corpus import documents
 from harness.bases.last_word import Passage, passages
+from harness.bases.qk_clip import largest_scores
 from harness.config.commands import Assess
 from harness.data.tokens import Tokenizer
 from harness.models import device
 from harness.models.base import LanguageModel
-from harness.models.gpt import Layout
+from harness.models.gpt import GPT, Layout
 from harness.records.storage import write_json
 from harness.run.trained import open_model
 from harness.train.decoding import generate, greedy, one_end
@@ -125,6 +126,20 @@ def last_words(
     return answers
 
 
+def largest_score(model: GPT, texts: list[str], tokenizer: Tokenizer) -> float:
+    """The largest |q·k|/sqrt(K) of any head, over whole windows of the documents; 0.0 where there
+    is none.
+    """
+    rows = [tokenizer.encode(text, first=True) for text in texts]
+    ids = torch.tensor([token for row in rows for token in (*row, tokenizer.end)])
+    windows = ids[: len(ids) // model.context * model.context].view(-1, model.context)
+    largest = [
+        float(largest_scores(model, window[None].to(model.device)).max())
+        for window in track(windows, "attention scores")
+    ]
+    return max(largest, default=0.0)
+
+
 def assess(config: Assess) -> dict[str, object]:
     """Measure and write the figures to `config.out`.
 
@@ -142,6 +157,7 @@ def assess(config: Assess) -> dict[str, object]:
     except ValueError as error:
         raise ValueError(f"valid={config.valid}: {error}") from None
     right = last_words(model, passages(texts), tokenizer, config.batch_tokens)
+    largest = largest_score(model, texts, tokenizer) if isinstance(model, GPT) else None
     prompts = [[*tokenizer.opening, *tokenizer.encode(text, first=True)] for text in OPENINGS]
     choose = one_end(greedy, tokenizer.stops, where)
     samples = generate(
@@ -158,6 +174,7 @@ def assess(config: Assess) -> dict[str, object]:
             "nats_per_token": loss.nats_per_token, "bits_per_byte": loss.bits_per_byte,
         },
         "last_word": {"right": sum(right), "passages": len(right)},
+        "largest_score": largest,
         "samples": {
             opening: tokenizer.decode(ids) for opening, ids in zip(OPENINGS, samples, strict=True)
         },

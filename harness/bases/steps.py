@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from harness.bases import qk_clip
 from harness.bases.muon import Muon
 from harness.config.commands import Pretrain
 from harness.models import device
@@ -145,4 +146,9 @@ def update(task: Task, micro: Sequence[Tensor], step: int) -> Tensor:
             group["lr"] = group["peak"] * factor
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+    if config.qk_clip and (step + 1) % qk_clip.EVERY == 0:
+        ids, _ = gather(data, micro[0][: qk_clip.WINDOWS], config.model.context)
+        with device.precision(config.precision, data.device):
+            largest = qk_clip.largest_scores(task.model, ids)
+        qk_clip.clip(task.model, largest, config.qk_clip)
     return total

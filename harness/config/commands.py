@@ -40,6 +40,7 @@ class Pretrain:
         warmup_steps: steps of linear warm-up.
         decay: share of the steps, at the end, over which the rate falls linearly to 0.
         clip: largest gradient norm.
+        qk_clip: largest attention score, above which a head's queries and keys shrink; 0 for none.
         evaluate_every: steps between two held-out evaluations.
         checkpoint_every: steps between two checkpoints; 0 for none.
         precision: "fp32", or "bf16" for autocast.
@@ -62,6 +63,7 @@ class Pretrain:
     warmup_steps: Count
     decay: Fraction
     clip: Weight
+    qk_clip: Weight
     evaluate_every: Positive
     checkpoint_every: Count
     precision: Literal["fp32", "bf16"]
