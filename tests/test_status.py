@@ -18,8 +18,8 @@ from harness.__main__ import main
 from harness.engine.locks import Lock, lock, under_way
 from harness.engine.plan import Launched, PlannedRun, add_to_plan
 from harness.engine.status import render, status_of
-from harness.records import CONFIG, FAILURE, RESULT, Failure
-from harness.records.storage import write_json
+from harness.records import CONFIG, FAILURE, RESULT, Failure, Result
+from harness.records.storage import read_json, write_json
 from tests import fakes
 
 LAUNCHED = Launched(
@@ -99,6 +99,27 @@ def test_watching_waits_for_the_sweep_and_ends_with_its_launch(tmp_path: Path) -
     said, _ = watching.communicate(timeout=20)
     assert watching.returncode == 0
     assert "2 runs: 0 finished, 0 running, 0 failed, 2 waiting" in " ".join(said.split())
+
+
+def test_of_many_finished_runs_only_those_shown_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"r{number:03}" for number in range(200)]
+    for number, name in enumerate(names):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / RESULT).touch()
+        set_time(tmp_path / name / RESULT, 1000.0 + number)
+    add_to_plan(tmp_path, [planned(name) for name in names], LAUNCHED)
+    read: list[str] = []
+
+    def noted(path: Path, kind: type[Result]) -> Result:
+        read.append(path.parent.name)
+        return read_json(path, kind)
+
+    monkeypatch.setattr("harness.engine.status.read_json", noted)
+    monkeypatch.setattr("harness.engine.status.owner_note", None)  # nor is a lock looked at
+    render(tmp_path, status_of(tmp_path))
+    assert read == ["r195", "r196", "r197", "r198", "r199"]
 
 
 def test_running_runs_are_told_apart_by_what_is_swept(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -51,7 +50,7 @@ class Lock:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
-        self._owner = secrets.token_hex(6)
+        self._owner = os.urandom(6).hex()
         self._noted = False
 
     def __enter__(self) -> Lock:

