@@ -135,9 +135,11 @@ def test_runs_of_a_machine_without_our_disk_leave_the_records_of_any_other(
     ours.mkdir()
     theirs.mkdir()
     inline(toy_runs(ours, 3))
+    monkeypatch.setattr("harness.engine.actor.HEARTBEAT", 60.0)
     link = InProcess(shared=False)
     outcome, said = launched(link, toy_runs(theirs, 3), monkeypatch)
     assert outcome == Outcome(3, 0, 0), said
+    assert set(link.calls) == {"begin", "give"}  # within a heartbeat, one answer tells all
     folders = sorted(path.parent for path in (theirs / "s").glob(f"*/{RESULT}"))
     assert len(folders) == 3
     for folder, own in zip(folders, sorted((ours / "s").glob("full-*")), strict=True):

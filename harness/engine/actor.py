@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -143,17 +144,19 @@ class Actor:
         return self.listen()
 
     def listen(self) -> Heard:
-        """What there is to tell, waiting a heartbeat for it; of signs of progress the last."""
+        """What there is to tell once the group has ended, or after a heartbeat; of signs of
+        progress the last. An answer costs the launch about as much as a run's records do.
+        """
         messages: list[Message] = []
         progress: Message | None = None
+        end = time.monotonic() + HEARTBEAT
         with suppress(queue.Empty):
-            message = self._messages.get(timeout=HEARTBEAT)
-            while True:
+            while not (messages and messages[-1].kind == "idle"):
+                message = self._messages.get(timeout=max(0.0, end - time.monotonic()))
                 if message.kind == "progress":
                     progress = message
                 else:
                     messages.append(message)
-                message = self._messages.get_nowait()
         heard = Heard([progress, *messages] if progress else messages, process=os.getpid())
         if self._base:
             heard.logs = self._logs()

@@ -50,6 +50,15 @@ class _Bar:
         return sum(job.cell.cost for job in self.open.values())
 
 
+class _Bars(Progress):
+    """Bars that are drawn ten times a second on a terminal, and not once more whenever one comes:
+    with many workers that would take longer than to hand out a run.
+    """
+
+    def refresh(self) -> None:
+        """Nothing; the clock draws."""
+
+
 class View:
     """The live view of a launch."""
 
@@ -68,14 +77,19 @@ class View:
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=console, speed_estimate_period=600)
+        self._progress = _Bars(
+            *columns,
+            console=console,
+            auto_refresh=console.is_terminal,
+            speed_estimate_period=600,
+        )
         self._overall = self._progress.add_task("", total=sum(job.cell.cost for job in jobs))
         self._refresh()
         self._progress.start()
 
     def begin(self, place: int, group: Sequence[Job]) -> None:
         """The worker on `place` starts a group of runs."""
-        shown = len(self._bars) < MOST_BARS  # each is drawn again whenever another one begins
+        shown = len(self._bars) < MOST_BARS
         task = self._progress.add_task("", total=1.0) if shown else None
         bar = self._bars[place] = _Bar(task, group)
         if bar.task is not None:
