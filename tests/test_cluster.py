@@ -47,9 +47,8 @@ class Answer:
 class InProcess:
     """A cluster of one node whose actors live in this process.
 
-    Attributes:
-        shared: whether it sees the launch's disk.
-        dies: calls of `give` by their number that the actor does not survive.
+    `shared`: whether it sees the launch's disk; `dies`: calls of `give` by their number that the
+    actor does not survive.
     """
 
     shared: bool
@@ -132,8 +131,8 @@ def test_runs_of_a_machine_without_our_disk_leave_the_records_of_any_other(
     (tmp_path / "node").mkdir()
     monkeypatch.setattr("tempfile.tempdir", None)
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    ours.mkdir()
-    theirs.mkdir()
+    for folder in (ours, theirs):
+        folder.mkdir()
     inline(toy_runs(ours, 3))
     monkeypatch.setattr("harness.engine.actor.HEARTBEAT", 60.0)
     link = InProcess(shared=False)
@@ -213,8 +212,8 @@ def test_a_checkpoint_that_came_back_goes_along_with_the_next_try(tmp_path: Path
     assert claimed.task().kept == {}
     claimed.keep(kept)
     assert claimed.task().kept == kept
-    claimed.log(b"one\n")
-    claimed.log(b"two\n")
+    for line in (b"one\n", b"two\n"):
+        claimed.log(line)
     assert (job.cell.folder / LOG).read_bytes() == b"one\ntwo\n"
     claimed.end({STEPS: b"all", RESULT: b"{}"})
     assert not (job.cell.folder / CHECKPOINT).exists()
@@ -253,12 +252,8 @@ def test_what_a_config_names_is_an_input(tmp_path: Path) -> None:
         *overrides(tmp_path), f"data.test_path={tmp_path}/test.jsonl",
         f"data.template={tmp_path}/chat.jinja", f"+score.also={{o: {tmp_path}/other.jsonl}}",
     )  # fmt: skip
-    assert {Path(name).name for name in inputs_of([run])} == {
-        "records.jsonl",
-        "test.jsonl",
-        "other.jsonl",
-        "chat.jinja",
-    }
+    names = sorted(Path(name).name for name in inputs_of([run]))
+    assert names == ["chat.jinja", "other.jsonl", "records.jsonl", "test.jsonl"]
     assert inputs_of([run_of("model=nano")]) == {}  # all of it comes with the package
 
 
