@@ -20,6 +20,7 @@ from analysis.load import LoadError, gather
 from analysis.report import examples, write_report
 from analysis.study import Study, study
 from analysis.traces import curves
+from harness.records.counted import counted
 from harness.records.storage import naming
 
 
@@ -90,7 +91,7 @@ def _archive(found: Study, folders: list[Path], path: Path) -> int:
     rows = gather(folders).runs
     left_out = write_archive(path, rows, curves(rows)[0], texts)
     note = f", without the evaluations of {', '.join(left_out)}" if left_out else ""
-    print(f"archive: {path}, {path.stat().st_size:,} bytes, {len(rows):,} runs{note}")
+    print(f"archive: {path}, {path.stat().st_size:,} bytes, {counted(len(rows), 'run')}{note}")
     return 0
 
 

@@ -12,7 +12,8 @@ from analysis import columns
 from analysis.effects import ALPHA, LEAST_FOR_EQUIVALENCE
 from analysis.outcomes import Outcome
 from analysis.sign_flips import sign_flip_floor
-from analysis.words import amount, chance, counted, interval, listed
+from analysis.words import amount, chance, interval, listed
+from harness.records.counted import counted
 
 Word = Literal["better", "worse", "mixed", "equivalent", "inconclusive"]
 
@@ -161,7 +162,7 @@ def _why_open(
         floor = chance(sign_flip_floor(most), "p")
         return f"{most} seeds cannot give less than {floor}, {ENOUGH} could: {said}"
     few = min(row["n"] for row in rows) < LEAST_FOR_EQUIVALENCE
-    lack = f"; equality takes {LEAST_FOR_EQUIVALENCE} seeds" if few else ""
+    lack = f"; equality takes {LEAST_FOR_EQUIVALENCE} seeds in each cell" if few else ""
     return f"neither a difference nor its absence is shown: {said}{lack}"
 
 

@@ -11,7 +11,6 @@ import pandas as pd
 from analysis import scaling, sign_flips, stats
 from analysis.columns import rows
 from analysis.outcomes import NATS, PRIMARY, Outcome, at_bound
-from analysis.sign_flips import Array
 
 CELL = ["condition", "arm", "n_examples"]
 
@@ -50,22 +49,12 @@ def effects(pairs: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> 
         return table
     seeds = pairs.pivot_table(index="seed", columns=CELL, values=outcome.delta, aggfunc="mean")
     order = pd.MultiIndex.from_frame(table[CELL])
-    table["adjusted"] = _adjusted(seeds[order].to_numpy(), table["floor"] < ALPHA, rng)
+    table["adjusted"] = sign_flips.step_down_apart(
+        seeds[order].to_numpy(), table["floor"] < ALPHA, rng, two_sided=True
+    )
     if outcome.column == PRIMARY:
         table = table.assign(**_worth(table))
     return table
-
-
-def _adjusted(d: Array, able: pd.Series[bool], rng: np.random.Generator) -> Array:
-    """Adjusted p of cells, [n seeds, k cells] to [k].
-
-    A cell of so few seeds that it cannot reach `ALPHA` does not count against those that can,
-    Tarone (1990): one that has run a single seed would leave p = 1 to all.
-    """
-    adjusted = sign_flips.step_down(d, rng, two_sided=True)
-    if able.any() and not able.all():
-        adjusted[able] = sign_flips.step_down(d[:, able], rng, two_sided=True)
-    return adjusted
 
 
 def _statistics(group: pd.DataFrame, outcome: Outcome, rng: np.random.Generator) -> dict[str, Any]:

@@ -6,15 +6,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from harness.records.scores import CEILING, FLOOR, NAMES, leading, name_of
+
 PRIMARY = "nll.test.answer"
-EXACT_MATCH = "scores.exact_match"
 
 NATS = "nats/token"
 POINTS = "points"
 ERROR = "error"
-
-FLOOR, CEILING = 0.05, 0.95
-"""Below and above these mean scores, that two arms agree says nothing of them."""
 
 NOT_COMPARED = ("base", "train", "validation")
 """Splits whose NLL says nothing of a mask: before training, on what was trained, and on what chose
@@ -52,10 +50,7 @@ KNOWN = (
     Outcome("calibration.nll", "held-out response NLL at a fitted temperature", NATS, -1, 0.02),
     Outcome("calibration.ece", "calibration error", ERROR, -1, 0.02),
     Outcome("calibration.brier", "Brier score", ERROR, -1, 0.02),
-    Outcome(EXACT_MATCH, "exact match", POINTS, 1, 0.02),
-    Outcome("scores.verified", "checks passed", POINTS, 1, 0.02),
-    Outcome("scores.rouge_l", "ROUGE-L", POINTS, 1, 0.02),
-    Outcome("scores.chrf", "chrF", POINTS, 1, 0.02),
+    *(Outcome(f"scores.{score}", name, POINTS, 1, 0.02) for score, name in NAMES.items()),
 )
 """In the order of tables. Further losses and scores of a run are outcomes too, after these."""
 
@@ -76,7 +71,7 @@ def declare(runs: pd.DataFrame) -> None:
             sign = -1 if _first(runs[f"scales.{name}.better"]) == "lower" else 1
             margin = 0.02 if unit == POINTS else 0.0
             key = f"scores.{name}"
-            _declared[key] = Outcome(key, name.replace("_", " "), unit, sign, margin)
+            _declared[key] = Outcome(key, name_of(name), unit, sign, margin)
 
 
 def _first(values: pd.Series) -> str:
@@ -96,7 +91,7 @@ def outcome(column: str) -> Outcome:
         return _declared[column]
     kind, _, rest = column.partition(".")
     if kind == "scores":
-        return Outcome(column, rest.replace("_", " "), POINTS, 1, 0.02)
+        return Outcome(column, name_of(rest), POINTS, 1, 0.02)
     split, _, role = rest.rpartition(".")
     if kind == "nll" and role == "answer" and split not in NOT_COMPARED:
         name = f"{split.replace('_', ' ')} response NLL"
@@ -121,18 +116,11 @@ def measured(runs: pd.DataFrame) -> list[Outcome]:
 
 
 def main_score(runs: pd.DataFrame) -> Outcome | None:
-    """The score that stands beside the loss: the first that leaves its floor and its ceiling.
-
-    Exact match comes first, and gives way on data where no arm, or every arm, answers right.
-
-    Returns:
-        None where no score was measured; the first where all lie at a bound.
-    """
+    """The score that stands beside the loss; None where none was measured."""
     scores = [one for one in measured(runs) if one.unit == POINTS]
-    for score in scores:
-        if not at_bound(runs.groupby("arm")[score.column].mean().dropna(), score):
-            return score
-    return scores[0] if scores else None
+    arms = runs.groupby("arm")
+    first = leading({one.column: arms[one.column].mean().dropna().tolist() for one in scores})
+    return outcome(first) if first else None
 
 
 def at_bound(means: pd.Series, score: Outcome) -> str:

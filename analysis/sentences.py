@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from analysis.claims import Claim
-from analysis.verdict import CONFIRM_ALPHA, Tested, Verdict
-from analysis.words import amount, chance, counted, interval, listed, percent
+from analysis.sign_flips import fewest
+from analysis.verdict import CONFIRMING, Tested, Verdict
+from analysis.words import amount, chance, interval, listed, percent
+from harness.records.counted import counted
 
 MOST_NAMED = 6
 """Cells of a region that a sentence names; beyond, it counts them."""
@@ -24,7 +27,28 @@ def reason(verdict: Verdict) -> str:
         opposite = {"better": "worse", "worse": "better", "rising": "falling", "falling": "rising"}
         effect = opposite[verdict.claim.effect]
         said += f"; {effect} {_places(verdict.against, len(verdict.cells))}"
+    if verdict.unable:
+        said += f"; {_apart(verdict)}"
     return f"{said}."
+
+
+def undecided(cell: Tested, claim: Claim) -> str:
+    """Why a cell can decide nothing; "" for one that can."""
+    if cell.lacking or cell.seeds >= fewest(claim.alpha):
+        return cell.lacking
+    return f"{counted(cell.seeds, 'seed')}, {fewest(claim.alpha)} could"
+
+
+def _apart(verdict: Verdict) -> str:
+    """The cells that can decide nothing, counted and named apart."""
+    cells, every = verdict.unable, len(verdict.cells)
+    if every == 1:
+        return f"the one declared cell cannot decide ({undecided(cells[0], verdict.claim)})"
+    said = f"{len(cells)} of {every} declared cells cannot decide"
+    if len(cells) > MOST_NAMED:
+        return said
+    named = [f"{cell.label}: {undecided(cell, verdict.claim)}" for cell in cells]
+    return f"{said} ({'; '.join(named)})"
 
 
 def _found(verdict: Verdict) -> str:
@@ -44,37 +68,43 @@ def _unconfirmed(verdict: Verdict) -> str:
     said = f"{_compared(claim)} {_region(verdict)}: {_figures(_clearest(verdict), claim)}"
     if claim.confirm is None:
         return f"{said}; the claim keeps no fresh seeds to confirm it"
-    return (
-        f"{said}; seeds {claim.confirm.first} to {claim.confirm.last}, kept to confirm it, "
-        "have not run"
-    )
+    kept = f"seeds {claim.confirm.first} to {claim.confirm.last}, kept to confirm it"
+    ran = max(cell.fresh_seeds for cell in verdict.cells if cell.label in verdict.region)
+    if ran:
+        return f"{said}; of {kept}, {ran} have run and {CONFIRMING} could"
+    return f"{said}; {kept}, have not run"
 
 
 def _not_found(verdict: Verdict) -> str:
     claim = verdict.claim
-    margin = amount(claim.margin, claim.judged, signed=False)
-    largest = max(verdict.cells, key=lambda cell: _toward(cell, claim))
     where = "every declared cell" if claim.where == "some" else "a declared cell"
+    return _below(where, verdict.cells, claim)
+
+
+def _below(where: str, cells: Sequence[Tested], claim: Claim) -> str:
+    """That the effect lies below the margin there, and the largest of it."""
+    margin = amount(claim.margin, claim.judged, signed=False)
+    largest = max(cells, key=lambda cell: _toward(cell, claim))
     said = f"the effect lies below {margin} {_unit(claim)} in {where}; largest {_at(largest)}"
     return f"{said}{_figures(largest, claim, small=True)}"
 
 
 def _open(verdict: Verdict) -> str:
     claim = verdict.claim
-    lacking = [cell for cell in verdict.cells if cell.lacking]
-    if lacking:
-        first = lacking[0]
-        count = f"{len(lacking)} of {counted(len(verdict.cells), 'declared cell')}"
-        return f"{count} cannot be judged; {_at(first)}{first.lacking}"
-    fewest = min(cell.seeds for cell in verdict.cells)
+    if all(cell.lacking for cell in verdict.cells):
+        return "nothing to judge"
     clearest = _clearest(verdict)
     said = f"clearest {_at(clearest)}{_figures(clearest, claim)}"
-    if fewest < 2:
+    if clearest.seeds < 2:
         return f"{said}: an interval needs two seeds"
-    failed = [cell for cell in verdict.cells if cell.fresh_p >= CONFIRM_ALPHA]
+    failed = [cell for cell in verdict.cells if cell.refuted]
     if failed:
         return f"{said}; {counted(failed[0].fresh_seeds, 'fresh seed')} did not confirm it"
-    if math.isnan(verdict.needed):
+    able = [cell for cell in verdict.cells if cell not in verdict.unable]
+    if verdict.unable and able and all(cell.small < claim.alpha for cell in able):
+        # Of 'some' cells: the others have shown it, and 'not found' waits for these alone.
+        return _below(f"{len(able)} of {len(verdict.cells)} declared cells", able, claim)
+    if verdict.unable or math.isnan(verdict.needed):
         return said
     return f"{said}; about {verdict.needed:,.0f} seeds would settle it, were that the truth"
 
@@ -122,10 +152,13 @@ def _unit(claim: Claim) -> str:
 
 
 def _clearest(verdict: Verdict) -> Tested:
-    """The found cell, or any, with the least p."""
-    cells = [cell for cell in verdict.cells if cell.label in verdict.region] or [
-        cell for cell in verdict.cells if not cell.lacking
-    ]
+    """The found cell with the least p, or that of all that can decide, or of all."""
+    unable = verdict.unable
+    cells = (
+        [cell for cell in verdict.cells if cell.label in verdict.region]
+        or [cell for cell in verdict.cells if cell not in unable]
+        or [cell for cell in verdict.cells if not cell.lacking]
+    )
     return min(cells, key=lambda cell: (cell.p, -_toward(cell, verdict.claim)))
 
 

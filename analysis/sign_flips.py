@@ -29,6 +29,11 @@ def sign_flip_floor(n: int) -> float:
     return min(1.0, 2.0 / 2.0**n)
 
 
+def fewest(alpha: float) -> int:
+    """The fewest differences of which a one-sided sign-flip test can give p < `alpha`."""
+    return math.floor(math.log2(1 / alpha)) + 1
+
+
 def sign_flip(differences: ArrayLike, rng: np.random.Generator, draws: int = 100_000) -> float:
     """Two-sided sign-flip (randomisation) test of a mean of 0, Fisher (1935).
 
@@ -146,6 +151,30 @@ def step_down(
     own = np.empty(len(order))
     own[order] = np.maximum.accumulate(np.mean(largest >= bar, axis=0))
     adjusted[there] = own
+    return adjusted
+
+
+def step_down_apart(
+    differences: ArrayLike, able: ArrayLike, rng: np.random.Generator, *, two_sided: bool
+) -> Array:
+    """`step_down` in which cells that cannot reach the level do not count against those that can.
+
+    Tarone (1990): a cell whose few seeds leave its p above the level, whatever they show, can give
+    no false finding; but one of a single seed would leave p = 1 to all.
+
+    Args:
+        differences: [n seeds, k cells], NaN where a cell lacks a seed.
+        able: [k], whether a cell has seeds enough, by their number alone.
+        rng: as `step_down` uses it.
+        two_sided: likewise.
+
+    Returns:
+        [k]: of the able cells adjusted over those, of the others over all.
+    """
+    table, can = np.asarray(differences, dtype=np.float64), np.asarray(able, dtype=bool)
+    adjusted = step_down(table, rng, two_sided=two_sided)
+    if can.any() and not can.all():
+        adjusted[can] = step_down(table[:, can], rng, two_sided=two_sided)
     return adjusted
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from analysis import columns, words
 from analysis.labels import plain, short
 from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
+from analysis.sentences import undecided
 from analysis.study import Study
 from analysis.verdict import Tested, Verdict
 
@@ -182,6 +183,7 @@ def _claim_row(verdict: Verdict, cell: Tested) -> dict[str, str]:
         return row | {"lacking": cell.lacking}
     row |= {
         "seeds": str(cell.seeds),
+        "lacking": undecided(cell, verdict.claim),
         "effect [95 %]": words.interval(cell.estimate, cell.low, cell.high, one),
         "p, one-sided": words.chance(cell.p),
         "p (adjusted)": words.chance(cell.adjusted),

@@ -17,7 +17,8 @@ from analysis.load import Problem
 from analysis.outcomes import POINTS, PRIMARY, Outcome, outcome
 from analysis.sentences import reason
 from analysis.study import Study
-from analysis.words import counted, listed
+from analysis.words import listed
+from harness.records.counted import counted
 
 WIDEST_MASK = 16
 """Characters of a mask's label; longer ones go on below."""

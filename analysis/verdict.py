@@ -12,11 +12,15 @@ import pandas as pd
 from analysis import sign_flips, stats
 from analysis.claims import Claim
 from analysis.evidence import Cell
+from analysis.sign_flips import Array, fewest
 
 Word = Literal["found", "unconfirmed", "not found", "inconclusive"]
 
 CONFIRM_ALPHA = 0.05
 """One-sided level on fresh seeds: what they confirm has passed the claim's own level before."""
+
+CONFIRMING = fewest(CONFIRM_ALPHA)
+"""The fewest fresh seeds that can."""
 
 
 class Tested(NamedTuple):
@@ -27,15 +31,16 @@ class Tested(NamedTuple):
         seeds: how many differences it has.
         estimate, low, high: their mean and Student's 95 % interval.
         p: one-sided sign-flip p of the claimed effect.
-        adjusted: the same, adjusted over all declared cells.
+        adjusted: the same, adjusted over the declared cells whose seeds could reach the claim's
+            level; of the others, over all.
         opposite: of the opposite effect, adjusted.
         small: one-sided p of an effect below the margin.
         small_adjusted: the same, adjusted.
         share: the mean as a share of the baseline's gain over the base; NaN where it has none.
         fresh_seeds: seeds kept for confirmation that are there.
         fresh_estimate, fresh_low, fresh_high: as above, on those.
-        fresh_p: one-sided p on those, adjusted over the cells that were found; NaN where not
-            tested.
+        fresh_p: one-sided p on those, adjusted over the cells that were found, likewise; NaN
+            where not tested.
         lacking: why the cell has no differences.
     """
 
@@ -56,6 +61,11 @@ class Tested(NamedTuple):
     fresh_high: float
     fresh_p: float
     lacking: str
+
+    @property
+    def refuted(self) -> bool:
+        """Whether fresh seeds, enough of them, did not show again what was found."""
+        return self.fresh_seeds >= CONFIRMING and self.fresh_p >= CONFIRM_ALPHA
 
 
 class Verdict(NamedTuple):
@@ -80,6 +90,11 @@ class Verdict(NamedTuple):
     region: tuple[str, ...]
     against: tuple[str, ...]
     needed: float
+
+    @property
+    def unable(self) -> tuple[Tested, ...]:
+        """The cells that can decide nothing, whatever they show: their seeds are too few."""
+        return tuple(cell for cell in self.cells if cell.seeds < fewest(self.claim.alpha))
 
 
 def settle(key: str, claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> Verdict:
@@ -106,11 +121,11 @@ def settle(key: str, claim: Claim, cells: Sequence[Cell], rng: np.random.Generat
 
 
 def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list[Tested]:
-    """Each cell's tests, adjusted over all; a cell without differences counts as p = 1."""
-    explored = _table([cell.explored for cell in cells])
-    adjusted = sign_flips.step_down(claim.sign * explored, rng, two_sided=False)
-    opposite = sign_flips.step_down(-claim.sign * explored, rng, two_sided=False)
-    small = sign_flips.step_down(claim.margin - claim.sign * explored, rng, two_sided=False)
+    """Each cell's tests, adjusted; a cell without differences counts as p = 1."""
+    explored = [cell.explored for cell in cells]
+    adjusted = _over_cells([claim.sign * d for d in explored], claim.alpha, rng)
+    opposite = _over_cells([-claim.sign * d for d in explored], claim.alpha, rng)
+    small = _over_cells([claim.margin - claim.sign * d for d in explored], claim.alpha, rng)
     tested = []
     for place, cell in enumerate(cells):
         toward = claim.sign * cell.explored.to_numpy()
@@ -139,9 +154,11 @@ def _test(claim: Claim, cells: Sequence[Cell], rng: np.random.Generator) -> list
     return tested
 
 
-def _table(series: Sequence[pd.Series]) -> np.ndarray:
-    """Cells side by side, a line for each seed that any has: [seeds, cells]."""
-    return pd.concat(series, axis=1).to_numpy(dtype=float)
+def _over_cells(cells: Sequence[pd.Series], alpha: float, rng: np.random.Generator) -> Array:
+    """Of a mean above 0, p adjusted over the cells whose seeds could reach the level: [cells]."""
+    table = pd.concat(cells, axis=1).to_numpy(dtype=float)  # a line for each seed that any has
+    able = [len(cell) >= fewest(alpha) for cell in cells]
+    return sign_flips.step_down_apart(table, able, rng, two_sided=False)
 
 
 def _confirm(
@@ -158,7 +175,7 @@ def _confirm(
         return again
     fresh = [claim.sign * cells[place].fresh for place in places]
     if claim.where == "some":
-        shown = sign_flips.step_down(_table(fresh), rng, two_sided=False).tolist()
+        shown = _over_cells(fresh, CONFIRM_ALPHA, rng).tolist()
     else:
         # Every cell must be confirmed: each may be tested at the whole level.
         shown = [sign_flips.sign_flip_above(one, 0.0, rng) for one in fresh]
@@ -186,7 +203,7 @@ def _word(
     confirmed = [test for test in again if test.fresh_p < CONFIRM_ALPHA]
     if confirmed and (some or len(confirmed) == len(again)):
         return "found", tuple(test.label for test in confirmed)
-    if any(test.fresh_seeds for test in again):
+    if any(test.refuted for test in again):
         return "inconclusive", ()
     return "unconfirmed", region
 

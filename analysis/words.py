@@ -82,11 +82,6 @@ def chance(p: float, name: str = "") -> str:
     return f"{name} = {shown}" if name else shown
 
 
-def counted(count: int, noun: str) -> str:
-    """A number with its noun: "1 seed", "8 seeds"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def listed(names: Sequence[str]) -> str:
     """Quoted names: "'a', 'b' and 'c'"."""
     quoted = [f"'{name}'" for name in names]

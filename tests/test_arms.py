@@ -13,12 +13,12 @@ import pytest
 from analysis.alike import alike
 from analysis.arms import ArmVerdict, advice, judge
 from analysis.load import read
-from analysis.outcomes import EXACT_MATCH, PRIMARY, outcome
+from analysis.outcomes import PRIMARY, outcome
 from analysis.study import study
 from harness import records
 from tests import fakes
 
-NLL, EXACT = outcome(PRIMARY), outcome(EXACT_MATCH)
+NLL, EXACT = outcome(PRIMARY), outcome("scores.exact_match")
 
 
 def cell(delta: float, adjusted: float = 0.5, size: int = 100, **more: Any) -> dict[str, Any]:
@@ -100,10 +100,10 @@ def test_no_equality_at_the_floor_of_exact_match(tmp_path: Path) -> None:
         content["scores"]["exact_match"] = 0.0
         path.write_text(json.dumps(content))
     found = study([folder])
-    (row,) = found.effects[EXACT_MATCH].to_dict("records")
+    (row,) = found.effects["scores.exact_match"].to_dict("records")
     assert row["bound"] == "floor" and math.isnan(row["equivalence"])
     assert found.score is not None and found.score.name == "ROUGE-L"
-    assert list(found.effects) == [PRIMARY, "scores.rouge_l", EXACT_MATCH, "scores.chrf"]
+    assert list(found.effects) == [PRIMARY, "scores.rouge_l", "scores.exact_match", "scores.chrf"]
 
 
 def said(*, loss: dict[str, Any], score: dict[str, Any] | None = None, seeds: int = 8) -> str:

@@ -67,7 +67,12 @@ def test_the_page_holds_the_text_escaped_and_the_command_line_takes_a_runs_keys(
     text = page.read_text()
     assert "<script>" not in text and "&lt;script&gt;" in text
     said = capsys.readouterr().out
-    assert said.count("example ") == 2 and "100.0%" not in said and "whole training subset" in said
+    assert "100.0%" not in said and "whole training subset" in said
+    assert sum(line.startswith("example ") for line in said.splitlines()) == 2
+    assert said.splitlines()[-2] == (
+        "5 training examples, 0 without any weight; longer than model.context=1,024 tokens: "
+        "0 examples cut, 0 left out, held-out ones included"
+    )
 
 
 def test_without_colours_every_weight_is_written_as_a_number(

@@ -188,7 +188,7 @@ def test_paths_that_are_no_files_are_one_line(tmp_path: Path) -> None:
         str(tmp_path / "none.jsonl"): "no such file or folder",
         str(tmp_path / "pipe.jsonl"): "neither a file nor a folder, expected one of them",
         str(tmp_path / "zero.jsonl"): "neither a file nor a folder",
-        str(tmp_path / "empty"): "no data file in the folder, only nothing; expected files that",
+        str(tmp_path / "empty"): "an empty folder; expected files that",
         str(tmp_path / "mixed"): "test.jsonl beside 1 others, expected a folder to train on; name",
         "a\nb.jsonl": "expected a path without control characters",
         "x" * 5000 + ".jsonl": "File name too long",

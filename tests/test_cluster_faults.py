@@ -127,7 +127,7 @@ def test_a_lost_head_ends_the_launch_and_a_new_cluster_goes_on(tmp_path: Path) -
     assert before < 8 and not list(tmp_path.glob(f"s/*/{FAILURE}"))
     again = launch(tmp_path, "local", *arguments, "hydra.launcher.slots=1")
     said, _ = again.communicate(timeout=300)
-    assert again.returncode == 0 and f"{before} of 8 runs are finished already" in said, said
+    assert again.returncode == 0 and f"{before} of 8 runs finished already" in said, said
     assert finished() == 8
 
 

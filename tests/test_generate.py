@@ -103,7 +103,7 @@ def test_a_run_that_kept_its_weights_answers_as_it_did_then(tmp_path: Path) -> N
     console = Console(record=True, file=io.StringIO(), width=200)
     assert work_of([kept], console).todo == []
     assert (
-        "1 of 1 runs are finished and kept no weights; force=true makes them again"
+        "1 of 1 run finished and kept no weights; force=true makes them again"
         in console.export_text()
     )
     execute(cells_of([kept])[0], lambda phase, share: None, Warm())

@@ -9,8 +9,14 @@ import pytest
 
 from harness.__main__ import main
 from harness.commands.verbs import VERBS
-from harness.engine.estimate import LEAST, START, fitted
-from tests.tiny import write_records
+from harness.config import extras
+from harness.config.schema import with_launch
+from harness.engine.estimate import LEAST, START, fitted, rate_of, timed
+from harness.engine.plan import Plan, PlannedRun, plan_file
+from harness.records.storage import write_json
+from harness.run.identity import Cell
+from tests import fakes
+from tests.tiny import run_of, write_records
 from tests.typed import Capture, said
 
 
@@ -112,6 +118,9 @@ def test_a_dry_run_tells_what_would_run_and_writes_nothing(
     for asking in (["--dry-run"], ["dry_run=true"]):
         assert main([*arguments, *asking]) == 0
         outputs.append(capsys.readouterr().out)
+    assert main([*arguments, "mask=full", "seed=0", "--dry-run"]) == 0
+    one = capsys.readouterr().out
+    assert one.startswith("1 run in runs/s, 0 of them finished")
     assert sorted(elsewhere.rglob("*")) == before
     lines = outputs[0].splitlines()
     assert lines[0] == "6 runs in runs/s, 0 of them finished, 0 failed, 6 to do"
@@ -120,6 +129,18 @@ def test_a_dry_run_tells_what_would_run_and_writes_nothing(
     assert lines[4].startswith("time: about 0:") and lines[5] == "nothing was written"
     (line,) = said(capsys, *arguments, "--dry-run", "data.size=99")
     assert line.startswith("harness: data.size=99: 99 examples, expected at most the 24 of the")
+
+
+def test_a_dry_run_of_a_launcher_without_its_extra_says_so(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(extras.EXTRAS, "cluster", extras.Extra(("no_such_module",), "x"))
+    for dry in ([], ["--dry-run"]):
+        (line,) = said(capsys, "hydra/launcher=cluster", "model=nano", *dry)
+        assert line == (
+            "harness: hydra/launcher=cluster: no_such_module is missing, expected "
+            "pip install 'prompt-mask-harness[cluster]'"
+        )
 
 
 def test_a_dry_run_has_a_line_for_a_set_whatever_its_seed_and_counts_what_all_runs_cost(
@@ -139,10 +160,36 @@ def test_a_dry_run_has_a_line_for_a_set_whatever_its_seed_and_counts_what_all_ru
     assert 60 * minutes + seconds >= START + 6 * LEAST  # imports, and what a run takes anyway
 
 
+def test_without_a_finished_run_time_is_told_from_a_step_that_is_timed_or_called_a_guess() -> None:
+    nano = timed(run_of("model=nano"))
+    assert nano.source == "from a training step of nano timed here"
+    assert 1e-12 < nano.seconds < 1e-8  # of two operations: from 2 TFLOP/s to 0.2 GFLOP/s
+    own = timed(run_of("model=hf", "model.path=folder"))
+    assert own.source == "a guess from a matrix product timed here, not from such a run"
+
+
+def test_time_is_told_from_finished_runs_of_the_same_model_before_others(tmp_path: Path) -> None:
+    run = with_launch(run_of("model=nano"), runs=str(tmp_path), device="cpu")
+    cell = Cell(run, "i", "c", tmp_path / "s" / "new", 100, 1e12)
+    for place, model in enumerate(("nano", "micro", "micro")):
+        config = fakes.config("s", "full", model, 100, place)
+        fakes.write_run(tmp_path / "s" / f"r{place}", config, fakes.no_effect, prompts=1)
+    planned = [
+        PlannedRun(run=f"r{n}", identity=f"i{n}", contents="c", cost=6.0 * 10**n, threads=1)
+        for n in range(3)
+    ]
+    plan_file(tmp_path / "s").parent.mkdir()
+    write_json(plan_file(tmp_path / "s"), Plan(runs=planned, launches=[]))
+    rate = rate_of([cell], on_gpu=False)
+    # The run of nano took 100 / 40 + 2 + 1.5 s for a cost of 6.
+    assert rate and (rate.seconds, rate.source) == (1.0, "from 1 finished run")
+    assert rate_of([cell], on_gpu=True) is None  # these were on the CPU
+
+
 def test_time_is_told_from_runs_by_a_fixed_part_and_one_that_grows() -> None:
     # 2 s each and 3 s per unit of cost: three large ones and a small one.
     past = [(100.0, 302.0), (100.0, 302.0), (80.0, 242.0), (1.0, 5.0), (2.0, 8.0), (1.0, 5.0)]
     rate = fitted(past)
-    assert rate.seconds == pytest.approx(3.02, abs=0.01) and rate.runs == 6
+    assert rate.seconds == pytest.approx(3.02, abs=0.01) and rate.source == "from 6 finished runs"
     assert rate.fixed == pytest.approx(1.98, abs=0.01)
     assert fitted([(1e9, 0.01)]).fixed == LEAST

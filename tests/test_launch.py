@@ -113,7 +113,7 @@ def test_a_failure_of_device_or_disk_does_not_block_the_next_launch(
     outcome, said = inline(runs)
     assert (outcome.finished, outcome.skipped, outcome.failed) == (1, 0, 1)
     assert "1 of 2 runs failed earlier for want of a device or disk: tried again" in said
-    assert "1 of 2 runs failed earlier and are left so; retry=failed tries them again" in said
+    assert "1 of 2 runs failed earlier and left so; retry=failed tries them again" in said
 
 
 def test_a_failure_record_of_another_run_or_torn_does_not_block(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_changed_data_makes_runs_of_their_own_and_a_line(tmp_path: Path) -> None
     outcome, said = inline([run])
     assert outcome.finished == 1 and figures(first) == kept
     assert (
-        "1 runs here were planned on other contents of data, weights or tokenizer; "
-        "they stay, as conditions of their own"
+        "1 run planned here on other contents of data, weights or tokenizer: kept, "
+        "as conditions of their own"
     ) in said
     plan = read_plan(tmp_path / "s")
     assert plan and len({planned.contents for planned in plan.runs}) == 2
@@ -186,7 +186,7 @@ def test_threads_are_kept_from_the_first_plan_over_a_kill_and_a_relaunch(
     assert outcome.finished == 1 and outcome.failed == 1
     outcome, said = inline(pair(tmp_path, threads=1, retry="failed"))
     assert outcome.finished == 1 and threads(tmp_path / "s") == {2}
-    assert "threads=1: 2 runs were planned with 2 and keep that" in said
+    assert "threads=1: 2 runs planned with 2, which is kept" in said
     assert sorted(tries(tmp_path / "s").values()) == [2, 2]
     for folder in (path.parent for path in (tmp_path / "s").glob(f"*/{RESULT}")):
         assert figures(folder) == figures(tmp_path / "calm" / folder.name)

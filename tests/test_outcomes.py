@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -15,6 +18,8 @@ from analysis.outcomes import (
     outcome,
 )
 from analysis.words import amount
+from harness.records import Scale
+from tests import fakes
 
 
 def runs(**scores: list[float | None]) -> pd.DataFrame:
@@ -63,6 +68,8 @@ def test_what_no_run_has_is_no_outcome() -> None:
         ({"exact_match": [0.99, 1.0], "chrf": [0.4, 0.5]}, "chrF"),
         ({"exact_match": [0.0, 0.3], "rouge_l": [0.4, 0.5]}, "exact match"),
         ({"exact_match": [0.0, 0.0]}, "exact match"),
+        ({"exact_match": [0.0, 0.0], "rouge_l": [0.03, 0.02], "chrf": [0.04, 0.02]}, "chrF"),
+        ({"exact_match": [1.0, 1.0], "rouge_l": [0.99, 0.96]}, "ROUGE-L"),
     ],
 )
 def test_exact_match_leads_only_off_its_floor_and_ceiling(
@@ -70,6 +77,30 @@ def test_exact_match_leads_only_off_its_floor_and_ceiling(
 ) -> None:
     found = main_score(runs(**scores))
     assert found is not None and found.name == expected and found.unit == POINTS
+
+
+@pytest.mark.parametrize(
+    ("scores", "line"),
+    [
+        ({"exact_match": 0.4, "rouge_l": 0.5}, "exact match 40.0 %"),
+        ({"chrf": 0.2, "exact_match": 0.0, "rouge_l": 0.143}, "ROUGE-L 14.3 %, exact match 0.0 %"),
+        ({"exact_match": None, "verified": 0.3}, "checks passed 30.0 %"),
+        ({"exact_match": 0.0, "words": 7.0, "own": 0.5}, "own 50.0 %, exact match 0.0 %"),
+        ({"words": 7.0}, ""),
+    ],
+)
+def test_the_line_of_a_finished_run_shows_the_score_that_leads(
+    tmp_path: Path, scores: dict[str, float | None], line: str
+) -> None:
+    config = fakes.config("s", "full", "nano", 100, 0)
+    run = fakes.write_run(tmp_path / "run", config, fakes.no_effect, prompts=1)
+    told = replace(
+        run,
+        nll={"test": {"answer": 1.5}},
+        scores=scores,
+        scales={"words": Scale(unit="words", better="lower")},
+    )
+    assert told.headline() == ", ".join(filter(None, ["held-out response NLL 1.500", line]))
 
 
 def test_no_score_no_main_score() -> None:

@@ -166,7 +166,7 @@ def faulty(folder: Path, path: object, *overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
         own_cell(folder, Path(str(path)), *overrides)
     (fault,) = caught.value.faults
-    return fault.removesuffix(" (1 of 1 runs)")
+    return fault.removesuffix(" (1 of 1 run)")
 
 
 def test_what_is_no_model_is_one_line(tmp_path: Path, llama: Path) -> None:

@@ -180,7 +180,7 @@ def test_a_sweep_runs_also_where_a_job_is_killed(tmp_path: Path) -> None:
     assert "its Slurm job ended without an outcome, submitted again" in said
     again = start(tmp_path, *COMMAND)
     said, _ = again.communicate(timeout=60)
-    assert again.returncode == 0 and "6 of 6 runs are finished already" in said
+    assert again.returncode == 0 and "6 of 6 runs finished already" in said
 
 
 @pytest.mark.slurm

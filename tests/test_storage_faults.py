@@ -74,7 +74,7 @@ def test_a_full_disk_costs_the_runs_that_no_longer_fit_until_there_is_room(tmp_p
     whole = [read_json(path, Result) for path in tmp_path.glob(f"first/*/{RESULT}")]
     assert 1 <= len(whole) == 5 - len(failed)
     assert not list(tmp_path.glob("first/*/.*.partial"))
-    assert f"{len(whole)} of 5 runs are finished already" in second and "exit code" not in second
+    assert f"{len(whole)} of 5 runs finished already" in second and "exit code" not in second
     calm = tmp_path / "calm"
     calm.mkdir()
     sweep(toy_runs(calm, 5), slots=1)

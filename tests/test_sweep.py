@@ -85,8 +85,8 @@ def test_the_same_command_starts_no_run_again(faulty: tuple[Path, Outcome, str])
     before = tries(folder)
     outcome, said = sweep(toy_runs(folder.parent, 17), slots=2)
     assert outcome == Outcome(0, 12, 5) and tries(folder) == before
-    assert "12 of 17 runs are finished already" in said
-    assert "5 of 17 runs failed earlier and are left so; retry=failed tries them again" in said
+    assert "12 of 17 runs finished already" in said
+    assert "5 of 17 runs failed earlier and left so; retry=failed tries them again" in said
 
 
 def test_failed_runs_are_tried_again_where_asked_for_and_a_finished_one_by_force(
@@ -278,9 +278,7 @@ def test_ctrl_c_lets_runs_end_and_twice_stops_at_once(tmp_path: Path) -> None:
 
     launched = start(tmp_path, *arguments)
     said, _ = launched.communicate(timeout=60)
-    assert (
-        launched.returncode == 0 and finished() == 5 and "2 of 5 runs are finished already" in said
-    )
+    assert launched.returncode == 0 and finished() == 5 and "2 of 5 runs finished already" in said
     assert sorted(tries(folder).values()) == [1, 1, 1, 2, 2]
 
 

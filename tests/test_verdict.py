@@ -96,7 +96,13 @@ def test_a_declared_cell_without_runs_counts_and_is_named() -> None:
     ]
     verdict = settle("small_data", CLAIM, cells, np.random.default_rng(0))
     assert verdict.word == "inconclusive"
-    assert reason(verdict).startswith("1 of 2 declared cells cannot be judged; at two: no fair")
+    assert reason(verdict).endswith(
+        "; 1 of 2 declared cells cannot decide (two: no fair pair with 'full')."
+    )
+    nothing = settle("small_data", CLAIM, cells[1:], np.random.default_rng(0))
+    assert reason(nothing) == (
+        "nothing to judge; the one declared cell cannot decide (no fair pair with 'full')."
+    )
 
 
 def test_a_claim_of_every_cell_falls_with_one() -> None:
@@ -124,7 +130,10 @@ def test_one_seed_settles_nothing() -> None:
     cells = [Cell("the one cell", pd.Series([0.1]), NONE)]
     verdict = settle("small_data", CLAIM, cells, np.random.default_rng(0))
     assert verdict.word == "inconclusive"
-    assert reason(verdict).endswith("Δ = +0.100 nats/token, 1 seed: an interval needs two seeds.")
+    assert reason(verdict).endswith(
+        "Δ = +0.100 nats/token, 1 seed: an interval needs two seeds; the one declared cell cannot "
+        "decide (1 seed, 7 could)."
+    )
 
 
 def test_a_claim_without_fresh_seeds_is_never_found() -> None:
@@ -133,3 +142,49 @@ def test_a_claim_without_fresh_seeds_is_never_found() -> None:
     assert verdict.word == "unconfirmed"
     assert reason(verdict).endswith("the claim keeps no fresh seeds to confirm it.")
     assert CLAIM.confirm == Seeds(first=100, last=111)
+
+
+FEW = Cell("few", pd.Series([0.5, 0.5001]), NONE)
+"""Two seeds that agree: a t far above all others, in a quarter of the sign patterns."""
+
+
+def test_a_cell_of_few_seeds_hides_no_effect_of_the_others_and_is_named_apart() -> None:
+    rng = np.random.default_rng(0)
+    cells = [Cell("clear", around(0.1), around(0.1)), FEW]
+    verdict = settle("small_data", CLAIM, cells, rng)
+    assert verdict.word == "found" and verdict.region == ("clear",)
+    assert verdict.cells[0].adjusted == 1 / 4096
+    assert reason(verdict).endswith(
+        "; 1 of 2 declared cells cannot decide (few: 2 seeds, 7 could)."
+    )
+    # And none that is against it.
+    harm = settle("small_data", CLAIM, [Cell("harm", around(-0.1), NONE), FEW], rng)
+    assert harm.word == "inconclusive" and harm.against == ("harm",)
+
+
+def test_one_cell_below_the_margin_refutes_every_whatever_one_of_few_seeds_shows() -> None:
+    every = replace(CLAIM, where="every")
+    cells = [Cell("none", around(0.0), NONE), Cell("few", pd.Series([-0.5, -0.5001]), NONE)]
+    verdict = settle("small_data", every, cells, np.random.default_rng(0))
+    assert verdict.word == "not found"
+    assert "1 of 2 declared cells cannot decide (few: 2 seeds, 7 could)" in reason(verdict)
+
+
+def test_not_found_somewhere_waits_for_the_cells_that_cannot_decide_and_says_so() -> None:
+    cells = [Cell("one", around(0.0), NONE), Cell("two", around(-0.1), NONE), FEW]
+    verdict = settle("small_data", CLAIM, cells, np.random.default_rng(0))
+    assert verdict.word == "inconclusive"
+    assert reason(verdict).startswith(
+        "the effect lies below 0.020 nats/token in 2 of 3 declared cells; largest at one: "
+    )
+
+
+def test_fresh_seeds_too_few_to_confirm_neither_refute_nor_hide() -> None:
+    rng = np.random.default_rng(0)
+    few = [Cell("clear", around(0.1), around(0.1)[:4])]
+    verdict = settle("small_data", CLAIM, few, rng)
+    assert verdict.word == "unconfirmed"
+    assert "; of seeds 100 to 111, kept to confirm it, 4 have run and 5 could" in reason(verdict)
+    beside = [*few, Cell("other", around(0.12), around(0.12))]
+    again = settle("small_data", CLAIM, beside, rng)
+    assert again.word == "found" and again.region == ("other",)

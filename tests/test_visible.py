@@ -39,8 +39,9 @@ def printed(thing: object) -> str:
 
 def test_an_audit_in_colours_shows_what_the_data_hold() -> None:
     record = AuditRecord(id="x", tokens=["", HOSTILE], roles=["user", "user"], weights=[0.0, 1.0])
+    lost = {"without weight": 0, "truncated": 0, "dropped": 0}
     said = printed(
-        show(Audit([record], {"user": (1, 1, 1.0)}, {}), run_of("model=nano"), colours=True)
+        show(Audit([record], {"user": (1, 1, 1.0)}, 1, lost), run_of("model=nano"), colours=True)
     )
     assert SEEN in said and "\x1b[2J" not in said
 

@@ -28,6 +28,7 @@ from harness.config.validate import ConfigError
 from harness.data.examples import describe, prepare_examples, weighted_rows
 from harness.data.tokens import tokenizer_of
 from harness.records import AuditRecord
+from harness.records.counted import counted
 from harness.records.roles import ROLES
 from harness.records.storage import naming
 from harness.records.visible import visible
@@ -50,11 +51,14 @@ class Audit(NamedTuple):
     Attributes:
         records: the examples shown.
         counts: role -> tokens, weighted tokens and Σ w over the whole subset.
-        dropped: examples without any weight, and truncated or dropped ones, by kind.
+        examples: how many the subset has.
+        dropped: examples without any weight, truncated ones, held-out ones included, and longer
+            ones that were left out, of the subset or the held-out sets, by kind.
     """
 
     records: list[AuditRecord]
     counts: dict[str, tuple[int, int, float]]
+    examples: int
     dropped: dict[str, int]
 
 
@@ -89,7 +93,7 @@ def audit(run: Run, count: int) -> Audit:
         describe(item, row.weights, tokenizer)
         for item, row in zip(examples.train[:count], rows[:count], strict=True)
     ]
-    return Audit(shown, counts, lost)
+    return Audit(shown, counts, len(rows), lost)
 
 
 def show(found: Audit, run: Run, colours: bool) -> Group:
@@ -111,8 +115,15 @@ def show(found: Audit, run: Run, colours: bool) -> Group:
     total = sum(mass for _, _, mass in found.counts.values())
     for role, (tokens, weighted, mass) in found.counts.items():
         table.add_row(role, f"{tokens:,}", f"{weighted:,}", f"{mass:,.1f}", f"{mass / total:.1%}")
-    lost = ", ".join(f"{count} {kind}" for kind, count in found.dropped.items())
-    return Group(*parts, table, Text(f"examples: {lost}"))
+    return Group(*parts, table, Text(_lost(found, run.model.context)))
+
+
+def _lost(found: Audit, context: int) -> str:
+    """What became of the examples that the mask or the context cuts into."""
+    weightless, truncated, dropped = found.dropped.values()
+    of_subset = f"{counted(found.examples, 'training example')}, {weightless:,} without any weight"
+    too_long = f"longer than model.context={context:,} tokens: {counted(truncated, 'example')} cut"
+    return f"{of_subset}; {too_long}, {dropped:,} left out, held-out ones included"
 
 
 def _coloured(record: AuditRecord) -> Text:

@@ -15,6 +15,7 @@ from harness.engine.estimate import START, rate_of
 from harness.engine.launchers import Settings
 from harness.engine.outcomes import outcome_of
 from harness.engine.slots import cpus, gpus, teams, threads_of, workers
+from harness.records.counted import counted
 from harness.records.flat import flatten
 from harness.run.identity import Cell
 
@@ -37,7 +38,7 @@ def preview(runs: Sequence[Run], settings: Settings) -> int:
     todo = [cell for cell, state in zip(cells, states, strict=True) if _is_due(cell.run, state)]
     folders = ", ".join(sorted({str(cell.folder.parent) for cell in cells}))
     print(
-        f"{len(cells)} runs in {folders}, {states.count('finished')} of them finished, "
+        f"{counted(len(cells), 'run')} in {folders}, {states.count('finished')} of them finished, "
         f"{states.count('failed')} failed, {len(todo)} to do"
     )
     for line in differences([cell.run for cell in cells]):
@@ -104,12 +105,15 @@ def _time(todo: Sequence[Cell], settings: Settings) -> str:
     ]
     count = workers(devices, settings, planned) if isinstance(settings, Pool) else len(todo)
     count = min(count, len(todo))
-    rate = rate_of(todo, on_gpu=bool(devices))
-    if rate is None:
-        return f"unknown, since no run has finished yet on this GPU; {count} at a time"
-    source = "from a matrix product timed here, within a factor of three or so"
-    if rate.runs:
-        source = f"from {rate.runs} finished runs"
-    each = [rate.of(cell) for cell in todo]
+    each: list[float] = []
+    sources: list[str] = []
+    for model in dict.fromkeys(cell.run.model.name for cell in todo):
+        own = [cell for cell in todo if cell.run.model.name == model]
+        rate = rate_of(own, on_gpu=bool(devices))
+        if rate is None:
+            return f"unknown, since no run has finished yet on this GPU; {count} at a time"
+        each += [rate.of(cell) for cell in own]
+        sources.append(rate.source)
     seconds = round(START + max(sum(each) / count, max(each)))
-    return f"about {timedelta(seconds=seconds)} with {count} at a time ({source})"
+    told = "; ".join(dict.fromkeys(sources))
+    return f"about {timedelta(seconds=seconds)} with {count} at a time ({told})"

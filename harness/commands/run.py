@@ -27,6 +27,7 @@ from harness.commands.mirror import mirror_faults
 from harness.config import plugins
 from harness.config.command_line import Grammar, grammar
 from harness.config.compose import Job, Jobs, jobs_of, opened, parse_all
+from harness.config.extras import lacking
 from harness.config.hints import nearest
 from harness.config.judge import Judge
 from harness.config.schema import Run, with_launch
@@ -36,6 +37,7 @@ from harness.engine.launchers import LAUNCHERS, LaunchError, Outcome, Settings
 from harness.engine.launchers import carry_out as carry_out_runs
 from harness.engine.names import automatic_name
 from harness.mirrors.beside import beside
+from harness.records.counted import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +103,9 @@ def fine_tune(arguments: Sequence[str], *, many: bool = True) -> pd.DataFrame:
     outcome, _ = _launched(runs, jobs.launcher, settings)
     if outcome.failed:
         places = ", ".join(map(str, _sweeps(runs)))
-        raise RuntimeError(f"{outcome.failed} runs failed: see failure.json below {places}")
+        raise RuntimeError(
+            f"{counted(outcome.failed, 'run')} failed: see failure.json below {places}"
+        )
     from analysis.load import load
     from harness.engine.cells import cells_of
 
@@ -140,6 +144,10 @@ def composed(asked: Asked) -> Composed:
         raise ConfigError(asked.faults + error.faults) from None
     if asked.faults:
         raise ConfigError(asked.faults)
+    extra = LAUNCHERS.get(jobs.launcher).extra if jobs.launcher in LAUNCHERS else ""
+    reason = lacking(extra) if extra else ""
+    if reason:
+        raise ConfigError([f"{LAUNCHER}{jobs.launcher}: {reason}"])
     runs = checked_runs(jobs.configs, jobs.overrides)
     settings = cast("Settings", OmegaConf.to_object(jobs.master.hydra.launcher))
     return Composed(hydra, jobs, runs, settings)
@@ -219,7 +227,10 @@ def carry_out(runs: Sequence[Run], launcher: str, settings: Settings) -> int:
     wanted = runs[0].launch.report and outcome.finished + outcome.skipped
     reported = [report(folder) for folder in folders if wanted]
     if outcome.failed:
-        print(f"{outcome.failed} runs failed: see failure.json in their folders", file=sys.stderr)
+        print(
+            f"{counted(outcome.failed, 'run')} failed: see failure.json in their folders",
+            file=sys.stderr,
+        )
     return int(bool(outcome.failed or faults) or not all(reported))
 
 

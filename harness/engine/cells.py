@@ -17,6 +17,7 @@ from harness.data.masks import plain, said_in_vain
 from harness.engine.folders import placed
 from harness.models import device
 from harness.models.stored import CheckpointError
+from harness.records.counted import counted
 from harness.run.identity import Cell, make_cell
 from harness.run.origin import verify_model
 
@@ -52,7 +53,7 @@ def cells_of(runs: Sequence[Run]) -> list[Cell]:
             faults[str(error)] += 1
     if faults:
         raise ConfigError(
-            [f"{fault} ({count} of {len(runs)} runs)" for fault, count in faults.items()]
+            [f"{fault} ({count} of {counted(len(runs), 'run')})" for fault, count in faults.items()]
         )
     return placed(list(cells.values()))
 

@@ -1,18 +1,21 @@
-"""About how long runs take, from those that have finished or from the speed of this CPU."""
+"""About how long runs take, from those that have finished or from a training step timed here."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.config.models import Model, Own
+from harness.config.schema import Run
 from harness.engine.plan import read_plan
 from harness.records import RESULT, Result
 from harness.records.storage import RecordError, read_json
-from harness.run.identity import Cell
+from harness.run.identity import Cell, parameters
+from harness.run.origin import shape
 
 START = 8
 """Seconds until the first run starts: imports, in the launch and in its workers at once."""
@@ -22,6 +25,10 @@ LEAST = 0.5
 
 LOOKED_AT = 200
 """Finished runs at most from which a time is told."""
+
+ROWS, LENGTH = 8, 48
+"""Examples of the step that is timed and their tokens: few enough for a fifth of a second of nano.
+"""
 
 EFFICIENCY = 0.25
 """Of a matrix product's speed, what training and decoding small models reach."""
@@ -33,24 +40,43 @@ class Rate(NamedTuple):
     Attributes:
         fixed: seconds of a run, whatever its cost.
         seconds: per unit of its cost.
-        runs: finished ones from which it is told; 0 for a guess.
+        source: what tells it, in a few words.
     """
 
     fixed: float
     seconds: float
-    runs: int
+    source: str
 
     def of(self, cell: Cell) -> float:
         """Seconds of a run."""
         return self.fixed + self.seconds * cell.cost
 
 
+class Past(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        model: its name.
+        cost, seconds: what it came to.
+    """
+
+    model: str
+    cost: float
+    seconds: float
+
+
 def rate_of(cells: Sequence[Cell], *, on_gpu: bool) -> Rate | None:
-    """How fast such runs are; None where nothing tells: no run has finished yet on a GPU."""
-    past = list(islice(_past({Path(cell.run.launch.runs) for cell in cells}), LOOKED_AT))
-    if past:
-        return fitted(past)
-    return None if on_gpu else Rate(LEAST, _guess(), 0)
+    """How fast such runs are: from finished ones of their models below the same `launch.runs`, on
+    such a device; else, on the CPU, from a training step of the largest, timed here. None where
+    nothing tells: no run has finished yet on a GPU.
+    """
+    folders = {Path(cell.run.launch.runs) for cell in cells}
+    past = list(islice(_past(folders, on_gpu=on_gpu), LOOKED_AT))
+    models = {cell.run.model.name for cell in cells}
+    alike = [run for run in past if run.model in models]
+    if alike or (past and on_gpu):
+        return fitted([run[1:] for run in alike or past])
+    return None if on_gpu else timed(max(cells, key=lambda cell: cell.cost).run)
 
 
 def fitted(past: Sequence[tuple[float, float]]) -> Rate:
@@ -61,11 +87,13 @@ def fitted(past: Sequence[tuple[float, float]]) -> Rate:
     most = max(cost for cost, _ in past)
     rate = statistics.median(took / cost for cost, took in past if cost >= most / 2)
     small = [took - rate * cost for cost, took in past if cost < most / 2]
-    return Rate(max(LEAST, statistics.median(small or [0.0])), rate, len(past))
+    fixed = max(LEAST, statistics.median(small or [0.0]))
+    runs = "1 finished run" if len(past) == 1 else f"{len(past)} finished runs"
+    return Rate(fixed, rate, f"from {runs}")
 
 
-def _past(folders: set[Path]) -> Iterator[tuple[float, float]]:
-    """Cost and seconds of finished runs."""
+def _past(folders: set[Path], *, on_gpu: bool) -> Iterator[Past]:
+    """Finished runs."""
     for plan in (plan for folder in folders for plan in folder.glob("*/.sweep/plan.json")):
         sweep = plan.parent.parent
         try:
@@ -73,20 +101,60 @@ def _past(folders: set[Path]) -> Iterator[tuple[float, float]]:
             for run in planned.runs if planned else []:
                 if (sweep / run.run / RESULT).is_file():
                     result = read_json(sweep / run.run / RESULT, Result)
-                    yield run.cost, sum(result.seconds.values())
+                    if (result.provenance.get("device", "cpu") != "cpu") == on_gpu:
+                        yield Past(result.model, run.cost, sum(result.seconds.values()))
         except RecordError:  # said by those who need it
             continue
 
 
-def _guess() -> float:
-    """Seconds per unit of cost, two operations each, from the speed of this CPU's cores."""
+def timed(run: Run) -> Rate:
+    """How fast such a run is on one core of this CPU, in seconds of the core: what others do here
+    meanwhile does not count.
+    """
     import torch
 
     torch.set_num_threads(1)
+    if isinstance(run.model, Own):  # too large to be loaded for this
+        speed = _least(_product) / EFFICIENCY
+        return Rate(LEAST, speed, "a guess from a matrix product timed here, not from such a run")
+    seconds = _least(_training_step(run.model))
+    return Rate(LEAST, seconds, f"from a training step of {run.model.name} timed here")
+
+
+def _least(work: Callable[[], float]) -> float:
+    """The least seconds per unit of cost of a few times."""
+    times = []
+    for _ in range(4):
+        began = time.process_time()
+        cost = work()
+        times.append((time.process_time() - began) / cost)
+    return min(times)
+
+
+def _product() -> float:
+    """Multiply two matrices; the cost, of two operations a unit."""
+    import torch
+
     matrix = torch.ones(512, 512)
     matrix @ matrix
-    began = time.perf_counter()
-    for _ in range(5):
-        matrix @ matrix
-    a_product = (time.perf_counter() - began) / 5
-    return 2 * a_product / (2 * 512**3) / EFFICIENCY
+    return 512.0**3
+
+
+def _training_step(model: Model) -> Callable[[], float]:
+    """What goes forward and backward once through a GPT of this shape, and gives its cost."""
+    import torch
+
+    from harness.models.gpt import GPT, Layout
+    from harness.train.loss import weighted_loss
+
+    gpt = GPT(shape(model))
+    gpt.initialise(0)
+    ids = torch.arange(ROWS * LENGTH) % gpt.shape.vocabulary
+    prompt = torch.zeros(len(ids), dtype=torch.bool)
+
+    def step() -> float:
+        hidden = gpt(ids, Layout(ROWS, LENGTH))
+        weighted_loss(hidden, gpt.head, ids, torch.ones(len(ids)), prompt).total.backward()
+        return 3.0 * len(ids) * parameters(gpt.shape)
+
+    return step

@@ -66,10 +66,12 @@ class Launcher(NamedTuple):
     Attributes:
         settings: the dataclass of its settings.
         launch: what carries the runs out.
+        extra: the extra of the package that it needs; "" for none.
     """
 
     settings: Callable[..., Settings]
     launch: Launch
+    extra: str = ""
 
 
 def _pool(jobs: Sequence[Job], settings: Pool, console: Console) -> Outcome:
@@ -94,8 +96,8 @@ LAUNCHERS: Registry[Launcher] = Registry("hydra/launcher")
 """Launchers by name; a plugin adds its own."""
 
 LAUNCHERS.add("pool", Launcher(Pool, _pool))
-LAUNCHERS.add("cluster", Launcher(Cluster, _cluster))
-LAUNCHERS.add("slurm", Launcher(Slurm, _slurm))
+LAUNCHERS.add("cluster", Launcher(Cluster, _cluster, "cluster"))
+LAUNCHERS.add("slurm", Launcher(Slurm, _slurm, "slurm"))
 
 
 def carry_out(runs: Sequence[Run], launcher: str, settings: Settings, console: Console) -> Outcome:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engine.locks import HIDDEN, wait_for
+from harness.records.counted import counted
 from harness.records.storage import RecordError, read_json, write_json
 
 PLAN = "plan.json"
@@ -185,8 +186,8 @@ def _changes(plan: Plan, runs: Sequence[PlannedRun], launched: Launched) -> list
     )
     if others:
         lines.append(
-            f"{others} runs here were planned on other contents of data, weights or tokenizer; "
-            "they stay, as conditions of their own"
+            f"{counted(others, 'run')} planned here on other contents of data, weights or "
+            "tokenizer: kept, as conditions of their own"
         )
     before = plan.launches[-1] if plan.launches else launched
     if (before.commit, before.dirty) != (launched.commit, launched.dirty):

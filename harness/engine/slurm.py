@@ -27,6 +27,7 @@ from harness.engine.slurm_job import carry_out
 from harness.engine.stacks import stackable
 from harness.engine.view import View
 from harness.records import FAILURE, RESULT, Failure, Result
+from harness.records.counted import counted
 from harness.records.storage import read_json
 from harness.run.identity import finished, settled
 
@@ -78,7 +79,7 @@ def launch(jobs: Sequence[Job], settings: Slurm, console: Console) -> Outcome:
     arrays = sorted({each.number.split("_")[0] for each in submitted})
     add_jobs(sweep, arrays)
     console.print(
-        f"submitted {len(jobs)} runs as Slurm job {', '.join(arrays)} of {len(packs)}",
+        f"submitted {counted(len(jobs), 'run')} as Slurm job {', '.join(arrays)} of {len(packs)}",
         highlight=False,
     )
     if settings.detach:

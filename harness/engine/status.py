@@ -17,6 +17,7 @@ from rich.text import Text
 from harness.engine.locks import is_under_way, owner_note
 from harness.engine.plan import Outline, code, read_outline
 from harness.records import CONFIG, FAILURE, RESULT, Failure, Result
+from harness.records.counted import counted
 from harness.records.storage import RecordError, read_json
 from harness.records.visible import visible
 
@@ -133,7 +134,7 @@ def render(sweep: Path, status: Status) -> RenderableType:
         "failed": len(status.failed),
         "waiting": len(status.waiting),
     }
-    line = f"{sweep}: {len(status.plan.runs)} runs: " + ", ".join(
+    line = f"{sweep}: {counted(len(status.plan.runs), 'run')}: " + ", ".join(
         f"{count} {name}" for name, count in counts.items()
     )
     if status.rate is not None:

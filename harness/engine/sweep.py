@@ -27,6 +27,7 @@ from harness.engine.outcomes import outcome_of
 from harness.engine.plan import PlannedRun, add_to_plan, describe
 from harness.engine.slots import cpus, gpus, teams, threads_of
 from harness.records import ADAPTER, CHECKPOINT, WEIGHTS
+from harness.records.counted import counted
 from harness.run.identity import Cell, provenance
 
 
@@ -105,13 +106,13 @@ def work_of(runs: Sequence[Run], console: Console) -> Work:
     skipped = 0 if force else states["finished"]
     failed = 0 if force or again else states["failed"]
     for count, what in (
-        (skipped, "runs are finished already and are skipped"),
-        (bare, "runs are finished and kept no weights; force=true makes them again"),
-        (failed, "runs failed earlier and are left so; retry=failed tries them again"),
-        (states["hindered"], "runs failed earlier for want of a device or disk: tried again"),
+        (skipped, "finished already and skipped"),
+        (bare, "finished and kept no weights; force=true makes them again"),
+        (failed, "failed earlier and left so; retry=failed tries them again"),
+        (states["hindered"], "failed earlier for want of a device or disk: tried again"),
     ):
         if count:
-            _say(console, f"{count} of {len(cells)} {what}")
+            _say(console, f"{count:,} of {counted(len(cells), 'run')} {what}")
     return Work(jobs, todo, skipped, failed, force)
 
 
@@ -154,8 +155,8 @@ def _plan(work: Work, launcher: str, cores: int, console: Console) -> None:
     for (asked, count), runs in kept.items():
         _say(
             console,
-            f"threads={asked}: {runs} runs were planned with {count} and keep that, for another "
-            "number would change their figures; force=true plans anew",
+            f"threads={asked}: {counted(runs, 'run')} planned with {count}, which is kept, for "
+            "another number would change figures; force=true plans anew",
         )
 
 

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from harness.engine.job import Job
+from harness.records.counted import counted
 from harness.records.visible import visible
 
 LINES = 200
@@ -163,7 +164,7 @@ class View:
     def _refresh(self) -> None:
         under_way = sum(bar.part for bar in self._bars.values())
         minutes = (time.monotonic() - self._began) / 60
-        parts = [f"{self._done} of {self._total} runs"]
+        parts = [f"{self._done} of {counted(self._total, 'run')}"]
         parts += [f"{self._failures} failed"] if self._failures else []
         parts += [f"{self._done / minutes:.1f} a minute"] if self._done else []
         self._progress.update(

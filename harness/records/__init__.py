@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harness.records.scores import NAMES, leading, name_of
+
 CONFIG = "config.yaml"
 STEPS = "steps.jsonl"
 EVALS = "evals.jsonl"
@@ -248,9 +250,15 @@ class Result:
         parts = []
         if "answer" in self.nll.get("test", {}):
             parts.append(f"held-out response NLL {self.nll['test']['answer']:.3f}")
-        exact = self.scores.get("exact_match")
-        if exact is not None:
-            parts.append(f"exact match {100 * exact:.1f} %")
+        shares = {
+            name: value
+            for name in dict.fromkeys((*NAMES, *sorted(self.scores)))
+            if (value := self.scores.get(name)) is not None and name not in self.scales
+        }
+        first = leading({name: [value] for name, value in shares.items()})
+        # Exact match too, which other runs of the sweep may lead with.
+        shown = [name for name in dict.fromkeys((first, "exact_match")) if name in shares]
+        parts += [f"{name_of(name)} {100 * shares[name]:.1f} %" for name in shown]
         return ", ".join(parts)
 
 

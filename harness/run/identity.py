@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from harness.config.schema import Run, with_launch
 from harness.data.examples import Examples
 from harness.data.tokens import tokenizer_of
+from harness.models.base import Sizes
 from harness.records import (
     ADAPTER,
     AUDIT,
@@ -109,7 +110,7 @@ def make_cell(run: Run, examples: Examples) -> Cell:
         contents,
         Path(run.launch.runs) / run.launch.sweep / name,
         count,
-        float(_parameters(run) * sum(work(run, examples).values())),
+        float(parameters(sizes(run)) * sum(work(run, examples).values())),
     )
 
 
@@ -118,10 +119,9 @@ def _hash(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _parameters(run: Run) -> int:
+def parameters(model: Sizes) -> int:
     """About what each token meets: the blocks' matrices and the output head."""
-    found = sizes(run)
-    return found.width * (12 * found.layers * found.width + found.vocabulary)
+    return model.width * (12 * model.layers * model.width + model.vocabulary)
 
 
 def work(run: Run, examples: Examples) -> dict[str, float]:

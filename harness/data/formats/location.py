@@ -85,10 +85,10 @@ def _folder(path: Path) -> list[Path]:
     shown = sorted(file for file in path.iterdir() if not file.name.startswith("."))
     files = [file for file in shown if file.is_file() and _endings(file)[1] in FORMATS]
     if not files:
-        names = ", ".join(file.name for file in shown[:5]) or "nothing"
+        names = ", ".join(file.name for file in shown[:5])
+        found = f"no data file in the folder, only {names}" if names else "an empty folder"
         raise DataError(
-            f"data.path={path}: no data file in the folder, only {names}; "
-            f"expected files that end in {', '.join(FORMATS.names())}"
+            f"data.path={path}: {found}; expected files that end in {', '.join(FORMATS.names())}"
         )
     held_out = [file for file in files if file.name.lower().startswith(HELD_OUT)]
     if held_out and len(held_out) < len(files):
