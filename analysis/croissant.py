@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,18 @@ TYPES = {"int": "sc:Integer", "double": "sc:Float", "float": "sc:Float", "bool":
 """Beginning of an Arrow type -> the type that Croissant knows; all else is text."""
 
 
-def write_croissant(name: str, files: Sequence[Path], dictionary: pd.DataFrame, path: Path) -> Path:
+PACKAGE = "prompt-mask-harness"
+OWN_LICENCE = "MIT"
+
+
+def write_croissant(
+    name: str, runs: pd.DataFrame, files: Sequence[Path], dictionary: pd.DataFrame, path: Path
+) -> Path:
     """Describe Parquet files.
 
     Args:
         name: of the study.
+        runs: its run table.
         files: the Parquet files.
         dictionary: a row for each column: file, column, type, unit, doc.
         path: of the description, which is returned.
@@ -76,6 +84,7 @@ def write_croissant(name: str, files: Sequence[Path], dictionary: pd.DataFrame, 
             "Fine-tuning runs that differ in the loss mask of the prompt: one row per run, per "
             "outcome, and per response to a held-out prompt."
         ),
+        **_recommended(name, runs),
         "distribution": [_file(file) for file in files],
         "recordSet": [
             _records(file.stem, file.name, dictionary[dictionary["file"] == file.name])
@@ -84,6 +93,42 @@ def write_croissant(name: str, files: Sequence[Path], dictionary: pd.DataFrame, 
     }
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return path
+
+
+def _recommended(name: str, runs: pd.DataFrame) -> dict[str, Any]:
+    """What the specification recommends, from the records: the date is that of the last run."""
+    finished = runs["provenance.finished"].dropna() if "provenance.finished" in runs else ()
+    date = str(max(finished))[:10] if len(finished) else ""
+    year = f", year = {{{date[:4]}}}" if date else ""
+    made_with = version(PACKAGE)
+    told = {
+        "license": licences(runs),
+        "version": made_with,
+        "citeAs": (
+            f"@misc{{{PACKAGE}, author = {{The prompt mask harness authors}}, title = {{{name}: "
+            f"fine-tuning runs with masks of the loss}}, version = {{{made_with}}}{year}}}"
+        ),
+    }
+    return told | ({"datePublished": date} if date else {})
+
+
+def licences(runs: pd.DataFrame) -> list[str]:
+    """Of the records and of each set whose texts they hold, as far as it is known."""
+    found = [OWN_LICENCE]
+    named = runs.get("config.data.named.licence")
+    for number, (data, source) in enumerate(zip(runs["data"], _sources(runs), strict=True)):
+        known = None if named is None else named.iloc[number]
+        if isinstance(known, str):
+            found.append(f"{data}: {known}")
+        elif source not in ("builtin", "reasoning_gym"):
+            found.append(f"{data}: that of its files")
+    return list(dict.fromkeys(found))
+
+
+def _sources(runs: pd.DataFrame) -> Sequence[Any]:
+    """Where each run's examples come from; what was recorded before that key is built in."""
+    column = "config.data.source"
+    return list(runs[column]) if column in runs else ["builtin"] * len(runs)
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def write_dataset(study: Study, folder: Path) -> list[Path]:
     for_spreadsheet(frame).to_csv(folder / DICTIONARY, index=False, lineterminator="\n")
     write_tables(study, folder / "tables")
     files = [folder / name for name in tables if (folder / name).is_file()]
-    about = write_croissant(study.name, files, frame, folder / "croissant.json")
+    about = write_croissant(study.name, study.runs, files, frame, folder / "croissant.json")
     return [*files, folder / DICTIONARY, folder / "tables", about]
 
 

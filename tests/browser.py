@@ -24,17 +24,19 @@ def find() -> str | None:
     )
 
 
-def opened(page: Path, profile: Path) -> tuple[str, list[str]]:
+def opened(page: Path, profile: Path, *flags: str) -> tuple[str, list[str]]:
     """A page's DOM once its scripts have run, and what its console said.
 
     Args:
         page: the HTML file.
         profile: an empty folder.
+        flags: further ones of Chromium.
     """
     root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     command = [
         find() or "",
         *FLAGS,
+        *flags,
         *root,
         f"--user-data-dir={profile}",
         "--dump-dom",

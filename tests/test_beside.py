@@ -15,7 +15,6 @@ import pytest
 from harness.__main__ import main
 from harness.commands.mirror import mirror_faults
 from harness.commands.run import carry_out, judge_faults
-from harness.config.schema import with_launch
 from harness.mirrors import MIRRORS, Mirror
 from harness.mirrors.beside import beside, follow
 from harness.mirrors.reading import Trace
@@ -71,15 +70,31 @@ def test_a_launch_has_its_answers_judged_as_the_command_would_and_a_dead_judge_h
 )
 def test_a_judge_that_cannot_work_is_a_fault(judge: dict[str, Any], line: str) -> None:
     run = run_of("score.judge.model=tiny", "score.judge.url=http://h/v1")
-    score = replace(run.score, judge=replace(run.score.judge, **judge))
-    (fault,) = judge_faults(replace(run, score=score))
+    (fault,) = judge_faults(replace(run.score.judge, **judge))
     assert fault.startswith(line)
 
 
 def test_a_tracker_that_is_none_is_a_fault() -> None:
-    (fault,) = mirror_faults(with_launch(run_of(), mirror="wandbb"))
+    (fault,) = mirror_faults("wandbb")
     assert fault.startswith("mirror='wandbb': expected one of wandb, mlflow")
-    assert mirror_faults(run_of()) == []
+    assert mirror_faults("") == []
+
+
+def test_what_all_runs_have_in_common_is_checked_once_and_a_launch_has_one_mirror(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked: list[str] = []
+
+    def look(name: str) -> list[str]:
+        looked.append(name)
+        return [f"no {name}"]
+
+    monkeypatch.setattr("harness.commands.run.mirror_faults", look)
+    assert main(["-m", "seed=range(5)", "mirror=a"]) == 2
+    assert (looked, capsys.readouterr().err) == (["a"], "harness: no a\n")
+    assert main(["-m", "mask=none,full", "mirror=wandb,mlflow"]) == 2
+    said = "harness: mirror=wandb,mlflow: expected one for all runs of a command\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_mirror_follows_a_sweep_to_its_end(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from analysis.__main__ import main
+from analysis.croissant import licences
 from tests import fakes
 
 
@@ -18,6 +20,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sweep = fakes.write_sweep(
         tmp_path_factory.mktemp("x") / "s", sizes=(100,), seeds=(0, 1), prompts=4
     )
+    for number, path in enumerate(sorted(sweep.glob("*/result.json"))):
+        result = json.loads(path.read_text())
+        result["provenance"]["finished"] = f"2026-03-0{number + 1}T10:00:00+00:00"
+        path.write_text(json.dumps(result))
     assert main([str(sweep), "--export"]) == 0
     assert not (sweep / "report" / "index.html").exists()
     return sweep / "report" / "export"
@@ -58,6 +64,27 @@ def test_every_column_is_in_the_dictionary_and_the_description(folder: Path) -> 
     )
 
 
+def test_licence_version_date_and_citation_are_told(folder: Path) -> None:
+    about = json.loads((folder / "croissant.json").read_text())
+    assert about["license"] == ["MIT"] and about["version"] == version("prompt-mask-harness")
+    assert about["datePublished"] == "2026-03-06"
+    assert about["citeAs"] == (
+        "@misc{prompt-mask-harness, author = {The prompt mask harness authors}, title = {s: "
+        "fine-tuning runs with masks of the loss}, version = {0.1.0}, year = {2026}}"
+    )
+
+
+def test_each_set_has_its_licence() -> None:
+    runs = pd.DataFrame(
+        {
+            "data": ["lima", "mine", "builtin", "lima"],
+            "config.data.source": ["named", "files", "builtin", "named"],
+            "config.data.named.licence": ["CC BY-NC-SA 4.0", None, None, "CC BY-NC-SA 4.0"],
+        }
+    )
+    assert licences(runs) == ["MIT", "lima: CC BY-NC-SA 4.0", "mine: that of its files"]
+
+
 def test_tables_for_papers_lie_beside(folder: Path) -> None:
     assert (folder / "tables" / "results.md").is_file()
     assert r"\begin{tabular}" in (folder / "tables" / "results.tex").read_text()
@@ -68,5 +95,5 @@ def test_tables_for_papers_lie_beside(folder: Path) -> None:
 def test_croissants_own_library_reads_it(folder: Path) -> None:
     croissant = pytest.importorskip("mlcroissant", reason="needs mlcroissant")
     found = croissant.Dataset(jsonld=folder / "croissant.json")
-    assert not found.metadata.issues.errors
+    assert not found.metadata.issues.errors and not found.metadata.issues.warnings
     assert sum(1 for _ in found.records("outcomes")) > 6

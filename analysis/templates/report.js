@@ -1,4 +1,5 @@
-// Tables are sorted by a click on a head; tables and examples are filtered by words.
+// Tables are sorted by a click on a head; tables and examples are filtered by words; points of
+// curves say what they are.
 document.documentElement.classList.add("js");
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
@@ -40,3 +41,24 @@ for (const table of document.querySelectorAll("table.sortable"))
   filtered([...table.tBodies[0].rows], table.parentElement, "rows");
 const examples = [...document.querySelectorAll(".example")];
 if (examples.length) filtered(examples, examples[0], "examples");
+
+// Without this the browser says it too, but after a while, and never under a finger.
+const tip = document.createElement("div");
+tip.className = "tip";
+tip.hidden = true;
+document.body.append(tip);
+for (const title of document.querySelectorAll("svg circle > title")) {
+  title.parentElement.dataset.says = title.textContent;
+  title.remove();
+}
+document.addEventListener("pointerover", event => {
+  const says = event.target.dataset?.says;
+  tip.hidden = !says;
+  if (!says) return;
+  tip.textContent = says;
+  const point = event.target.getBoundingClientRect();
+  const above = point.top - tip.offsetHeight - 4;
+  tip.style.left = Math.max(8, Math.min(point.left, innerWidth - tip.offsetWidth - 8)) + "px";
+  tip.style.top = (above > 0 ? above : point.bottom + 4) + "px";
+});
+document.addEventListener("scroll", () => { tip.hidden = true; }, true);

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from harness.config.command_line import apart
 from harness.config.extras import lacking
-from harness.config.schema import Run
 from harness.config.validate import ConfigError
 from harness.mirrors import MIRRORS
 from harness.mirrors.news import HIDDEN, runs_in, show_news
@@ -57,9 +56,8 @@ def main(arguments: Sequence[str]) -> int:
     return int(failed)
 
 
-def mirror_faults(run: Run) -> list[str]:
-    """A line where the tracker that a run is to be shown to is none, or is not installed."""
-    name = run.launch.mirror
+def mirror_faults(name: str) -> list[str]:
+    """A line where the tracker that a launch is to be shown to is none, or is not installed."""
     if not name:
         return []
     if name not in MIRRORS:

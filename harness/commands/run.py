@@ -26,7 +26,7 @@ from harness.commands.interrupt import unwinding
 from harness.commands.mirror import mirror_faults
 from harness.config import plugins
 from harness.config.command_line import Grammar, grammar
-from harness.config.compose import Job, Jobs, jobs_of, opened, parse_all
+from harness.config.compose import Job, Jobs, jobs_of, once, opened, parse_all
 from harness.config.extras import lacking
 from harness.config.hints import nearest
 from harness.config.judge import Judge
@@ -203,7 +203,9 @@ def checked_runs(configs: Sequence[Job], overrides: Sequence[Sequence[str]]) -> 
     """
     from harness.run.checks import rate_faults, run_faults
 
-    runs = parse_all(configs, [run_faults, rate_faults, judge_faults, mirror_faults])
+    judge = once(lambda run: run.score.judge, judge_faults)
+    mirror = once(lambda run: run.launch.mirror, mirror_faults)
+    runs = parse_all(configs, [run_faults, rate_faults, judge, mirror])
     name = automatic_name(overrides)
     return [with_launch(run, sweep=name) if run.launch.sweep == "auto" else run for run in runs]
 
@@ -257,13 +259,13 @@ def _judged(folders: Sequence[Path], judge: Judge) -> list[str]:
     return [line for folder in folders for line in judged(folder, judge)]
 
 
-def judge_faults(run: Run) -> list[str]:
-    """A line for each thing that is wrong with the judge that a run is to have."""
-    if not run.score.judge.model:
+def judge_faults(judge: Judge) -> list[str]:
+    """A line for each thing that is wrong with the judge that runs are to have."""
+    if not judge.model:
         return []
     from harness.commands.judge import faults
 
-    return [f"score.judge: {fault}" for fault in faults(run.score.judge)]
+    return [f"score.judge: {fault}" for fault in faults(judge)]
 
 
 def _sweeps(runs: Sequence[Run]) -> list[Path]:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -28,6 +28,8 @@ from harness.config.search import search_path
 from harness.config.validate import Config, ConfigError, parse
 
 Checks = Sequence[Callable[[Any], list[str]]]
+
+Part = TypeVar("Part", bound=Hashable)
 
 Job = DictConfig | dict[str, Any]
 """A composed config, or the plain values that it comes to."""
@@ -238,3 +240,23 @@ def parse_all(jobs: Sequence[Job], checks: Checks = ()) -> list[Run]:
     if faults:
         raise ConfigError(faults)
     return runs
+
+
+def once(
+    part: Callable[[Run], Part], faults: Callable[[Part], list[str]]
+) -> Callable[[Run], list[str]]:
+    """A check of one part of a run, carried out once for all runs that have it in common.
+
+    Args:
+        part: of a run; hashable.
+        faults: a line for each thing that is wrong with it.
+    """
+    known: dict[Part, list[str]] = {}
+
+    def check(run: Run) -> list[str]:
+        own = part(run)
+        if own not in known:
+            known[own] = faults(own)
+        return known[own]
+
+    return check
