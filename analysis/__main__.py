@@ -24,21 +24,25 @@ from harness.records.counted import counted
 from harness.records.storage import naming
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, called: str = "analysis") -> int:
     """Run the command line; return the exit code: 2, after one line, where nothing can be
     analysed.
+
+    Args:
+        arguments: the process's own if None.
+        called: the command that somebody typed, with which that line begins.
     """
-    given = _parser().parse_args(arguments)
+    given = _parser(called).parse_args(arguments)
     if given.columns:
         print(columns.describe())
         return 0
     if not given.runs:
-        print("analysis: RUNS is missing, expected the folder of a sweep", file=sys.stderr)
+        print(f"{called}: RUNS is missing, expected the folder of a sweep", file=sys.stderr)
         return 2
     try:
         return _analyse(given)
     except (LoadError, OSError) as error:
-        print(f"analysis: {error}", file=sys.stderr)
+        print(f"{called}: {error}", file=sys.stderr)
         return 2
 
 
@@ -98,13 +102,16 @@ def _archive(found: Study, folders: list[Path], path: Path) -> int:
 class _Parser(argparse.ArgumentParser):
     """One that says what is wrong in one line."""
 
+    called = "analysis"
+
     def error(self, message: str) -> NoReturn:
         """Leave with code 2."""
-        self.exit(2, f"analysis: {message}, see harness report --help\n")
+        self.exit(2, f"{self.called}: {message}, see harness report --help\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(called: str) -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m analysis", description=__doc__)
+    parser.called = called
     parser.add_argument(
         "runs",
         nargs="*",

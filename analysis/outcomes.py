@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from harness.records.scores import CEILING, FLOOR, NAMES, leading, name_of
+from harness.records.scores import NAMES, name_of
 
 PRIMARY = "nll.test.answer"
 
 NATS = "nats/token"
 POINTS = "points"
 ERROR = "error"
+
+FLOOR, CEILING = 0.05, 0.95
+"""Below and above these mean scores, that two arms agree says nothing of them."""
 
 NOT_COMPARED = ("base", "train", "validation")
 """Splits whose NLL says nothing of a mask: before training, on what was trained, and on what chose
@@ -116,11 +120,22 @@ def measured(runs: pd.DataFrame) -> list[Outcome]:
 
 
 def main_score(runs: pd.DataFrame) -> Outcome | None:
-    """The score that stands beside the loss; None where none was measured."""
-    scores = [one for one in measured(runs) if one.unit == POINTS]
+    """The score that stands beside the loss: the first that leaves its floor and its ceiling.
+
+    Exact match comes first, and gives way on data where no arm, or every arm, answers right.
+
+    Returns:
+        None where no score was measured; where all lie at a bound, the one furthest from it.
+    """
     arms = runs.groupby("arm")
-    first = leading({one.column: arms[one.column].mean().dropna().tolist() for one in scores})
-    return outcome(first) if first else None
+    scores = [one for one in measured(runs) if one.unit == POINTS]
+    means = {one: arms[one.column].mean().dropna() for one in scores}
+    for score, values in means.items():
+        if not at_bound(values, score):
+            return score
+    return max(
+        means, key=lambda one: float(np.minimum(means[one], 1 - means[one]).max()), default=None
+    )
 
 
 def at_bound(means: pd.Series, score: Outcome) -> str:

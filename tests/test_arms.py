@@ -51,6 +51,11 @@ def test_cells_of_opposite_sign_are_mixed_and_never_averaged() -> None:
     )
 
 
+def test_equality_takes_seeds_in_each_cell() -> None:
+    few = verdict(cell(0.001), cell(0.001, size=1000, n=3))
+    assert few.reason.endswith("; equality takes 5 seeds in each cell")
+
+
 def test_better_in_some_cells_says_in_how_many() -> None:
     found = verdict(cell(0.05, 0.01), cell(0.001, 0.9, size=1000))
     assert found.word == "better" and found.reason.startswith(

@@ -46,6 +46,14 @@ BROKEN: list[tuple[str, bytes, str]] = [
             "'completion', 'response', 'answer', or data.columns to map them"
         ),
     ),
+    (
+        "slip.jsonl",
+        b'{"instuction": "a", "outputs": "b", "id": "c"}',
+        (
+            "slip.jsonl:1: found 'instuction', 'outputs', 'id' (did you mean 'instruction' by "
+            "'instuction' and 'output' by 'outputs'?), expected messages"
+        ),
+    ),
     ("g.jsonl", b'{"text": "only a text"}', "g.jsonl:1: found 'text', expected messages"),
     ("h.jsonl", b"{}", "h.jsonl:1: found no keys, expected messages"),
     (

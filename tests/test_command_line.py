@@ -100,7 +100,10 @@ def test_a_mistake_is_one_line(arguments: list[str], line: str, capsys: Capture)
         (["cancel", "x"], "harness cancel: x: no sweep was launched to Slurm here"),
         (["quantize", "x"], "harness quantize: the following arguments are required: out"),
         (["quantize", "x", "y"], "harness quantize: x: cannot be read as safetensors"),
-        (["bpe", "x"], "harness bpe: the following arguments are required: --out"),
+        (["bpe", "x"], "harness bpe: out: missing, expected out=FILE"),
+        (["bpe", "out=x"], "harness bpe: the following arguments are required: shards"),
+        (["report", "absent"], "harness report: absent: no such folder"),
+        (["report"], "harness report: RUNS is missing, expected the folder of a sweep"),
     ],
 )
 def test_a_mistake_of_another_command_is_one_line_too(

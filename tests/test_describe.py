@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from harness.__main__ import main
 from harness.data.describe import describe
@@ -33,7 +35,11 @@ def test_counts_and_lengths_of_a_set(tmp_path: Path) -> None:
     test = {"question": "something else entirely", "answer": "ok"}
     (tmp_path / "test.jsonl").write_text(json.dumps(test))
     path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
-    found = describe(run_of(*of_file(path, f"data.test_path={tmp_path / 'test.jsonl'}")), 1)
+    progress = Console(file=io.StringIO(), force_terminal=True, width=80)
+    run = run_of(*of_file(path, f"data.test_path={tmp_path / 'test.jsonl'}"))
+    found = describe(run, 1, progress)
+    for step in ("reading the data", "tokenising", "100%", "comparing with what is held out"):
+        assert step in progress.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
     assert found.sizes == {"training": 2, "validation": 0, "test": 1, "test families": 0}
     assert found.notes[0] == f"{path}: 3 examples from question, answer"
     pool = found.pool
@@ -61,8 +67,7 @@ def test_turns_and_what_is_too_long_are_counted() -> None:
     found = describe(run_of(*of_file(FOLDER / "dialogues.jsonl", "model.context=32")))
     assert found.pool.turns == {2: 3} and found.pool.truncated == 3
     assert (
-        "3 of 3 examples are longer than model.context, which is an error without "
-        "data.too_long=truncate or drop"
+        "3 of 3 examples longer than model.context, an error without data.too_long=truncate or drop"
     ) in found.warnings
 
 
@@ -100,7 +105,7 @@ def chats(asked: list[str], answers: list[str]) -> list[Example]:
         (chats(["a", "b", "c"], ["a b", "b c", " "]), "1 responses are empty"),
         (
             chats(["a\n### Response:", "b", "c"], ["a b", "b c", "c d"]),
-            "1 examples hold '### Response:', as if a template were in the text already",
+            "'### Response:' stands in 1 example, as if a template were in the text already",
         ),
     ],
 )

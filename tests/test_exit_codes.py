@@ -28,7 +28,7 @@ def test_failed_runs_and_a_failed_report_are_not_0(
 ) -> None:
     reported: list[list[str]] = []
 
-    def analyse(arguments: list[str]) -> int:
+    def analyse(arguments: list[str], _: str) -> int:
         reported.append(arguments)
         return report
 

@@ -83,7 +83,9 @@ def test_exact_match_leads_only_off_its_floor_and_ceiling(
     ("scores", "line"),
     [
         ({"exact_match": 0.4, "rouge_l": 0.5}, "exact match 40.0 %"),
-        ({"chrf": 0.2, "exact_match": 0.0, "rouge_l": 0.143}, "ROUGE-L 14.3 %, exact match 0.0 %"),
+        ({"chrf": 0.2, "exact_match": 0.0, "rouge_l": 0.014}, "ROUGE-L 1.4 %, exact match 0.0 %"),
+        ({"exact_match": 0.01, "rouge_l": 0.5}, "exact match 1.0 %"),
+        ({"exact_match": 1.0, "rouge_l": 1.0}, "exact match 100.0 %"),
         ({"exact_match": None, "verified": 0.3}, "checks passed 30.0 %"),
         ({"exact_match": 0.0, "words": 7.0, "own": 0.5}, "own 50.0 %, exact match 0.0 %"),
         ({"words": 7.0}, ""),

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from harness.__main__ import main
 from harness.bases.corpus import documents, token_array
-from harness.bases.pretrain import windows
+from harness.bases.pretrain import spoken, windows
 from harness.bases.qk_clip import largest_scores
 from harness.bases.steps import rate
 from harness.models.gpt import GPT, Shape
@@ -28,6 +28,14 @@ SETTINGS = [
     "micro_tokens=128", "optimizer=adamw", "lr=3e-3", "warmup_steps=5", "evaluate_every=50",
     "checkpoint_every=20", "precision=fp32", "compile=false", "device=cpu",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("speed", "said"),
+    [(4_213.4, "4,213 tokens/s"), (99_999, "99,999 tokens/s"), (1_234_567, "1.23M tokens/s")],
+)
+def test_speed_is_said_in_a_unit_that_fits(speed: float, said: str) -> None:
+    assert spoken(speed) == said
 
 
 def shard(path: Path, documents: int, seed: int) -> Path:

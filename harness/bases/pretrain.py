@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
@@ -68,9 +70,12 @@ def texts(config: Pretrain, tokenizer: BytePairs) -> tuple[Tensor, Tensor]:
     if not config.corpus:
         raise ValueError("corpus=[]: expected at least one shard")
     cache = Path(config.out).parent / "tokens"
-    shards = [token_array(Path(shard), tokenizer, cache) for shard in config.corpus]
-    train = torch.from_numpy(np.concatenate(shards).astype(np.int32))
-    valid = torch.from_numpy(token_array(Path(config.valid), tokenizer, cache).astype(np.int32))
+    shards = []
+    with Console(stderr=True).status("") as shown:
+        for shard in (*config.corpus, config.valid):
+            shown.update(f"tokenising {escape(shard)}")
+            shards.append(token_array(Path(shard), tokenizer, cache).astype(np.int32))
+    train, valid = torch.from_numpy(np.concatenate(shards[:-1])), torch.from_numpy(shards[-1])
     least = config.model.context + 2
     for key, name, ids in (
         ("corpus", ", ".join(config.corpus), train),
@@ -135,8 +140,10 @@ def _to_the_end(task: Task) -> tuple[float, float]:
     nats = math.nan
     began = time.perf_counter()
     log_file = (task.out / midway.STEPS).open("a", encoding="utf-8")
-    with Progress(*COLUMNS) as progress, log_file as log:
-        bar = progress.add_task(config.model.name, total=steps, completed=done)
+    with Progress(*COLUMNS, console=Console(stderr=True)) as progress, log_file as log:
+        first = "compiling, " if config.compile else ""
+        text = f"{config.model.name}: {first}first step"
+        bar = progress.add_task(text, total=steps, completed=done)
         for step in range(done, steps):
             starts = torch.from_numpy(next(batches)).to(task.train.device, non_blocking=True)
             value = update(task, torch.split(starts, rows), step)
@@ -149,13 +156,20 @@ def _to_the_end(task: Task) -> tuple[float, float]:
                 spent = time.perf_counter() - began
                 log.write(json.dumps({**entry, "seconds": seconds + spent}) + "\n")
                 log.flush()
-                speed = (count - done) * config.batch_tokens / spent / 1e6
-                text = f"{config.model.name} loss {value:.3f} {speed:.2f}M tokens/s"
-                progress.update(bar, completed=count, description=text)
+                speed = spoken((count - done) * config.batch_tokens / spent)
+                text = f"{config.model.name} loss {value:.3f} {speed}"
+            elif step == done:
+                text = config.model.name
+            progress.update(bar, completed=count, description=text)
             if config.checkpoint_every and count % config.checkpoint_every == 0 and not last:
                 spent = seconds + time.perf_counter() - began
                 midway.save(task.out, task.model, task.optimisers, count, spent)
     return nats, seconds + time.perf_counter() - began
+
+
+def spoken(speed: float) -> str:
+    """Tokens a second in a unit that fits: of a GPU in millions, of a CPU one by one."""
+    return f"{speed / 1e6:.2f}M tokens/s" if speed >= 1e5 else f"{speed:,.0f} tokens/s"
 
 
 def _held_out(task: Task, rows: int) -> float:

@@ -87,5 +87,6 @@ def main(arguments: Sequence[str]) -> int:
     if not own.get("n", "10").isdecimal():
         raise ConfigError([f"n={own['n']}: expected a number of examples"])
     run = command_config("config", Run, others, checks=[run_faults])
-    Console().print(page(describe(run, int(own.get("n", "10"))), run.data.name), soft_wrap=True)
+    found = describe(run, int(own.get("n", "10")), Console(stderr=True))
+    Console().print(page(found, run.data.name), soft_wrap=True)
     return 0

@@ -16,4 +16,4 @@ def main(arguments: Sequence[str]) -> int:
     from harness.config import plugins
 
     plugins.load()  # of figures and claims
-    return analyse(list(arguments))
+    return analyse(list(arguments), "harness report")

@@ -276,4 +276,4 @@ def report(sweep: Path) -> bool:
     """Print a sweep's table and write its report; False, after a line, where that fails."""
     from analysis.__main__ import main as analyse
 
-    return analyse([str(sweep)]) == 0
+    return analyse([str(sweep)], "harness") == 0

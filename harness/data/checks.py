@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.config.hints import hint
 from harness.config.schema import OWN_TEMPLATE, Run
 from harness.data.example import Example
 from harness.data.shapes import columns_known, stars_apart
@@ -24,7 +25,7 @@ def data_faults(run: Run) -> list[str]:
         )
     known = columns_known()
     faults += [
-        f"data.columns.{name}={path}: no such key, expected one of {', '.join(known)}"
+        f"data.columns.{name}={path}: no such key, {hint(name, known)}"
         for name, path in (data.columns or {}).items()
         if name not in known
     ]

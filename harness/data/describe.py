@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.console import Console
+from rich.progress import track
+
 from harness.config.schema import Run
 from harness.data.encoded import encode_all
 from harness.data.sources import load
@@ -34,17 +37,26 @@ class Description:
     warnings: tuple[str, ...]
 
 
-def describe(run: Run, count: int = 10) -> Description:
+def describe(run: Run, count: int = 10, console: Console | None = None) -> Description:
     """The set that a run draws its examples from, of which `count` are shown.
+
+    Args:
+        run: its config.
+        count: how many.
+        console: where progress is shown, if anywhere.
 
     Raises:
         DataError: the set cannot be loaded.
         ValueError, OSError: the template is faulty.
     """
-    splits = load(run.data)
-    tokenizer = tokenizer_of(run.model)
-    items = encode_all(splits.pool, run.data.template, tokenizer, run.model.context)
-    pool = statistics(items, splits.test)
+    console = console or Console(quiet=True)
+    with console.status("reading the data"):
+        splits = load(run.data)
+        tokenizer = tokenizer_of(run.model)
+    examples = track(splits.pool, "tokenising", console=console, transient=True)
+    items = encode_all(examples, run.data.template, tokenizer, run.model.context)
+    with console.status("counting, and comparing with what is held out"):
+        pool = statistics(items, splits.test)
     return Description(
         sizes={
             "training": len(splits.pool),

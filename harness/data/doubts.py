@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.data.example import Example
+from harness.records.counted import counted
 
 MOST = 0.5
 """Share of the examples from which on something is said of the set."""
@@ -42,7 +43,7 @@ def doubts(examples: Sequence[Example], truncated: int, template_share: float) -
     yield from _markers(examples)
     if truncated:
         yield (
-            f"{truncated:,} of {total:,} examples are longer than model.context, which is an error "
+            f"{truncated:,} of {counted(total, 'example')} longer than model.context, an error "
             "without data.too_long=truncate or drop"
         )
     if template_share > MOST:
@@ -54,7 +55,8 @@ def _markers(examples: Sequence[Example]) -> Iterator[str]:
     for marker in MARKERS:
         holding = sum(_holds(example, marker) for example in examples)
         if holding:
-            yield f"{holding:,} examples hold {marker!r}, as if a template were in the text already"
+            held = counted(holding, "example")
+            yield f"{marker!r} stands in {held}, as if a template were in the text already"
 
 
 def _holds(example: Example, marker: str) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from harness.records.scores import NAMES, leading, name_of
+from harness.records.scores import NAMES, name_of
 
 CONFIG = "config.yaml"
 STEPS = "steps.jsonl"
@@ -255,9 +255,9 @@ class Result:
             for name in dict.fromkeys((*NAMES, *sorted(self.scores)))
             if (value := self.scores.get(name)) is not None and name not in self.scales
         }
-        first = leading({name: [value] for name, value in shares.items()})
-        # Exact match too, which other runs of the sweep may lead with.
-        shown = [name for name in dict.fromkeys((first, "exact_match")) if name in shares]
+        # The first that tells something of this run; and exact match, which may lead in others.
+        first = [name for name, value in shares.items() if 0 < value < 1] or list(shares)
+        shown = [name for name in dict.fromkeys((*first[:1], "exact_match")) if name in shares]
         parts += [f"{name_of(name)} {100 * shares[name]:.1f} %" for name in shown]
         return ", ".join(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -85,7 +86,17 @@ def example_of(record: Record) -> Read:
                     f"{key}.{name}" for key in used for name in unread(record.fields[key])
                 )
             return Read(shape.read(record.fields, record.place), used, unused)
-    raise DataError(f"{record.place}: found {keys(record.fields)}, expected {EXPECTED}")
+    raise DataError(
+        f"{record.place}: found {keys(record.fields)}{_meant(record)}, expected {EXPECTED}"
+    )
+
+
+def _meant(record: Record) -> str:
+    """What keys that no shape knows may be slips of; "" for nothing."""
+    known = columns_known()
+    slips = {key: get_close_matches(key, known, 1, 0.8) for key in record.fields}
+    said = [f"{slip[0]!r} by {key!r}" for key, slip in slips.items() if slip and key not in known]
+    return f" (did you mean {' and '.join(said)}?)" if said else ""
 
 
 def mapped(record: Record, columns: Mapping[str, str]) -> Iterator[Record]:
