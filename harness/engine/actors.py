@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,14 @@ from harness.engine.link import Gone, Link, Node
 from harness.engine.locks import LockLost
 from harness.engine.nodes import Nodes, Place
 
+WRITERS = 16
+"""Actors whose runs are written at a time: a disk makes them last together in little more time than
+one, and meanwhile the launch goes on.
+"""
+
+GLANCE = 0.01
+"""Most seconds for which actors are not heard while records are written."""
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ActorWorker(Worker):
@@ -30,6 +40,7 @@ class ActorWorker(Worker):
         actor: the actor, as the cluster calls it.
         answer: that is awaited; None for none.
         waiting: messages to hand on before any answer.
+        writing: the messages of an answer, once what came along is written; None for none.
         claims: run -> its claim.
         process: of the actor, on its machine.
         ended: whether nobody wants to hear of it any more.
@@ -42,6 +53,7 @@ class ActorWorker(Worker):
     actor: Any
     answer: Any
     waiting: deque[Message] = field(default_factory=deque)
+    writing: Future[list[Message]] | None = None
     claims: dict[str, Claim] = field(default_factory=dict)
     process: int = 0
     ended: bool = False
@@ -84,31 +96,50 @@ class ActorWorker(Worker):
         """Kill it, and let go of its runs."""
         self.ended = True
         self.link.kill(self.actor)
+        if self.writing:
+            wait([self.writing])
         self._release()
 
     def how_it_died(self) -> tuple[str, str]:
         """In words; nobody knows the signal."""
         return self.error, ""
 
-    def take_in(self) -> Iterator[Message | None]:
-        """The messages of the answer that is there, once what came along is written."""
+    def take_in(self, writers: ThreadPoolExecutor, written: queue.SimpleQueue[ActorWorker]) -> None:
+        """Take the answer that is there; what came along is written meanwhile.
+
+        Args:
+            writers: who writes.
+            written: where this worker stands once that is done.
+
+        Raises:
+            Gone: the actor is dead.
+        """
         answer, self.answer = self.answer, None
         try:
             heard = self.link.get(answer)
         except Gone as error:
             self.error = f"the actor on {self.node.host} died: {error}"
             self._release()
-            yield None
-            return
-        if not isinstance(heard, Heard):  # of `begin`
+            raise
+        if isinstance(heard, Heard):
+            self.writing = writers.submit(self._written, heard)
+            self.writing.add_done_callback(lambda _: written.put(self))
+        else:  # of `begin`
             self.process = int(heard)
-            yield Message("ready")
-            return
-        self._write(heard)
-        for message in heard.messages:
-            yield self._settle(message, heard)
-        if not self.ended and not any(message.kind == "idle" for message in heard.messages):
+            self.waiting.append(Message("ready"))
+
+    def told(self) -> Iterator[Message]:
+        """The messages of an answer that has been written; then the next one is asked for."""
+        assert self.writing
+        messages, self.writing = self.writing.result(), None
+        yield from messages
+        if not self.ended and not any(message.kind == "idle" for message in messages):
             self.answer = self.link.call(self.actor, "listen")
+
+    def _written(self, heard: Heard) -> list[Message]:
+        """The messages, once what came along is written."""
+        self._write(heard)
+        return [self._settle(message, heard) for message in heard.messages]
 
     def _write(self, heard: Heard) -> None:
         """Write what came along of runs that have not ended. What cannot be written is no loss: a
@@ -168,6 +199,8 @@ class Actors:
         self._link = link
         self._nodes = nodes
         self._setup = setup
+        self._writers = ThreadPoolExecutor(WRITERS, "records")
+        self._written: queue.SimpleQueue[ActorWorker] = queue.SimpleQueue()
 
     def places(self) -> Collection[int]:
         """The places of all machines that are alive."""
@@ -191,24 +224,40 @@ class Actors:
     ) -> Iterator[tuple[Worker, Message | None]]:
         """What actors say, waiting so long for it; None from one that is dead."""
         actors = [worker for worker in workers if isinstance(worker, ActorWorker)]
-        for worker in actors:
-            while worker.waiting and not worker.ended:
-                seconds = 0.0
-                yield worker, worker.waiting.popleft()
         awaited = {worker.answer: worker for worker in actors if worker.answer is not None}
         scouts = self._nodes.awaited()
-        for answer in self._wait([*awaited, *scouts], seconds):
+        if any(worker.waiting for worker in actors):
+            seconds = 0.0
+        writing = any(worker.writing for worker in actors)
+        at_once = writing or any(worker.waiting for worker in actors)
+        answers = self._wait([*awaited, *scouts], 0.0 if at_once else seconds)
+        for answer in answers:
             if answer in scouts:
                 self._nodes.take_in(answer)
                 continue
-            worker = awaited[answer]
-            for message in worker.take_in():
-                if message is None:  # perhaps with its machine
-                    self._nodes.look_again(now=True)
+            try:
+                awaited[answer].take_in(self._writers, self._written)
+            except Gone:  # perhaps with its machine
+                self._nodes.look_again(now=True)
+                yield awaited[answer], None
+        for worker in actors:
+            while worker.waiting and not worker.ended:
+                yield worker, worker.waiting.popleft()
+        for worker in self._told(min(seconds, GLANCE) if writing and not answers else 0.0):
+            for message in worker.told():
                 if worker.ended:
                     break
                 yield worker, message
         self._nodes.look_again()
+
+    def _told(self, seconds: float) -> Iterator[ActorWorker]:
+        """Actors whose answers have been written, waiting so long for the first."""
+        with suppress(queue.Empty):
+            worker = self._written.get(timeout=seconds)
+            while True:
+                if not worker.ended:
+                    yield worker
+                worker = self._written.get_nowait()
 
     def _wait(self, answers: Sequence[Any], seconds: float) -> Sequence[Any]:
         if not answers:

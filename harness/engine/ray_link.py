@@ -37,6 +37,8 @@ def connected(address: str, cpus: int) -> Iterator[RayLink]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster that is made here
+    if (Path.home() / ".ray" / "auth_token").is_file():  # `ray start` asks for it wherever it lies,
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # and Ray shows it unasked to `auto` alone
     try:
         import ray
     except ImportError:
