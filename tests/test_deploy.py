@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import shutil
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,8 @@ import yaml
 
 from harness.commands.run import asked_of, composed
 
-DEPLOY = Path(__file__).parent.parent / "deploy"
+ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "deploy"
 SCHEMA = json.loads(Path(__file__).with_name("rayjob.schema.json").read_text())
 
 
@@ -69,12 +75,80 @@ def test_it_waits_in_a_queue_and_its_command_is_one_of_ours() -> None:
     assert found.jobs.launcher == "cluster" and len(found.runs) == 200
 
 
+def steps(name: str = "Dockerfile") -> list[tuple[str, str]]:
+    """Instruction and arguments of each line that is none of comment."""
+    lines = [line for line in (DEPLOY / name).read_text().splitlines() if line[:1] not in ("", "#")]
+    return [(line.split()[0], line.partition(" ")[2]) for line in lines]
+
+
+def copied() -> dict[str, str]:
+    """What of the project is copied into the image, and to where."""
+    found = {}
+    for step, said in steps():
+        if step == "COPY":
+            *names, place = said.split()
+            found |= dict.fromkeys(names, place)
+    return found
+
+
 def test_the_image_holds_all_that_the_package_is_made_of() -> None:
-    text = (DEPLOY / "Dockerfile").read_text()
-    root = DEPLOY.parent
-    copied = [word for line in re.findall(r"^COPY (.+) \S+$", text, re.M) for word in line.split()]
-    assert all((root / name).exists() for name in copied)
-    assert {"pyproject.toml", "README.md", "conf", "sweeps", "harness", "analysis"} <= set(copied)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    made_of = {"pyproject.toml", project["project"]["readme"], "LICENSE"}
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    made_of |= {*wheel["packages"], *wheel["force-include"]}
+    assert copied().keys() == made_of | {"constraints.txt"}
+    assert all((ROOT / name).exists() for name in copied())
+    # Only that is sent to the builder; what a line begins with `!` is let through again.
+    sent = [step for step, _ in steps("Dockerfile.dockerignore")]
+    assert sent[0] == "*" and {name[1:] for name in sent if name[0] == "!"} == copied().keys()
+    (asked,) = [said for step, said in steps() if step == "RUN" and said.startswith("pip install")]
+    ours = re.search(r"'\.\[([^]]+)\]'", asked)
+    assert ours and "-c constraints.txt" in asked
+    assert set(ours[1].split(",")) <= project["project"]["optional-dependencies"].keys()
+
+
+def test_the_image_is_made_as_root_and_run_as_nobody_in_particular() -> None:
+    order = [step for step, _ in steps()]
+    assert order[0] == "FROM" and order[-1] == "CMD"
+    told = dict(steps())  # the last of each kind
+    assert told["USER"] == "harness" and told["WORKDIR"] == "/runs"
+    assert order.index("USER") > max(at for at, step in enumerate(order) if step == "RUN")
+    (people,) = [said for step, said in steps() if "useradd" in said]
+    assert people.split()[2] == "harness" and people.endswith("install -d -o harness /runs")
+
+
+@pytest.mark.process
+def test_what_the_image_runs_needs_nothing_but_what_it_holds(
+    tmp_path: Path, job: dict[str, Any]
+) -> None:
+    place = tmp_path / "opt"
+    for name, to in copied().items():
+        source, target = ROOT / name, place / to / name if to == "./" else place / to
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    (tmp_path / "runs").mkdir()
+    own = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(place)}
+
+    def ran(code: str, *arguments: str) -> str:
+        """What Python says of code, apart from this checkout."""
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True, text=True, env=own, cwd=tmp_path / "runs",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    name, *arguments = json.loads(dict(steps())["CMD"])
+    assert name == "harness"
+    said = ran("from harness.__main__ import script; script()", *arguments)
+    assert "harness mask=full" in said
+    _, *arguments = shlex.split(job["spec"]["entrypoint"])
+    code = """
+import sys, harness
+from harness.commands.run import asked_of, composed
+print(harness.__path__[0], len(composed(asked_of(sys.argv[1:])).runs))
+"""
+    assert ran(code, *arguments).split() == [str(place / "harness"), "200"]
 
 
 def test_the_script_for_slurm_is_one_of_bash() -> None:

@@ -39,7 +39,7 @@ def test_a_cluster_that_asks_for_a_token_is_shown_it(
         met.append(os.environ.get("RAY_AUTH_MODE"))
         raise ConnectionError("nobody there\nat all")
 
-    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
     with pytest.raises(LaunchError) as caught, connected("head:6379", 1):
         pass
     assert str(caught.value) == "hydra.launcher.address=head:6379: nobody there"

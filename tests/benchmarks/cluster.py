@@ -6,7 +6,9 @@ another in this process, as an actor does but without a launch.
 
 Beyond a run's work is, by the clock, the time from one result of an actor to its next less the
 seconds that the run tells of itself; by CPU time, which is the same beside other programs, what
-launch and actor spend on a run less what this process does for the same run alone.
+launch and actor spend on a run less what this process does for the same run alone. An answer is a
+round trip between the two. All that the launch started, Ray's own programs too, is the tree; its
+CPU seconds, shared among idle cores, are the least that the clock can show.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +34,7 @@ from harness.commands.run import Composed, asked_of, composed
 from harness.config.schema import with_launch
 from harness.engine.job import Job
 from harness.engine.launchers import carry_out
+from harness.engine.ray_link import RayLink
 from harness.engine.view import View
 from harness.records import LOG, RESULT, Result
 from harness.records.storage import read_json
@@ -70,20 +73,54 @@ class End(NamedTuple):
         return cls(actor, time.monotonic(), time.process_time(), spent, work_of(folder))
 
 
+@contextmanager
+def answers() -> Iterator[list[Any]]:
+    """Collects what the launch is answered, within the block."""
+    found: list[Any] = []
+    get = RayLink.get
+
+    def noted(link: RayLink, answer: Any) -> Any:
+        found.append(answer)
+        return get(link, answer)
+
+    with patch.object(RayLink, "get", noted):
+        yield found
+
+
+def tree() -> float:
+    """CPU seconds so far of this process and of all that it started and that are alive."""
+    parents, spent = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            after_name = path.read_text().rpartition(")")[2].split()
+            number = int(path.parent.name)
+            parents[number] = int(after_name[1])
+            spent[number] = (int(after_name[11]) + int(after_name[12])) / TICKS
+    found, own = set[int](), {os.getpid()}
+    while own:
+        found |= own
+        own = {number for number, parent in parents.items() if parent in own}
+    return sum(spent[number] for number in found)
+
+
 def work_of(folder: Path) -> float:
     """Seconds that a finished run tells of itself."""
     return sum(read_json(folder / RESULT, Result).seconds.values())
 
 
 @contextmanager
-def ends() -> Iterator[list[End]]:
-    """Collects when runs end, within the block."""
+def ends(count: int, trees: list[float]) -> Iterator[list[End]]:
+    """Collects when runs end, within the block, and after the last of so many what the tree has
+    spent.
+    """
     found: list[End] = []
     told = View.finished
 
     def finished(view: View, job: Job, scores: str) -> None:
         told(view, job, scores)
         found.append(End.of(job.cell.folder))
+        if len(found) == count:
+            trees.append(tree())
 
     with patch.object(View, "finished", finished):
         yield found
@@ -99,7 +136,8 @@ def measured(count: int, slots: int) -> dict[str, Any]:
         asked = composed(asked_of(["-m", *overrides(folder), f"seed=range({count})", *keys]))
         composing = time.process_time() - spent
         console = Console(file=io.StringIO(), width=120)
-        with ends() as found:
+        trees = [tree()]
+        with ends(count, trees) as found, answers() as heard:
             outcome = carry_out(asked.runs, "cluster", asked.settings, console)
         wall, spent = time.monotonic() - began, time.process_time() - spent
         assert outcome.finished == count, outcome
@@ -119,6 +157,9 @@ def measured(count: int, slots: int) -> dict[str, Any]:
         "cpu_alone_s": round(alone, 4),
         "cpu_composing_s": round(composing, 1),
         "cpu_whole_launch_s": round(spent, 1),
+        "answers_a_run": round(len(heard) / count, 2),
+        "cpu_tree_s": round(trees[1] - trees[0], 1),
+        "cpu_tree_beyond_alone_s": round(trees[1] - trees[0] - count * alone, 1),
         "wall_s": round(wall, 1),
         "wall_beyond_work_s": round(wall - sum(end.work for end in found) / slots, 1),
         "load": round(os.getloadavg()[0], 1),
