@@ -83,7 +83,7 @@ def steps(name: str = "Dockerfile") -> list[tuple[str, str]]:
 
 def copied() -> dict[str, str]:
     """What of the project is copied into the image, and to where."""
-    found = {}
+    found: dict[str, str] = {}
     for step, said in steps():
         if step == "COPY":
             *names, place = said.split()
