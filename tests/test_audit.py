@@ -70,7 +70,7 @@ def test_the_page_holds_the_text_escaped_and_the_command_line_takes_a_runs_keys(
     assert "100.0%" not in said and "whole training subset" in said
     assert sum(line.startswith("example ") for line in said.splitlines()) == 2
     assert said.splitlines()[-2] == (
-        "5 training examples, 0 without any weight; longer than model.context=1,024 tokens: "
+        "5 training examples, 0 without any weight; longer than model.context=1024 tokens: "
         "0 examples cut, 0 left out, held-out ones included"
     )
 

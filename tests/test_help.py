@@ -170,7 +170,7 @@ def test_without_a_finished_run_time_is_told_from_a_step_that_is_timed_or_called
 
 def test_time_is_told_from_finished_runs_of_the_same_model_before_others(tmp_path: Path) -> None:
     run = with_launch(run_of("model=nano"), runs=str(tmp_path), device="cpu")
-    cell = Cell(run, "i", "c", tmp_path / "s" / "new", 100, 1e12)
+    cell = Cell(run, "i", "c", tmp_path / "s" / "new", 100, 20.0)
     for place, model in enumerate(("nano", "micro", "micro")):
         config = fakes.config("s", "full", model, 100, place)
         fakes.write_run(tmp_path / "s" / f"r{place}", config, fakes.no_effect, prompts=1)
@@ -184,6 +184,9 @@ def test_time_is_told_from_finished_runs_of_the_same_model_before_others(tmp_pat
     # The run of nano took 100 / 40 + 2 + 1.5 s for a cost of 6.
     assert rate and (rate.seconds, rate.source) == (1.0, "from 1 finished run")
     assert rate_of([cell], on_gpu=True) is None  # these were on the CPU
+    # A much larger run is not told from small ones, which take what every run takes.
+    large = rate_of([cell, cell._replace(cost=25.0)], on_gpu=False)
+    assert large and large.source == "from a training step of nano timed here"
 
 
 def test_time_is_told_from_runs_by_a_fixed_part_and_one_that_grows() -> None:

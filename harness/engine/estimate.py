@@ -30,6 +30,9 @@ ROWS, LENGTH = 8, 48
 """Examples of the step that is timed and their tokens: few enough for a fifth of a second of nano.
 """
 
+MUCH = 4
+"""How many times as costly a run may be as the largest that has finished, to be told from it."""
+
 EFFICIENCY = 0.25
 """Of a matrix product's speed, what training and decoding small models reach."""
 
@@ -67,16 +70,21 @@ class Past(NamedTuple):
 
 def rate_of(cells: Sequence[Cell], *, on_gpu: bool) -> Rate | None:
     """How fast such runs are: from finished ones of their models below the same `launch.runs`, on
-    such a device; else, on the CPU, from a training step of the largest, timed here. None where
-    nothing tells: no run has finished yet on a GPU.
+    such a device, of which one at least is not much smaller; else, on the CPU, from a training step
+    of the largest, timed here. None where nothing tells: no run has finished yet on a GPU.
     """
     folders = {Path(cell.run.launch.runs) for cell in cells}
     past = list(islice(_past(folders, on_gpu=on_gpu), LOOKED_AT))
     models = {cell.run.model.name for cell in cells}
     alike = [run for run in past if run.model in models]
-    if alike or (past and on_gpu):
-        return fitted([run[1:] for run in alike or past])
-    return None if on_gpu else timed(max(cells, key=lambda cell: cell.cost).run)
+    largest = max(cells, key=lambda cell: cell.cost)
+    # What small runs take is mostly the same for all, and says nothing of what grows.
+    if any(run.cost * MUCH > largest.cost for run in alike):
+        return fitted([run[1:] for run in alike])
+    if not on_gpu:
+        return timed(largest.run)
+    rate = fitted([run[1:] for run in past]) if past else None
+    return rate and rate._replace(source=f"a guess, {rate.source} that were smaller or others")
 
 
 def fitted(past: Sequence[tuple[float, float]]) -> Rate:
