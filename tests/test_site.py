@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.engine.launchers import LAUNCHERS
 from tests.tiny_sweep import ROOT
 
 DOCS = ROOT / "docs"
@@ -24,6 +26,23 @@ def test_the_reference_has_all_that_the_library_offers() -> None:
     told = re.findall(r":members: (.*)", (DOCS / "reference.md").read_text("utf-8"))
     names = {name for line in told for name in line.split(", ")}
     assert set(harness.__all__) - {"fine_tune"} <= names  # which takes the command line's words
+
+
+def test_every_block_of_python_on_it_is_run_by_a_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of library.md by test_library and test_library_trl; the sketch of a launcher here."""
+    found = {
+        path.name: re.findall(r"```python\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+        for path in DOCS.glob("*.md")
+    }
+    counts = {name: len(blocks) for name, blocks in found.items() if blocks}
+    assert counts == {"library.md": 3, "sweeps.md": 1}
+    monkeypatch.setattr(LAUNCHERS, "_entries", dict(LAUNCHERS._entries))
+    (sketch,) = found["sweeps.md"]
+    (tmp_path / "sketch.py").write_text(sketch, "utf-8")
+    runpy.run_path(str(tmp_path / "sketch.py"), run_name="sketch")
+    assert LAUNCHERS.get("mine").settings().cores is None
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def by_mask(
             _lines(axes, runs[runs["condition"] == condition], arms, outcome)
             axes.set_ylabel(label)
             if outcome in shares:
-                axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+                axes.yaxis.set_major_formatter(PercentFormatter(1.0))
             style.size_axis(axes, sizes)
             drawn[outcome].append(axes)
         for spare in places[len(outcomes) :]:
