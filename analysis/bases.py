@@ -82,9 +82,9 @@ def markdown(bases: list[Base]) -> str:
     lines = [
         (
             "| | layers | width | parameters | tokens | held-out nats/token | bits/byte "
-            "| last word [95 %] | GPU time |"
+            "| last word [95 %] | largest score | GPU time |"
         ),
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for base in bases:
         shape, known = base.trained["config"]["model"], base.assessed["held_out"]
@@ -96,6 +96,7 @@ def markdown(bases: list[Base]) -> str:
             f"| {base.trained['tokens'] / 1e9:.2f} · 10⁹ "
             f"| {known['nats_per_token']:.3f} | {known['bits_per_byte']:.3f} "
             f"| {100 * right / asked:.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
+            f"| {base.assessed['largest_score']:.1f} "
             f"| {base.trained['seconds']:.0f} s |"
         )
     return "\n".join(lines)

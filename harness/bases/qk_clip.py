@@ -17,8 +17,7 @@ from torch import Tensor
 from harness.models.gpt import GPT, Block, Layout
 
 EVERY = 4
-"""Steps between two looks: scores grow by a few hundredths in that time, and a look costs about a
-hundredth of the steps between."""
+"""Steps between two looks, in which scores grow little; a look costs about half a step of mini."""
 
 WINDOWS = 8
 """Of a batch, in which the largest scores are looked for."""
