@@ -57,6 +57,17 @@ def test_the_documents_have_the_kept_verdicts() -> None:
         assert "exploratory" in one_line(path) and "commit 12dd215" in one_line(path)
 
 
+def test_the_page_has_what_the_shipped_base_gave() -> None:
+    found = study([KEPT / "small_data" / "anew.parquet"])
+    assert {each.key: each.word for each in found.verdicts}["small_data"] == "not found"
+    page = one_line("docs/results.md").split("**Measured again** on the nano")[1]
+    cells = [cell for cell in found.verdicts[0].cells if "template" in cell.label]
+    judged = found.verdicts[0].claim.judged
+    for cell in cells:
+        told = interval(cell.estimate, cell.low, cell.high, judged)
+        assert told.replace(" nats/token", "") in page
+
+
 def test_the_documents_have_the_kept_figures() -> None:
     found = small_data()
     results, readme = one_line("docs/results.md"), one_line("README.md")
@@ -119,7 +130,7 @@ def test_the_kept_map_gives_its_verdicts_and_the_page_has_them() -> None:
         assert interval(estimate, low, high, judged) in page
 
 
-@pytest.mark.parametrize(("sweep", "claims"), [("limits", 9), ("corners", 7)])
+@pytest.mark.parametrize(("sweep", "claims"), [("limits", 9), ("limits_anew", 9), ("corners", 7)])
 def test_the_page_has_the_verdicts_of_a_study(sweep: str, claims: int) -> None:
     page = one_line("docs/results.md")
     kept = json.loads((KEPT / sweep / "verdict.json").read_text("utf-8"))
@@ -150,10 +161,11 @@ def test_the_search_among_built_in_designs_found_what_the_page_says() -> None:
 
 
 @pytest.mark.slow
-def test_the_kept_corners_give_their_verdicts() -> None:
-    kept = json.loads((KEPT / "corners" / "verdict.json").read_text("utf-8"))
+@pytest.mark.parametrize("name", ["corners", "limits_anew"])
+def test_a_kept_study_gives_its_verdicts(name: str) -> None:
+    kept = json.loads((KEPT / name / "verdict.json").read_text("utf-8"))
     said = [(each["claim"], each["verdict"], each["reason"]) for each in kept["claims"]]
-    found = study([KEPT / "corners.parquet"]).verdicts
+    found = study([KEPT / f"{name}.parquet"]).verdicts
     assert said == [(each.key, each.word, reason(each)) for each in found]
 
 
