@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
 from harness.engine.actor import Heard
-from harness.engine.actors import Actors, ActorWorker
+from harness.engine.actors import WRITERS, Actors, ActorWorker
 from harness.engine.attempt import Message
 from harness.engine.claims import Claim
 from harness.engine.link import Link, Node
@@ -58,7 +59,8 @@ def at_work(claims: dict[str, Written]) -> tuple[Actors, list[ActorWorker]]:
         )
         for run, claim in claims.items()
     ]  # fmt: skip
-    return Actors(link, cast("Nodes", nodes), cast("Any", None)), workers
+    writers = ThreadPoolExecutor(WRITERS)
+    return Actors(link, cast("Nodes", nodes), cast("Any", None), writers), workers
 
 
 def heard(actors: Actors, workers: list[ActorWorker], count: int) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -137,6 +138,31 @@ def test_the_page_has_the_verdicts_of_a_study(sweep: str, claims: int) -> None:
     for each in kept["claims"]:
         assert f"| {each['text']} | **{each['verdict']}** |" in page
     assert len(kept["claims"]) == claims
+
+
+def test_bases_trained_anew_gave_what_the_page_says() -> None:
+    cells = []
+    for name in ("limits", "limits_anew"):
+        kept = json.loads((KEPT / name / "verdict.json").read_text("utf-8"))["claims"]
+        cells.append(
+            {
+                (claim["claim"], cell["label"]): cell
+                for claim in kept if claim["claim"] != "limits.answers"
+                for cell in claim["cells"] if cell["estimate"] is not None
+            }
+        )  # fmt: skip
+    before, anew = cells
+    both = sorted(before.keys() & anew.keys())
+    apart = [abs(anew[key]["estimate"] - before[key]["estimate"]) for key in both]
+    overlapping = sum(
+        anew[key]["low"] <= before[key]["high"] and before[key]["low"] <= anew[key]["high"]
+        for key in both
+    )
+    assert (
+        f"In {len(both)} cells whose Δ was measured twice, {overlapping} pairs of intervals "
+        f"overlap, the median of the differences is {median(apart):.3f} nats/token, and the "
+        f"largest is {max(apart):.3f}"
+    ) in one_line("docs/results.md")
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/results.md"])

@@ -120,7 +120,9 @@ def show(found: Audit, run: Run, colours: bool) -> Group:
 
 def _lost(found: Audit, context: int) -> str:
     """What became of the examples that the mask or the context cuts into."""
-    weightless, truncated, dropped = found.dropped.values()
+    weightless, truncated, dropped = (
+        found.dropped[kind] for kind in ("without weight", "truncated", "dropped")
+    )
     of_subset = f"{counted(found.examples, 'training example')}, {weightless:,} without any weight"
     too_long = f"longer than model.context={context} tokens: {counted(truncated, 'example')} cut"
     return f"{of_subset}; {too_long}, {dropped:,} left out, held-out ones included"

@@ -188,18 +188,25 @@ class Actors:
 
     start_limit = float("inf")
 
-    def __init__(self, link: Link, nodes: Nodes, setup: Callable[[Place], Setup]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        nodes: Nodes,
+        setup: Callable[[Place], Setup],
+        writers: ThreadPoolExecutor,
+    ) -> None:
         """Start nothing yet.
 
         Args:
             link: to the cluster.
             nodes: its machines.
             setup: what an actor on a place is told first.
+            writers: who write records, `WRITERS` at a time; theirs to end who made them.
         """
         self._link = link
         self._nodes = nodes
         self._setup = setup
-        self._writers = ThreadPoolExecutor(WRITERS, "records")
+        self._writers = writers
         self._written: queue.SimpleQueue[ActorWorker] = queue.SimpleQueue()
 
     def places(self) -> Collection[int]:
@@ -229,8 +236,7 @@ class Actors:
         if any(worker.waiting for worker in actors):
             seconds = 0.0
         writing = any(worker.writing for worker in actors)
-        at_once = writing or any(worker.waiting for worker in actors)
-        answers = self._wait([*awaited, *scouts], 0.0 if at_once else seconds)
+        answers = self._wait([*awaited, *scouts], 0.0 if writing else seconds)
         for answer in answers:
             if answer in scouts:
                 self._nodes.take_in(answer)

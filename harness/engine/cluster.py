@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
 from harness.config.launchers import Cluster
 from harness.config.schema import with_launch
 from harness.engine.actor import Setup
-from harness.engine.actors import Actors
+from harness.engine.actors import WRITERS, Actors
 from harness.engine.job import Job
 from harness.engine.launchers import LaunchError, Outcome
 from harness.engine.link import Link
@@ -80,9 +81,10 @@ def carry_out(jobs: Sequence[Job], settings: Cluster, console: Console, link: Li
 
         view = View(console, jobs)
         nodes.say = view.say
-        crew = Actors(link, nodes, setup)
         groups = _groups(jobs, nodes)
-        tally = Pool(groups, crew, settings.retries, settings.timeout, view).drain()
+        with ThreadPoolExecutor(WRITERS, "records") as writers:
+            crew = Actors(link, nodes, setup, writers)
+            tally = Pool(groups, crew, settings.retries, settings.timeout, view).drain()
     finally:
         probe.file.unlink(missing_ok=True)
     return Outcome(tally.finished, tally.elsewhere, tally.failed)

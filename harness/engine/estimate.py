@@ -13,6 +13,7 @@ from harness.config.models import Model, Own
 from harness.config.schema import Run
 from harness.engine.plan import read_plan
 from harness.records import RESULT, Result
+from harness.records.counted import counted
 from harness.records.storage import RecordError, read_json
 from harness.run.identity import Cell, parameters
 from harness.run.origin import shape
@@ -96,8 +97,7 @@ def fitted(past: Sequence[tuple[float, float]]) -> Rate:
     rate = statistics.median(took / cost for cost, took in past if cost >= most / 2)
     small = [took - rate * cost for cost, took in past if cost < most / 2]
     fixed = max(LEAST, statistics.median(small or [0.0]))
-    runs = "1 finished run" if len(past) == 1 else f"{len(past)} finished runs"
-    return Rate(fixed, rate, f"from {runs}")
+    return Rate(fixed, rate, f"from {counted(len(past), 'finished run')}")
 
 
 def _past(folders: set[Path], *, on_gpu: bool) -> Iterator[Past]:
